@@ -1,0 +1,210 @@
+//! One error type for the house: what was attempted, of which kind the failure is, what to look at and what to do.
+//! The kind decides the category (metric label, event reason), the retry and the class of the exit code.
+//! A fault never carries a value. Specification: design §13.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::ObjectRef;
+
+/// Why something failed, as far as the reaction to it differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The secret (never a property of it) does not exist at the provider.
+    NotFound,
+    /// The other side knows us and refuses.
+    Denied,
+    /// The other side asks to come again later.
+    Busy,
+    /// Somebody else changed the thing meanwhile, or owns it.
+    Conflict,
+    /// The other side could not be reached, timed out, or answered nonsense.
+    Unreachable,
+    /// The user's input or configuration is wrong; only a change of it helps.
+    Wrong,
+    /// Our own invariant broke.
+    Bug,
+    /// A dry world cannot know; only doing it can tell.
+    Dry,
+}
+
+impl Kind {
+    /// The fixed word for metric labels and log fields.
+    #[must_use]
+    pub fn category(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Denied => "denied",
+            Self::Busy => "busy",
+            Self::Conflict => "conflict",
+            Self::Unreachable => "unreachable",
+            Self::Wrong => "wrong",
+            Self::Bug => "bug",
+            Self::Dry => "dry",
+        }
+    }
+
+    /// Whether time alone can mend it.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Busy | Self::Conflict | Self::Unreachable)
+    }
+}
+
+/// What a fault was caused by: kept for the chain, never repeated in the text.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// An error that knows its kind, the object it is about, and a word of advice.
+#[derive(Debug)]
+pub struct Fault {
+    kind: Kind,
+    attempt: String,
+    about: Option<ObjectRef>,
+    hint: Option<String>,
+    source: Option<Cause>,
+}
+
+impl Fault {
+    /// A fault of that kind; `attempt` says in lower case and without a full stop what was attempted, and on what.
+    #[must_use]
+    pub fn new(kind: Kind, attempt: impl Into<String>) -> Self {
+        Self { kind, attempt: attempt.into(), about: None, hint: None, source: None }
+    }
+
+    /// The secret does not exist at its provider.
+    #[must_use]
+    pub fn not_found(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, attempt)
+    }
+
+    /// The other side refuses us.
+    #[must_use]
+    pub fn denied(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Denied, attempt)
+    }
+
+    /// The other side asks to come again later.
+    #[must_use]
+    pub fn busy(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Busy, attempt)
+    }
+
+    /// Somebody else changed or owns the thing.
+    #[must_use]
+    pub fn conflict(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, attempt)
+    }
+
+    /// The other side is away or answers nonsense.
+    #[must_use]
+    pub fn unreachable(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Unreachable, attempt)
+    }
+
+    /// The input or the configuration is wrong.
+    #[must_use]
+    pub fn wrong(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Wrong, attempt)
+    }
+
+    /// Our own invariant broke.
+    #[must_use]
+    pub fn bug(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Bug, attempt)
+    }
+
+    /// A dry world cannot know the answer.
+    #[must_use]
+    pub fn dry(attempt: impl Into<String>) -> Self {
+        Self::new(Kind::Dry, attempt)
+    }
+
+    /// Names the second object to look at.
+    #[must_use]
+    pub fn about(mut self, object: ObjectRef) -> Self {
+        self.about = Some(object);
+        self
+    }
+
+    /// Adds one sentence of advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the cause for the chain.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.source = Some(cause.into());
+        self
+    }
+
+    /// Wraps this fault: the new attempt in front, this one as its cause; kind, object and hint are kept.
+    #[must_use]
+    pub fn within(mut self, attempt: impl Into<String>) -> Self {
+        let (about, hint) = (self.about.take(), self.hint.take());
+        Self { kind: self.kind, attempt: attempt.into(), about, hint, source: Some(Box::new(self)) }
+    }
+
+    /// Why it failed, as far as the reaction differs.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The second object to look at, where there is one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ObjectRef> {
+        self.about.as_ref()
+    }
+
+    /// The advice, where there is one.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The whole chain on one line, causes behind colons: what logs, events and error lines print, once.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.attempt.clone();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.attempt)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_told_once_and_the_kind_survives_wrapping() {
+        let inner = Fault::denied("cannot log in to `vault-prod`").because("403 Forbidden").hint("check the role");
+        let outer = inner.within("cannot read `app/db` from store `vault-prod`");
+        assert_eq!(outer.kind(), Kind::Denied);
+        assert_eq!(outer.to_string(), "cannot read `app/db` from store `vault-prod`");
+        assert_eq!(
+            outer.chain(),
+            "cannot read `app/db` from store `vault-prod`: cannot log in to `vault-prod`: 403 Forbidden"
+        );
+        assert_eq!(outer.advice(), Some("check the role"));
+    }
+}

@@ -1,0 +1,20 @@
+//! Every limit on what comes from outside, with its reason. A limit is a named constant here, never a number in the code.
+
+/// The body of one answer of a provider: Kubernetes keeps no Secret above 1 MiB, find answers hold many of them.
+pub const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// One file read from disk: SOPS users encrypt whole dumps; more than this is a mistake in the path.
+pub const FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// What a called program may print: gpg and `*_CMD` answers are keys, not data.
+pub const PROGRAM_BYTES: usize = 16 * 1024 * 1024;
+/// How deep documents may nest: deeper than any real one, shallow enough for the stack of a thread.
+pub const DEPTH: usize = 512;
+/// How many nodes YAML aliases may unfold to: above it lies the billion-laughs attack.
+pub const ALIAS_NODES: usize = 1_000_000;
+/// Steps of one template run: a template that needs more is a loop.
+pub const TEMPLATE_STEPS: u64 = 10_000_000;
+/// Bytes one template may write: eight times what a Secret can hold.
+pub const TEMPLATE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a Secret's data, as the API server checks it.
+pub const SECRET_BYTES: usize = 1024 * 1024;
+/// Length of a key in a Secret's data, as the API server checks it.
+pub const SECRET_KEY_LENGTH: usize = 253;
