@@ -68,7 +68,13 @@ impl Fault {
     /// A fault of that kind; `attempt` says in lower case and without a full stop what was attempted, and on what.
     #[must_use]
     pub fn new(kind: Kind, attempt: impl Into<String>) -> Self {
-        Self { kind, attempt: attempt.into(), about: None, hint: None, source: None }
+        Self {
+            kind,
+            attempt: attempt.into(),
+            about: None,
+            hint: None,
+            source: None,
+        }
     }
 
     /// The secret does not exist at its provider.
@@ -144,7 +150,13 @@ impl Fault {
     #[must_use]
     pub fn within(mut self, attempt: impl Into<String>) -> Self {
         let (about, hint) = (self.about.take(), self.hint.take());
-        Self { kind: self.kind, attempt: attempt.into(), about, hint, source: Some(Box::new(self)) }
+        Self {
+            kind: self.kind,
+            attempt: attempt.into(),
+            about,
+            hint,
+            source: Some(Box::new(self)),
+        }
     }
 
     /// Why it failed, as far as the reaction differs.
@@ -197,7 +209,9 @@ mod tests {
 
     #[test]
     fn the_chain_is_told_once_and_the_kind_survives_wrapping() {
-        let inner = Fault::denied("cannot log in to `vault-prod`").because("403 Forbidden").hint("check the role");
+        let inner = Fault::denied("cannot log in to `vault-prod`")
+            .because("403 Forbidden")
+            .hint("check the role");
         let outer = inner.within("cannot read `app/db` from store `vault-prod`");
         assert_eq!(outer.kind(), Kind::Denied);
         assert_eq!(outer.to_string(), "cannot read `app/db` from store `vault-prod`");
