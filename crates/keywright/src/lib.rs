@@ -1,1 +1,60 @@
-//! keywright
+//! The face of the house: verbs, personalities, terminal. `main` picks the personality before anything else; both ways to
+//! name one (argv0 or the first word) lead to the same verbs. Verbs that need no network start no runtime, TLS or logging.
+//! Specification: design §12, §16.
+
+pub mod argv;
+pub mod environment;
+pub mod exit;
+pub mod failure;
+pub mod files;
+pub mod harden;
+pub mod personality;
+pub mod ui;
+pub mod verbs;
+
+pub use environment::Environment;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use ui::Ui;
+
+/// One run of the program, with everything it may ask for: tests make one by hand.
+pub struct Call {
+    /// The name it was called by, without its folder.
+    pub program: String,
+    /// The words behind it.
+    pub args: Vec<String>,
+    /// The environment as it was at the start.
+    pub environment: Environment,
+    /// The terminal.
+    pub ui: Ui,
+}
+
+impl Call {
+    /// The run that the operating system started.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let called = words.next().unwrap_or_default();
+        let program = called.rsplit('/').next().unwrap_or_default().to_owned();
+        Self {
+            program,
+            args: words.collect(),
+            environment: Environment::of_this_process(),
+            ui: Ui::of_this_process(),
+        }
+    }
+}
+
+/// Runs the verb that was asked for and tells its failure, if any.
+#[must_use]
+pub fn run(mut call: Call) -> Exit {
+    harden::no_core_dumps();
+    let verb = match personality::pick(&mut call) {
+        Ok(verb) => verb,
+        Err(exit) => return exit,
+    };
+    match (verb.run)(&mut call) {
+        Ok(exit) => exit,
+        Err(failure) => failure.tell(&mut call.ui),
+    }
+}

@@ -1,1 +1,17 @@
-//! plan
+//! What should be done, decided from facts by pure functions; nothing here has hands. A decision's outcome is data:
+//! effects (changes of the outside), a [`Finish`] (status, events, when next) or a [`base::Fault`].
+//! Specification: design §11; each decision's file names the peer's paragraph.
+
+pub mod backoff;
+pub mod conditions;
+pub mod effect;
+pub mod finish;
+pub mod present;
+pub mod target;
+pub mod write;
+
+pub use effect::{Describe, Line};
+pub use finish::{Event, Finish, Next, Severity, Status};
+pub use present::Present;
+pub use target::{Laid, Rule, Target};
+pub use write::{Address, Manifest, Write, Written};

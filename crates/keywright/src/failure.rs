@@ -1,0 +1,59 @@
+//! A fault on its way out of the process: with the peer's exit code and wording where scripts depend on them.
+
+use base::Fault;
+
+use crate::{Exit, Ui};
+
+/// Why a verb did not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    fault: Fault,
+    exit: Exit,
+    prefix: &'static str,
+}
+
+impl Failure {
+    /// A failure with the peer's exit code.
+    #[must_use]
+    pub fn new(exit: u8, fault: Fault) -> Self {
+        Self {
+            fault,
+            exit: Exit(exit),
+            prefix: "",
+        }
+    }
+
+    /// A failure told with the peer's prefix, such as `error: `.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The fault itself.
+    #[must_use]
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// Tells the chain of causes once, and the advice on a line of its own.
+    pub fn tell(&self, ui: &mut Ui) -> Exit {
+        ui.note(&format!("{}{}", self.prefix, self.fault.chain()));
+        if let Some(advice) = self.fault.advice() {
+            ui.hint(advice);
+        }
+        self.exit
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::new(1, fault)
+    }
+}

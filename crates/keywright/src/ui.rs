@@ -1,0 +1,130 @@
+//! The only door to the terminal: data to stdout, everything else to stderr. Colour never carries meaning alone.
+//! Tests capture both streams and give stdin as bytes.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use base::{Fault, limit};
+
+/// The streams of one run.
+pub struct Ui {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    input: Box<dyn Read + Send>,
+    /// Whether each stream is a terminal.
+    pub terminal: Terminal,
+}
+
+/// Which streams a person sits at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminal {
+    /// stdin.
+    pub input: bool,
+    /// stdout.
+    pub output: bool,
+    /// stderr.
+    pub error: bool,
+}
+
+impl Ui {
+    /// The streams of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let terminal = Terminal {
+            input: io::stdin().is_terminal(),
+            output: io::stdout().is_terminal(),
+            error: io::stderr().is_terminal(),
+        };
+        Self {
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            input: Box::new(io::stdin()),
+            terminal,
+        }
+    }
+
+    /// Streams for a test: stdin from bytes, the others captured.
+    #[must_use]
+    pub fn captured(input: &[u8]) -> (Self, Captured, Captured) {
+        let (out, err) = (Captured::default(), Captured::default());
+        let ui = Self {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            input: Box::new(io::Cursor::new(input.to_vec())),
+            terminal: Terminal::default(),
+        };
+        (ui, out, err)
+    }
+
+    /// Data: the answer that was asked for.
+    ///
+    /// # Errors
+    /// stdout is closed or full.
+    pub fn data(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
+        written.map_err(|error| Fault::unreachable("cannot write to stdout").because(error))
+    }
+
+    /// A sentence for the person, on stderr.
+    pub fn note(&mut self, text: &str) {
+        // A closed stderr must not stop the work.
+        let _ = writeln!(self.err, "{text}");
+    }
+
+    /// A warning, on stderr.
+    pub fn warn(&mut self, text: &str) {
+        self.note(&format!("warning: {text}"));
+    }
+
+    /// Advice, on a line of its own.
+    pub fn hint(&mut self, text: &str) {
+        self.note(&format!("hint: {text}"));
+    }
+
+    /// All of stdin, up to the limit of a file.
+    ///
+    /// # Errors
+    /// stdin cannot be read, or holds more than a file may.
+    pub fn read_input(&mut self) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.input).take(limit::FILE_BYTES + 1).read_to_end(&mut bytes);
+        let count = read.map_err(|error| Fault::unreachable("cannot read stdin").because(error))?;
+        if count as u64 > limit::FILE_BYTES {
+            return Err(Fault::wrong(format!(
+                "stdin holds more than {} bytes",
+                limit::FILE_BYTES
+            )));
+        }
+        Ok(bytes)
+    }
+}
+
+/// What a captured stream received.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// The bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().map(|bytes| bytes.clone()).unwrap_or_default()
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().map_err(|_| io::Error::other("a writer panicked"))?;
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! The table of verbs: one line each, and everything about names read off it – the first word, argv0, the usage text.
+//! A verb is one file of `verbs/`; its `run` is the only thing public in it.
+
+use crate::{Call, Exit, Failure};
+
+/// A command.
+pub struct Verb {
+    /// Its name, as first word and as argv0.
+    pub name: &'static str,
+    /// Other names of it, such as a peer's argv0.
+    pub aliases: &'static [&'static str],
+    /// One sentence for the usage text.
+    pub about: &'static str,
+    /// What it does; `call.args` holds the words behind the verb.
+    pub run: fn(&mut Call) -> Result<Exit, Failure>,
+}
+
+/// All verbs, in the order of the usage text.
+pub const ALL: &[Verb] = &[];
+
+/// The verb of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Verb> {
+    ALL.iter()
+        .find(|verb| verb.name == name || verb.aliases.contains(&name))
+}

@@ -1,0 +1,74 @@
+//! A Secret as it stands on the cluster: what ownership, drift and merging are judged by.
+//! It is made from the API's answer in `operator/kube_secret` and from the cache where that suffices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{ObjectRef, SecretMap};
+
+use crate::target::OwnerRef;
+
+/// A Secret as it stands.
+#[derive(Clone, Default)]
+pub struct Present {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The version a write must name.
+    pub resource_version: String,
+    /// Its type, `Opaque` where the API server filled it in.
+    pub kind: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its owners.
+    pub owners: Vec<OwnerRef>,
+    /// Its values.
+    pub data: SecretMap,
+    /// Whether it refuses every change of its data.
+    pub immutable: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Which manager owns which keys, from `managedFields` of operation Update.
+    pub managed: Vec<Managed>,
+}
+
+/// The fields of one manager, as far as anyone asks: keys of data, labels and annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Managed {
+    /// The manager's name.
+    pub manager: String,
+    /// `Update` or `Apply`.
+    pub operation: String,
+    /// Keys under `f:data`.
+    pub data: BTreeSet<String>,
+    /// Keys under `f:metadata.f:labels`.
+    pub labels: BTreeSet<String>,
+    /// Keys under `f:metadata.f:annotations`.
+    pub annotations: BTreeSet<String>,
+}
+
+impl Present {
+    /// The Secret's name for messages.
+    #[must_use]
+    pub fn object(&self) -> ObjectRef {
+        ObjectRef::new("Secret", self.namespace.clone(), self.name.clone())
+    }
+
+    /// The owner that controls it, where there is one.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerRef> {
+        self.owners.iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// Whether an owner with that uid stands on it.
+    #[must_use]
+    pub fn is_owned_by(&self, uid: &str) -> bool {
+        self.owners.iter().any(|owner| owner.uid == uid)
+    }
+}

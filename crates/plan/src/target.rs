@@ -1,0 +1,118 @@
+//! The Secret as it shall be, and how that lies over what stands there. The wish stays a wish until the hands know the
+//! present: on a conflict they read again and ask [`Target::over`] again, so that a conflict never fetches or issues twice.
+//! Each road has its own [`Rule`]; all are pure. Specification: design §11.3; ESO §6.5, VSO §10.2, SS §11.4.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{Fault, ObjectRef, SecretMap};
+use serde::{Deserialize, Serialize};
+
+use crate::Present;
+
+/// The Secret as it shall be.
+#[derive(Clone)]
+pub struct Target {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its type; empty where the peer leaves it to the API server.
+    pub kind: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its owners.
+    pub owners: Vec<OwnerRef>,
+    /// Its values.
+    pub data: SecretMap,
+    /// Whether it shall refuse changes; none leaves it as it is.
+    pub immutable: Option<bool>,
+}
+
+/// An owner reference, as the API writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerRef {
+    /// The owner's group and version.
+    pub api_version: String,
+    /// The owner's kind.
+    pub kind: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's uid.
+    pub uid: String,
+    /// Whether the owner controls the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<bool>,
+    /// Whether the owner's foreground deletion waits for the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_owner_deletion: Option<bool>,
+}
+
+/// How a target lies over what stands there: what is kept, what is replaced, what is refused. Implemented by each road.
+pub trait Rule: Send + Sync {
+    /// The object that results.
+    ///
+    /// # Errors
+    /// What stands there is not ours to change; the fault says whose it is.
+    fn over(&self, target: &Target, present: &Present) -> Result<Laid, Fault>;
+}
+
+/// What a write comes to, once the present is known.
+pub enum Laid {
+    /// Nothing would change: nothing is sent.
+    Same,
+    /// The object as it is to be written with PUT.
+    Update(Target),
+    /// Deleted and made again: its type or its immutable data cannot be changed otherwise.
+    Again(Target),
+}
+
+impl Target {
+    /// A target without labels, owners or values.
+    #[must_use]
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+            kind: String::new(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            finalizers: Vec::new(),
+            owners: Vec::new(),
+            data: SecretMap::new(),
+            immutable: None,
+        }
+    }
+
+    /// The Secret's name for messages.
+    #[must_use]
+    pub fn object(&self) -> ObjectRef {
+        ObjectRef::new("Secret", self.namespace.clone(), self.name.clone())
+    }
+
+    /// How this target lies over what stands there, by the road's rule.
+    ///
+    /// # Errors
+    /// As [`Rule::over`].
+    pub fn over(&self, rule: &Arc<dyn Rule>, present: &Present) -> Result<Laid, Fault> {
+        rule.over(self, present)
+    }
+
+    /// Whether a PUT of this target would leave the Secret as it stands.
+    #[must_use]
+    pub fn is_like(&self, present: &Present) -> bool {
+        let kind = if self.kind.is_empty() { "Opaque" } else { &self.kind };
+        kind == present.kind
+            && self.labels == present.labels
+            && self.annotations == present.annotations
+            && self.finalizers == present.finalizers
+            && self.owners == present.owners
+            && self.immutable.unwrap_or(present.immutable) == present.immutable
+            && self.data == present.data
+    }
+}
