@@ -56,7 +56,11 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// An error that knows its kind, the object it is about, and a word of advice.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+/// The parts lie behind a pointer, so that a `Result` stays as small as its success.
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     attempt: String,
     about: Option<ObjectRef>,
@@ -128,21 +132,21 @@ impl Fault {
     /// Names the second object to look at.
     #[must_use]
     pub fn about(mut self, object: ObjectRef) -> Self {
-        self.about = Some(object);
+        self.0.about = Some(object);
         self
     }
 
     /// Adds one sentence of advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Keeps the cause for the chain.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Cause>) -> Self {
-        self.source = Some(cause.into());
+        self.0.source = Some(cause.into());
         self
     }
 
@@ -162,25 +166,25 @@ impl Fault {
     /// Why it failed, as far as the reaction differs.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The second object to look at, where there is one.
     #[must_use]
     pub fn object(&self) -> Option<&ObjectRef> {
-        self.about.as_ref()
+        self.0.about.as_ref()
     }
 
     /// The advice, where there is one.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// The whole chain on one line, causes behind colons: what logs, events and error lines print, once.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.attempt.clone();
+        let mut text = self.0.attempt.clone();
         let mut cause = self.source();
         while let Some(error) = cause {
             text.push_str(": ");
@@ -193,13 +197,13 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.attempt)
+        f.write_str(&self.0.attempt)
     }
 }
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|cause| cause as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
 
