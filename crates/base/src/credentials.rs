@@ -22,10 +22,7 @@ impl Tenant {
     /// The tenant of a holder that is used from the namespace `consumer`.
     #[must_use]
     pub fn new(holder: ObjectRef, consumer: impl Into<String>) -> Self {
-        Self {
-            holder,
-            consumer: consumer.into(),
-        }
+        Self { holder, consumer: consumer.into() }
     }
 
     /// Whether the holder is cluster-scoped, so that selectors may (and mostly must) name a namespace.
@@ -147,9 +144,7 @@ impl Credentials {
     /// As [`Self::secret_key`], or the value is not UTF-8.
     pub async fn secret_text(&self, at: &Selector) -> Result<SecretText, Fault> {
         let value = self.secret_key(at).await?;
-        value
-            .to_text()
-            .ok_or_else(|| Fault::wrong(format!("key `{}` of Secret `{}` is not text", key_of(at), at.name)))
+        value.to_text().ok_or_else(|| Fault::wrong(format!("key `{}` of Secret `{}` is not text", key_of(at), at.name)))
     }
 
     /// One key of a ConfigMap.
@@ -191,11 +186,7 @@ impl Credentials {
         let mut data = self.source.data(holder, &namespace, &at.name, label).await?;
         let key = key_of(at);
         data.remove(key).ok_or_else(|| {
-            let kind = if holder == Holder::Secret {
-                "Secret"
-            } else {
-                "ConfigMap"
-            };
+            let kind = if holder == Holder::Secret { "Secret" } else { "ConfigMap" };
             Fault::wrong(format!("cannot find key `{key}` in {kind} `{namespace}/{}`", at.name)).about(ObjectRef::new(
                 kind,
                 namespace.clone(),

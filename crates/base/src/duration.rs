@@ -93,20 +93,14 @@ impl GoDuration {
             }
             let (unit, tail) = split_at(tail, |c| c.is_ascii_digit() || c == '.');
             if unit.is_empty() {
-                return Err(DurationError(format!(
-                    "time: missing unit in duration {}",
-                    quoted(text)
-                )));
+                return Err(DurationError(format!("time: missing unit in duration {}", quoted(text))));
             }
             let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
                 let (unit, text) = (quoted(unit), quoted(text));
                 return Err(DurationError(format!("time: unknown unit {unit} in duration {text}")));
             };
             let part = scaled(whole, fraction, scale.unsigned_abs()).ok_or_else(invalid)?;
-            total = total
-                .checked_add(part)
-                .filter(|sum| *sum <= 1 << 63)
-                .ok_or_else(invalid)?;
+            total = total.checked_add(part).filter(|sum| *sum <= 1 << 63).ok_or_else(invalid)?;
             rest = tail;
         }
         match (negative, i64::try_from(total)) {
@@ -223,11 +217,7 @@ mod tests {
             ("2m3.5s", "2m3.5s"),
             ("-9223372036854775808ns", "-2562047h47m16.854775808s"),
         ] {
-            assert_eq!(
-                GoDuration::parse(text).map(|d| d.to_string()),
-                Ok(printed.to_owned()),
-                "{text}"
-            );
+            assert_eq!(GoDuration::parse(text).map(|d| d.to_string()), Ok(printed.to_owned()), "{text}");
         }
     }
 
@@ -240,10 +230,7 @@ mod tests {
             ("1", "time: missing unit in duration \"1\""),
             ("1d", "time: unknown unit \"d\" in duration \"1d\""),
             (".s", "time: invalid duration \".s\""),
-            (
-                "9223372036854775808ns",
-                "time: invalid duration \"9223372036854775808ns\"",
-            ),
+            ("9223372036854775808ns", "time: invalid duration \"9223372036854775808ns\""),
         ] {
             assert_eq!(GoDuration::parse(text), Err(DurationError(error.to_owned())), "{text}");
         }

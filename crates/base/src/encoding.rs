@@ -47,11 +47,7 @@ impl Base64 {
     pub fn decode(self, text: &[u8]) -> Option<SecretBytes> {
         let joined: Vec<u8>;
         let text = if text.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
-            joined = text
-                .iter()
-                .copied()
-                .filter(|byte| !matches!(byte, b'\r' | b'\n'))
-                .collect();
+            joined = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
             &joined
         } else {
             text
@@ -157,11 +153,7 @@ mod tests {
             ("=", 0),
             ("bm9wZQ", 4),
         ] {
-            assert_eq!(
-                Base64::Standard.decode_or_place(text.as_bytes()).err(),
-                Some(IllegalBase64(place)),
-                "{text:?}"
-            );
+            assert_eq!(Base64::Standard.decode_or_place(text.as_bytes()).err(), Some(IllegalBase64(place)), "{text:?}");
         }
         assert_eq!(IllegalBase64(3).to_string(), "illegal base64 data at input byte 3");
         for fine in ["YmFy", "YmF\r\ny\n", "YmFyYh==", "YmFyYg==\n", ""] {

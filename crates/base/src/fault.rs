@@ -72,13 +72,7 @@ impl Fault {
     /// A fault of that kind; `attempt` says in lower case and without a full stop what was attempted, and on what.
     #[must_use]
     pub fn new(kind: Kind, attempt: impl Into<String>) -> Self {
-        Self {
-            kind,
-            attempt: attempt.into(),
-            about: None,
-            hint: None,
-            source: None,
-        }
+        Self(Box::new(Parts { kind, attempt: attempt.into(), about: None, hint: None, source: None }))
     }
 
     /// The secret does not exist at its provider.
@@ -153,14 +147,8 @@ impl Fault {
     /// Wraps this fault: the new attempt in front, this one as its cause; kind, object and hint are kept.
     #[must_use]
     pub fn within(mut self, attempt: impl Into<String>) -> Self {
-        let (about, hint) = (self.about.take(), self.hint.take());
-        Self {
-            kind: self.kind,
-            attempt: attempt.into(),
-            about,
-            hint,
-            source: Some(Box::new(self)),
-        }
+        let (about, hint) = (self.0.about.take(), self.0.hint.take());
+        Self(Box::new(Parts { kind: self.0.kind, attempt: attempt.into(), about, hint, source: Some(Box::new(self)) }))
     }
 
     /// Why it failed, as far as the reaction differs.
@@ -213,9 +201,7 @@ mod tests {
 
     #[test]
     fn the_chain_is_told_once_and_the_kind_survives_wrapping() {
-        let inner = Fault::denied("cannot log in to `vault-prod`")
-            .because("403 Forbidden")
-            .hint("check the role");
+        let inner = Fault::denied("cannot log in to `vault-prod`").because("403 Forbidden").hint("check the role");
         let outer = inner.within("cannot read `app/db` from store `vault-prod`");
         assert_eq!(outer.kind(), Kind::Denied);
         assert_eq!(outer.to_string(), "cannot read `app/db` from store `vault-prod`");

@@ -19,11 +19,7 @@ impl ObjectRef {
     /// An object of a namespace, or of the cluster where `namespace` is empty.
     #[must_use]
     pub fn new(kind: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            kind: kind.into(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
 }
 
@@ -44,9 +40,7 @@ pub fn is_secret_key(text: &str) -> bool {
         && text.len() <= limit::SECRET_KEY_LENGTH
         && text != "."
         && !text.starts_with("..")
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 /// Whether the text is an RFC 1123 subdomain, the form of most object names.
@@ -95,9 +89,6 @@ mod tests {
     #[test]
     fn cluster_objects_print_without_a_slash() {
         assert_eq!(ObjectRef::new("Secret", "demo", "db").to_string(), "Secret demo/db");
-        assert_eq!(
-            ObjectRef::new("ClusterSecretStore", "", "vault").to_string(),
-            "ClusterSecretStore vault"
-        );
+        assert_eq!(ObjectRef::new("ClusterSecretStore", "", "vault").to_string(), "ClusterSecretStore vault");
     }
 }

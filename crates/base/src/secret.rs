@@ -231,12 +231,7 @@ impl IntoIterator for SecretMap {
 
 impl<N: Into<String>, V: Into<SecretBytes>> FromIterator<(N, V)> for SecretMap {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(entries: I) -> Self {
-        Self(
-            entries
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(entries.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 

@@ -52,10 +52,7 @@ impl Parsed {
     /// The last value of a flag.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.flags
-            .get(name)
-            .and_then(|values| values.last())
-            .map(String::as_str)
+        self.flags.get(name).and_then(|values| values.last()).map(String::as_str)
     }
 
     /// All values of a flag, in order.
@@ -197,9 +194,9 @@ fn bundle(
             (Takes::Bool, Some(text)) => checked_bool(Grammar::Pflag, flag, text.to_owned())?,
             (_, Some(text)) => text.to_owned(),
             (_, None) if !behind.is_empty() => behind.to_owned(),
-            (_, None) => rest
-                .next()
-                .ok_or_else(|| ArgvError::Wrong(format!("flag needs an argument: '{letter}' in {word}")))?,
+            (_, None) => {
+                rest.next().ok_or_else(|| ArgvError::Wrong(format!("flag needs an argument: '{letter}' in {word}")))?
+            }
         };
         parsed.flags.entry(flag.name).or_default().push(value);
         return Ok(());

@@ -12,11 +12,7 @@ impl Environment {
     #[must_use]
     pub fn of_this_process() -> Self {
         let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
-        Self(
-            std::env::vars_os()
-                .map(|(name, value)| (text(name), text(value)))
-                .collect(),
-        )
+        Self(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
     }
 
     /// The value of a variable.
@@ -39,11 +35,6 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }

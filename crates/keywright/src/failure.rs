@@ -16,11 +16,7 @@ impl Failure {
     /// A failure with the peer's exit code.
     #[must_use]
     pub fn new(exit: u8, fault: Fault) -> Self {
-        Self {
-            fault,
-            exit: Exit(exit),
-            prefix: "",
-        }
+        Self { fault, exit: Exit(exit), prefix: "" }
     }
 
     /// A failure told with the peer's prefix, such as `error: `.

@@ -20,11 +20,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let read = file.take(limit::FILE_BYTES + 1).read_to_end(&mut bytes);
     if read.map_err(|error| fault(attempt(), error))? as u64 > limit::FILE_BYTES {
-        return Err(Fault::wrong(format!(
-            "`{}` holds more than {} bytes",
-            path.display(),
-            limit::FILE_BYTES
-        )));
+        return Err(Fault::wrong(format!("`{}` holds more than {} bytes", path.display(), limit::FILE_BYTES)));
     }
     Ok(bytes)
 }
@@ -65,11 +61,8 @@ impl Locked {
     /// It was changed meanwhile, or cannot be written; it is then as it was.
     pub fn replace(self, after: &[u8]) -> Result<(), Fault> {
         if read(&self.path)? != self.before {
-            return Err(Fault::conflict(format!(
-                "`{}` was changed by somebody else meanwhile",
-                self.path.display()
-            ))
-            .hint("look at the change and run the command again"));
+            return Err(Fault::conflict(format!("`{}` was changed by somebody else meanwhile", self.path.display()))
+                .hint("look at the change and run the command again"));
         }
         let done = replace(&self.path, after);
         drop(self.lock);
@@ -91,10 +84,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
             return fs::write(&target, bytes).map_err(|error| fault(attempt(), error));
         }
         // Whoever may not write to the file must not replace it through a writable folder.
-        File::options()
-            .write(true)
-            .open(&target)
-            .map_err(|error| fault(attempt(), error))?;
+        File::options().write(true).open(&target).map_err(|error| fault(attempt(), error))?;
     }
     let renamed = match &old {
         Some(old) if old.nlink() > 1 => None,
@@ -108,10 +98,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 
 /// `None` where the folder refuses a temporary file, or the file's owner could not be kept.
 fn through_rename(target: &Path, old: Option<&Metadata>, bytes: &[u8]) -> Option<std::io::Result<()>> {
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".keywright-");
     if old.is_none() {

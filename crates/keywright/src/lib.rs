@@ -36,12 +36,7 @@ impl Call {
         let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         let called = words.next().unwrap_or_default();
         let program = called.rsplit('/').next().unwrap_or_default().to_owned();
-        Self {
-            program,
-            args: words.collect(),
-            environment: Environment::of_this_process(),
-            ui: Ui::of_this_process(),
-        }
+        Self { program, args: words.collect(), environment: Environment::of_this_process(), ui: Ui::of_this_process() }
     }
 }
 

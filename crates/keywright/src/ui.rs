@@ -35,12 +35,7 @@ impl Ui {
             output: io::stdout().is_terminal(),
             error: io::stderr().is_terminal(),
         };
-        Self {
-            out: Box::new(io::stdout()),
-            err: Box::new(io::stderr()),
-            input: Box::new(io::stdin()),
-            terminal,
-        }
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()), terminal }
     }
 
     /// Streams for a test: stdin from bytes, the others captured.
@@ -90,10 +85,7 @@ impl Ui {
         let read = (&mut self.input).take(limit::FILE_BYTES + 1).read_to_end(&mut bytes);
         let count = read.map_err(|error| Fault::unreachable("cannot read stdin").because(error))?;
         if count as u64 > limit::FILE_BYTES {
-            return Err(Fault::wrong(format!(
-                "stdin holds more than {} bytes",
-                limit::FILE_BYTES
-            )));
+            return Err(Fault::wrong(format!("stdin holds more than {} bytes", limit::FILE_BYTES)));
         }
         Ok(bytes)
     }

@@ -21,6 +21,5 @@ pub const ALL: &[Verb] = &[];
 /// The verb of that name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Verb> {
-    ALL.iter()
-        .find(|verb| verb.name == name || verb.aliases.contains(&name))
+    ALL.iter().find(|verb| verb.name == name || verb.aliases.contains(&name))
 }

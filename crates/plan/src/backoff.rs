@@ -19,11 +19,7 @@ pub struct Backoff {
 impl Backoff {
     /// The wait after `failures` failures in a row (1 is the first); `draw` is a random number in [0, 1).
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "a wait needs no nanoseconds"
-    )]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a wait needs no nanoseconds")]
     pub fn wait(&self, failures: u32, draw: f64) -> GoDuration {
         let exponent = i32::try_from(failures.saturating_sub(1).min(1_000)).unwrap_or(1_000);
         let cap = self.cap.nanoseconds() as f64;
@@ -45,10 +41,7 @@ mod tests {
             jitter: 0.1,
         };
         let seconds = |n, draw| backoff.wait(n, draw).seconds();
-        assert_eq!(
-            [seconds(1, 0.0), seconds(2, 0.0), seconds(5, 0.0), seconds(99, 0.0)],
-            [1.0, 2.0, 16.0, 420.0]
-        );
+        assert_eq!([seconds(1, 0.0), seconds(2, 0.0), seconds(5, 0.0), seconds(99, 0.0)], [1.0, 2.0, 16.0, 420.0]);
         assert_eq!(seconds(2, 0.5), 1.9);
     }
 }

@@ -73,23 +73,11 @@ mod tests {
 
     #[test]
     fn an_unchanged_status_keeps_its_transition_time() {
-        let mut all = vec![Condition::new(
-            "Ready",
-            true,
-            "Synced",
-            "ok",
-            at("2026-01-01T00:00:00Z"),
-        )];
-        set(
-            &mut all,
-            Condition::new("Ready", true, "Synced", "still", at("2026-01-02T00:00:00Z")),
-        );
+        let mut all = vec![Condition::new("Ready", true, "Synced", "ok", at("2026-01-01T00:00:00Z"))];
+        set(&mut all, Condition::new("Ready", true, "Synced", "still", at("2026-01-02T00:00:00Z")));
         assert_eq!(all[0].last_transition_time.as_deref(), Some("2026-01-01T00:00:00Z"));
         assert_eq!(all[0].message, "still");
-        set(
-            &mut all,
-            Condition::new("Ready", false, "Error", "no", at("2026-01-03T00:00:00.9Z")),
-        );
+        set(&mut all, Condition::new("Ready", false, "Error", "no", at("2026-01-03T00:00:00.9Z")));
         assert_eq!(all[0].last_transition_time.as_deref(), Some("2026-01-03T00:00:00Z"));
         assert_eq!(all.len(), 1);
     }

@@ -24,19 +24,13 @@ impl Line {
     /// A line about an object.
     #[must_use]
     pub fn on(about: ObjectRef, text: impl Into<String>) -> Self {
-        Self {
-            about: Some(about),
-            text: text.into(),
-        }
+        Self { about: Some(about), text: text.into() }
     }
 
     /// A remark.
     #[must_use]
     pub fn note(text: impl Into<String>) -> Self {
-        Self {
-            about: None,
-            text: text.into(),
-        }
+        Self { about: None, text: text.into() }
     }
 }
 

@@ -84,23 +84,13 @@ impl Event {
     /// A normal event on the object of the pass.
     #[must_use]
     pub fn normal(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Normal,
-            reason: reason.into(),
-            message: message.into(),
-            about: None,
-        }
+        Self { severity: Severity::Normal, reason: reason.into(), message: message.into(), about: None }
     }
 
     /// A warning on the object of the pass.
     #[must_use]
     pub fn warning(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            reason: reason.into(),
-            message: message.into(),
-            about: None,
-        }
+        Self { severity: Severity::Warning, reason: reason.into(), message: message.into(), about: None }
     }
 }
 
@@ -114,29 +104,20 @@ impl Finish {
     /// Nothing to say; come again at that moment.
     #[must_use]
     pub fn at(moment: Timestamp) -> Self {
-        Self {
-            next: Next::At(moment),
-            ..Self::default()
-        }
+        Self { next: Next::At(moment), ..Self::default() }
     }
 
     /// With this status, written by PUT.
     #[must_use]
     pub fn with_status(mut self, value: Value) -> Self {
-        self.status = Some(Status {
-            value,
-            form: StatusForm::Put,
-        });
+        self.status = Some(Status { value, form: StatusForm::Put });
         self
     }
 
     /// With this status, written by merge patch.
     #[must_use]
     pub fn with_patched_status(mut self, value: Value) -> Self {
-        self.status = Some(Status {
-            value,
-            form: StatusForm::MergePatch,
-        });
+        self.status = Some(Status { value, form: StatusForm::MergePatch });
         self
     }
 

@@ -25,12 +25,7 @@ impl Resource {
     /// A resource from the four words of a path.
     #[must_use]
     pub fn new(group: &str, version: &str, kind: &str, plural: &str) -> Self {
-        Self {
-            group: group.into(),
-            version: version.into(),
-            kind: kind.into(),
-            plural: plural.into(),
-        }
+        Self { group: group.into(), version: version.into(), kind: kind.into(), plural: plural.into() }
     }
 
     /// Core Secrets.
@@ -42,11 +37,7 @@ impl Resource {
     /// `group/version`, or the version alone for core.
     #[must_use]
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.clone()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 }
 
@@ -65,11 +56,7 @@ impl Address {
     /// The place of an object.
     #[must_use]
     pub fn new(resource: Resource, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            resource,
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { resource, namespace: namespace.into(), name: name.into() }
     }
 
     /// The place of a Secret.
@@ -224,15 +211,8 @@ impl Describe for Write {
         let keys = |target: &Target| target.data.names().cloned().collect::<Vec<_>>().join(", ");
         let text = match self {
             Self::CreateSecret { target, .. } => format!("create with keys {}", keys(target)),
-            Self::ReplaceSecret {
-                target, present: None, ..
-            } => format!("write keys {}", keys(target)),
-            Self::ReplaceSecret {
-                target,
-                rule,
-                present: Some(present),
-                ..
-            } => match target.over(rule, present) {
+            Self::ReplaceSecret { target, present: None, .. } => format!("write keys {}", keys(target)),
+            Self::ReplaceSecret { target, rule, present: Some(present), .. } => match target.over(rule, present) {
                 Ok(crate::Laid::Same) => "leave as it is".to_owned(),
                 Ok(crate::Laid::Update(target)) => format!("update to keys {}", keys(&target)),
                 Ok(crate::Laid::Again(target)) => format!("delete and create again with keys {}", keys(&target)),

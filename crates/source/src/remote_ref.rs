@@ -35,11 +35,7 @@ impl RemoteRef {
     /// What a call has to fetch for this reference.
     #[must_use]
     pub fn locator(&self) -> Locator {
-        Locator {
-            key: self.key.clone(),
-            version: self.version.clone(),
-            metadata: self.metadata,
-        }
+        Locator { key: self.key.clone(), version: self.version.clone(), metadata: self.metadata }
     }
 }
 
@@ -58,10 +54,7 @@ impl Locator {
     /// The current value of that key.
     #[must_use]
     pub fn of(key: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            ..Self::default()
-        }
+        Self { key: key.into(), ..Self::default() }
     }
 }
 
@@ -81,19 +74,13 @@ impl Payload {
     /// One value: bytes or text, JSON more often than not.
     #[must_use]
     pub fn bytes(bytes: impl Into<SecretBytes>) -> Self {
-        Self {
-            content: Content::Bytes(bytes.into()),
-            json: OnceLock::new(),
-        }
+        Self { content: Content::Bytes(bytes.into()), json: OnceLock::new() }
     }
 
     /// Named values, as a Kubernetes Secret holds them.
     #[must_use]
     pub fn map(map: SecretMap) -> Self {
-        Self {
-            content: Content::Map(map),
-            json: OnceLock::new(),
-        }
+        Self { content: Content::Map(map), json: OnceLock::new() }
     }
 
     /// The bytes, where the answer was one value.
@@ -117,9 +104,7 @@ impl Payload {
     /// The answer read as JSON, once for all users; `None` where it is no JSON. `parse` is given by the caller, so that
     /// number texts stay verbatim (`document::json`).
     pub fn json(&self, parse: impl FnOnce(&[u8]) -> Result<Node, Fault>) -> Option<&Node> {
-        self.json
-            .get_or_init(|| self.as_bytes().and_then(|bytes| parse(bytes.expose()).ok()))
-            .as_ref()
+        self.json.get_or_init(|| self.as_bytes().and_then(|bytes| parse(bytes.expose()).ok())).as_ref()
     }
 
     /// How many bytes it holds: the bound of what is kept for joined reads.

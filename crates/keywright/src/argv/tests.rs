@@ -1,41 +1,16 @@
 use super::*;
 
 const FLAGS: &[Flag] = &[
-    Flag {
-        name: "file",
-        short: Some('f'),
-        takes: Takes::Value,
-        help: "",
-    },
-    Flag {
-        name: "yes",
-        short: Some('y'),
-        takes: Takes::Bool,
-        help: "",
-    },
-    Flag {
-        name: "all",
-        short: Some('a'),
-        takes: Takes::Bool,
-        help: "",
-    },
+    Flag { name: "file", short: Some('f'), takes: Takes::Value, help: "" },
+    Flag { name: "yes", short: Some('y'), takes: Takes::Bool, help: "" },
+    Flag { name: "all", short: Some('a'), takes: Takes::Bool, help: "" },
 ];
 
 fn read(grammar: Grammar, line: &str) -> Result<String, String> {
-    let words: Vec<String> = line
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
     let parsed = parse(grammar, FLAGS, &words).map_err(|error| error.to_string())?;
     let flag = |name| format!("{name}={}", parsed.value(name).unwrap_or("-"));
-    Ok(format!(
-        "{} {} {} {:?}",
-        flag("file"),
-        flag("yes"),
-        flag("all"),
-        parsed.positionals
-    ))
+    Ok(format!("{} {} {} {:?}", flag("file"), flag("yes"), flag("all"), parsed.positionals))
 }
 
 #[test]
@@ -61,11 +36,7 @@ fn each_grammar_complains_in_its_own_words() {
     for (grammar, line, expected) in [
         (GoFlag, "-x", "flag provided but not defined: -x"),
         (GoFlag, "--file", "flag needs an argument: -file"),
-        (
-            GoFlag,
-            "-yes=maybe",
-            "invalid boolean value \"maybe\" for -yes: parse error",
-        ),
+        (GoFlag, "-yes=maybe", "invalid boolean value \"maybe\" for -yes: parse error"),
         (Pflag, "--bogus", "unknown flag: --bogus"),
         (Pflag, "-yz", "unknown shorthand flag: 'z' in -yz"),
         (Pflag, "--file", "flag needs an argument: --file"),

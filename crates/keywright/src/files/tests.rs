@@ -60,9 +60,5 @@ fn two_writers_lose_nothing() {
 fn a_missing_file_says_what_was_attempted() {
     let fault = read(Path::new("/nonexistent/x")).unwrap_err();
     assert_eq!(fault.kind(), base::Kind::NotFound);
-    assert!(
-        fault.chain().starts_with("cannot read `/nonexistent/x`: "),
-        "{}",
-        fault.chain()
-    );
+    assert!(fault.chain().starts_with("cannot read `/nonexistent/x`: "), "{}", fault.chain());
 }
