@@ -27,8 +27,8 @@ pub trait Kept: Send + Sync + Sized + 'static {
     /// The object could not be decoded: its sentence, to be told on the object itself.
     fn keep(wire: Self::Wire) -> Result<Self, String>;
 
-    /// Its metadata's version, to tell old from new.
-    fn version(&self) -> &str;
+    /// Its version, to tell old from new.
+    fn resource_version(&self) -> &str;
 }
 
 /// Custom resources are kept whole, but for what no decision reads.
@@ -45,7 +45,7 @@ where
         Ok(object)
     }
 
-    fn version(&self) -> &str {
+    fn resource_version(&self) -> &str {
         self.meta().resource_version.as_deref().unwrap_or_default()
     }
 }
@@ -77,6 +77,7 @@ pub struct Broken {
 }
 
 type Listener<T> = Box<dyn Fn(&Changed<T>) + Send + Sync>;
+type BrokenListener = Box<dyn Fn(&Broken) + Send + Sync>;
 type IndexOf<T> = fn(&T) -> Vec<String>;
 
 /// All objects of one kind.
@@ -84,7 +85,7 @@ pub struct Store<T> {
     objects: RwLock<HashMap<Name, Arc<T>>>,
     indexes: RwLock<HashMap<&'static str, Index<T>>>,
     listeners: RwLock<Vec<Listener<T>>>,
-    broken: RwLock<Vec<Box<dyn Fn(&Broken) + Send + Sync>>>,
+    broken: RwLock<Vec<BrokenListener>>,
     pending: AtomicUsize,
     ready: watch::Sender<bool>,
 }
@@ -187,7 +188,7 @@ impl<T: Kept> Store<T> {
         let before = {
             let mut objects = write(&self.objects);
             let before = objects.get(&name).cloned();
-            if before.as_deref().is_some_and(|before| !is_newer(before.version(), object.version())) {
+            if before.as_deref().is_some_and(|before| !is_newer(before.resource_version(), object.resource_version())) {
                 return;
             }
             objects.insert(name.clone(), Arc::clone(&object));

@@ -3,6 +3,16 @@
 
 pub mod cache;
 pub mod cluster;
+pub mod controller;
+pub mod driver;
+pub mod effects;
+pub mod feature;
 pub mod kube_secret;
+pub mod metrics;
 pub mod queue;
+pub mod recorder;
 pub mod seen;
+pub mod world;
+
+pub use controller::{Controller, Effect, Row};
+pub use world::World;

@@ -78,6 +78,12 @@ struct State {
     running: usize,
 }
 
+enum Look {
+    Closed,
+    Work(Work),
+    Wait(Option<Instant>),
+}
+
 /// The queue.
 #[derive(Default)]
 pub struct Queue {
@@ -112,19 +118,10 @@ impl Queue {
     /// The next key to work on; `None` once the queue is closed.
     pub async fn next(&self) -> Option<Work> {
         loop {
-            let until = {
-                let mut state = self.state();
-                if state.closed {
-                    return None;
-                }
-                state.ripen(Instant::now());
-                if let Some(work) = state.take() {
-                    if state.lanes.iter().any(|lane| !lane.is_empty()) {
-                        self.wake.notify_one();
-                    }
-                    return Some(work);
-                }
-                state.timers.keys().next().map(|(moment, _)| *moment)
+            let until = match self.look() {
+                Look::Closed => return None,
+                Look::Work(work) => return Some(work),
+                Look::Wait(until) => until,
             };
             match until {
                 Some(moment) => tokio::select! {
@@ -134,6 +131,23 @@ impl Queue {
                 None => self.wake.notified().await,
             }
         }
+    }
+
+    /// What there is to do at this moment.
+    fn look(&self) -> Look {
+        let mut state = self.state();
+        if state.closed {
+            return Look::Closed;
+        }
+        state.ripen(Instant::now());
+        let Some(work) = state.take() else {
+            return Look::Wait(state.timers.keys().next().map(|(moment, _)| *moment));
+        };
+        if state.lanes.iter().any(|lane| !lane.is_empty()) {
+            // There is more: another worker may be asleep.
+            self.wake.notify_one();
+        }
+        Look::Work(work)
     }
 
     /// Ends the work on a key.

@@ -226,7 +226,7 @@ impl<H: Marker> Kept for Seen<H> {
         })
     }
 
-    fn version(&self) -> &str {
+    fn resource_version(&self) -> &str {
         &self.resource_version
     }
 }

@@ -1,0 +1,270 @@
+//! The driver does for all rows of a feature what each Go controller does by itself: takes keys from the queue, runs the
+//! script, writes the status only if it differs, tells events, keeps finalizers, counts, and decides when to come again.
+//! A panic of a script is a fault of its object and stops nobody else. Specification: design §11.4.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Fault, Kind, Timestamp};
+use futures::FutureExt as _;
+use plan::{Finish, Next};
+use rand::RngExt as _;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::World;
+use crate::cache::{Caches, Changed, Kept, Name};
+use crate::controller::{Controller, Row, Subject};
+use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
+use crate::metrics::Metrics;
+use crate::queue::{Key, Lane, Outcome, Queue, Work};
+use crate::recorder::{self, Recorder};
+use crate::world::Shared;
+
+/// Runs the controllers of one feature.
+pub struct Driver {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    rows: Vec<Box<dyn Runner>>,
+    workers: usize,
+}
+
+/// Puts keys of one row into the feature's queue; listeners of caches hold one.
+#[derive(Clone)]
+pub struct Enqueue {
+    queue: Arc<Queue>,
+    row: usize,
+}
+
+impl Enqueue {
+    /// An object of the row has work.
+    pub fn add(&self, (namespace, name): Name, lane: Lane) {
+        self.queue.add(Key { row: self.row, namespace, name }, lane);
+    }
+
+    /// An object of the row has work at that moment.
+    pub fn add_at(&self, (namespace, name): Name, moment: Instant) {
+        self.queue.add_at(Key { row: self.row, namespace, name }, moment, Lane::Due);
+    }
+
+    /// Listens to the row's own kind: new and deleted objects always have work, changed ones if `triggers` says so.
+    pub fn own<T: Kept>(&self, caches: &Caches, triggers: fn(&T, &T) -> bool) {
+        let enqueue = self.clone();
+        caches.store::<T>().listen(move |changed: &Changed<T>| {
+            let lane = if changed.is_initial { Lane::Startup } else { Lane::Changed };
+            let matters = match (&changed.before, &changed.after) {
+                (Some(before), Some(after)) => triggers(before, after),
+                _ => true,
+            };
+            if matters {
+                enqueue.add(changed.name.clone(), lane);
+            }
+        });
+    }
+}
+
+impl Driver {
+    /// A driver without rows.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, recorder: Recorder, metrics: Arc<Metrics>, workers: usize) -> Self {
+        Self { shared, queue: Arc::new(Queue::new()), recorder, metrics, rows: Vec::new(), workers }
+    }
+
+    /// Adds a controller; its listeners stand before any watch starts.
+    #[must_use]
+    pub fn with<C: Controller>(mut self) -> Self {
+        let enqueue = Enqueue { queue: Arc::clone(&self.queue), row: self.rows.len() };
+        C::watch(self.shared.caches(), enqueue);
+        self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
+        self
+    }
+
+    /// Works until the queue is closed. Waits for leadership and for the caches first, so that no pass decides on half
+    /// of the picture.
+    pub async fn run(self: Arc<Self>) {
+        let mut leads = self.shared.leads();
+        if leads.wait_for(|leads| *leads).await.is_err() {
+            return;
+        }
+        for row in &self.rows {
+            row.ready(&self.shared).await;
+        }
+        let places = Arc::new(Semaphore::new(self.workers));
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let Some(work) = self.queue.next().await else { break };
+            let driver = Arc::clone(&self);
+            tokio::spawn(async move {
+                let outcome = driver.pass(&work).await;
+                driver.queue.done(&work.key, outcome);
+                drop(place);
+            });
+        }
+    }
+
+    /// Waits until there is nothing to do now and all events are sent; timers are ignored.
+    pub async fn idle(&self) {
+        self.queue.idle().await;
+        self.recorder.idle().await;
+    }
+
+    /// Ends the work: running passes finish, nothing new begins.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    /// The queue, for whoever has work for a row that no cache tells.
+    #[must_use]
+    pub fn enqueue<C: Controller>(&self) -> Option<Enqueue> {
+        let row = self.rows.iter().position(|row| row.row().name == C::ROW.name)?;
+        Some(Enqueue { queue: Arc::clone(&self.queue), row })
+    }
+
+    async fn pass(&self, work: &Work) -> Outcome {
+        let row = &self.rows[work.key.row];
+        let name = row.row().name;
+        let started = Instant::now();
+        self.metrics.begin(name, self.queue.depth());
+        let pass = AssertUnwindSafe(row.pass(self, work)).catch_unwind().await;
+        let outcome = pass.unwrap_or_else(|_| {
+            tracing::error!(controller = name, namespace = %work.key.namespace, name = %work.key.name, "a script panicked");
+            Outcome::RetryAt(self.retry_at(row.row(), work.failures))
+        });
+        let result = match outcome {
+            Outcome::Settled => "success",
+            Outcome::At(_) => "requeue_after",
+            Outcome::RetryAt(_) => "error",
+        };
+        self.metrics.end(name, result, started.elapsed().as_secs_f64());
+        outcome
+    }
+
+    fn retry_at(&self, row: &Row, failures: u32) -> Instant {
+        let draw: f64 = self.shared.rng().random();
+        Instant::now() + row.backoff.wait(failures.saturating_add(1), draw).to_std()
+    }
+}
+
+type Pass<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+type Ready<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A controller without its type.
+trait Runner: Send + Sync {
+    fn row(&self) -> &'static Row;
+    fn ready<'a>(&'a self, shared: &'a Shared) -> Ready<'a>;
+    fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a>;
+}
+
+struct Script<C>(std::marker::PhantomData<C>);
+
+impl<C: Controller> Runner for Script<C> {
+    fn row(&self) -> &'static Row {
+        const { &C::ROW }
+    }
+
+    fn ready<'a>(&'a self, shared: &'a Shared) -> Ready<'a> {
+        Box::pin(async move { shared.caches().store::<C::Object>().ready().await })
+    }
+
+    fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a> {
+        Box::pin(async move {
+            let world = driver.shared.live();
+            let (namespace, name) = (&*work.key.namespace, &*work.key.name);
+            let Some(object) = world.cache::<C::Object>().find(namespace, name) else {
+                C::gone(&world, namespace, name);
+                return Outcome::Settled;
+            };
+            let finish = match run::<C>(&world, &object).await {
+                Ok(finish) => finish,
+                Err(fault) => {
+                    tracing::debug!(object = %object.address().object(), error = fault.chain(), "a pass failed");
+                    C::failed(&object, &fault, world.now())
+                }
+            };
+            conclude::<C>(driver, &world, &object, finish, work.failures).await
+        })
+    }
+}
+
+/// One pass with its finalizer: put on before anything is done, taken off after the clean-up has succeeded.
+async fn run<C: Controller>(world: &World, object: &C::Object) -> Result<Finish, Fault> {
+    let row = &C::ROW;
+    let carried = row.finalizer.filter(|finalizer| object.finalizers().iter().any(|name| name == finalizer));
+    if object.is_deleting() {
+        let Some(finalizer) = carried else { return Ok(Finish::settled()) };
+        let finish = C::cleanup(world, object).await?;
+        if finish.next == Next::Settled && !finish.failed {
+            world.act(remove_finalizer(object, finalizer, row.manager)).await?;
+        }
+        return Ok(finish);
+    }
+    match (row.finalizer, carried) {
+        (Some(finalizer), None) if C::wants_finalizer(object) => {
+            world.act(add_finalizer(object, finalizer, row.manager)).await?;
+        }
+        (_, Some(finalizer)) if !C::wants_finalizer(object) => {
+            world.act(remove_finalizer(object, finalizer, row.manager)).await?;
+        }
+        _ => {}
+    }
+    C::reconcile(world, object).await
+}
+
+async fn conclude<C: Controller>(
+    driver: &Driver,
+    world: &World,
+    object: &C::Object,
+    finish: Finish,
+    failures: u32,
+) -> Outcome {
+    let at = object.address();
+    let subject = recorder::Subject {
+        at: at.clone(),
+        uid: object.uid().to_owned(),
+        resource_version: object.resource_version().to_owned(),
+    };
+    for event in finish.events {
+        driver.recorder.tell(C::ROW.component, &subject, event, world.now());
+    }
+    let mut next = finish.next;
+    if let Some(status) = finish.status
+        && status.value != object.status()
+        && *driver.shared.leads().borrow()
+    {
+        let version = object.resource_version().to_owned();
+        match write_status(world.cluster(), &at, version, status, C::ROW.manager).await {
+            Ok((_, answer)) => learn::<C::Object>(world, &answer),
+            // The object went away meanwhile: there is nobody left to tell.
+            Err(fault) if fault.kind() == Kind::NotFound => {}
+            Err(fault) => {
+                tracing::warn!(object = %at.object(), error = fault.chain(), "the status could not be written");
+                next = Next::Retry;
+            }
+        }
+    }
+    match next {
+        Next::Settled => Outcome::Settled,
+        Next::At(moment) => Outcome::At(instant_of(moment, world.now())),
+        Next::Retry => Outcome::RetryAt(driver.retry_at(&C::ROW, failures)),
+    }
+}
+
+/// Takes what a status write answered into the cache, so that the next pass does not see the old status.
+fn learn<T: Subject>(world: &World, answer: &[u8]) {
+    if let Ok(wire) = serde_json::from_slice::<T::Wire>(answer) {
+        let name = crate::cache::name_of(kube::Resource::meta(&wire));
+        if let Ok(object) = T::keep(wire) {
+            world.cache::<T>().learn(name, object);
+        }
+    }
+}
+
+/// A moment of the world's clock as a moment of the runtime's; one that has passed is now.
+fn instant_of(moment: Timestamp, now: Timestamp) -> Instant {
+    let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+    // tokio's timers reach two years; nothing of ours waits longer than one without being asked again.
+    Instant::now() + wait.min(Duration::from_secs(365 * 24 * 3_600))
+}

@@ -1,0 +1,236 @@
+//! Through which a script reads, and acts. A world lives for one pass: its `now` stands still, and its mode says whether
+//! acting does (live) or tells (dry: `explain`). What outlives a pass – caches, connections, memories – is [`Shared`].
+//! Specification: design §11.3.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::{Fault, Timestamp};
+use plan::{Address, Line, Present};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+use tokio::sync::watch;
+
+use crate::cache::{Caches, Kept, Store};
+use crate::cluster::Cluster;
+use crate::controller::Effect;
+use crate::effects::write::read_secret;
+use crate::seen::SeenSecret;
+
+/// What outlives a pass.
+pub struct Shared {
+    cluster: Cluster,
+    caches: Caches,
+    clock: Clock,
+    entropy: Mutex<ChaCha20Rng>,
+    leads: watch::Receiver<bool>,
+    memories: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// Where the time comes from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine.
+    System,
+    /// A moment that stands still until somebody moves it: `render`, tests.
+    Fixed(Arc<Mutex<Timestamp>>),
+}
+
+impl Clock {
+    /// The moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(moment) => *moment.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl Shared {
+    /// A process's share: caches and connection, clock and randomness, and whether this process leads.
+    #[must_use]
+    pub fn new(
+        cluster: Cluster,
+        caches: Caches,
+        clock: Clock,
+        entropy: ChaCha20Rng,
+        leads: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let entropy = Mutex::new(entropy);
+        Arc::new(Self { cluster, caches, clock, entropy, leads, memories: Mutex::default() })
+    }
+
+    /// The caches.
+    #[must_use]
+    pub fn caches(&self) -> &Caches {
+        &self.caches
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether this process leads, now and whenever that changes.
+    #[must_use]
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.clone()
+    }
+
+    /// Randomness of one's own, drawn from the process's.
+    #[must_use]
+    pub fn rng(&self) -> ChaCha20Rng {
+        ChaCha20Rng::from_rng(&mut *self.entropy.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts something beside the caches that a feature's scripts will ask for by type: its settings, its connections,
+    /// what it remembers. It may be lost with the process.
+    pub fn remember<T: Send + Sync + 'static>(&self, memory: T) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<T>(), Arc::new(memory));
+    }
+
+    /// What was put there, or its default.
+    pub fn memory<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let any = memories.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::downcast(Arc::clone(any)).expect("a memory lies under its own type")
+    }
+
+    /// A world for one pass that acts.
+    #[must_use]
+    pub fn live(self: &Arc<Self>) -> World {
+        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Live }
+    }
+
+    /// A world for one pass that only tells.
+    #[must_use]
+    pub fn dry(self: &Arc<Self>) -> World {
+        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Dry(Mutex::default()) }
+    }
+}
+
+enum Mode {
+    Live,
+    Dry(Mutex<Vec<Line>>),
+}
+
+/// One pass's view.
+pub struct World {
+    shared: Arc<Shared>,
+    now: Timestamp,
+    mode: Mode,
+}
+
+impl World {
+    /// The moment of this pass.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Randomness for this pass's decisions.
+    #[must_use]
+    pub fn rng(&self) -> ChaCha20Rng {
+        self.shared.rng()
+    }
+
+    /// What outlives the pass.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The objects of a kind that a watch of ours keeps.
+    #[must_use]
+    pub fn cache<T: Kept>(&self) -> Arc<Store<T>> {
+        self.shared.caches.store()
+    }
+
+    /// What a feature put beside the caches.
+    #[must_use]
+    pub fn memory<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.memory()
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.shared.cluster
+    }
+
+    /// Whether this world only tells.
+    #[must_use]
+    pub fn is_dry(&self) -> bool {
+        matches!(self.mode, Mode::Dry(_))
+    }
+
+    /// A Secret as the cache has it: without values, without a request.
+    #[must_use]
+    pub fn seen_secret(&self, namespace: &str, name: &str) -> Option<Arc<SeenSecret>> {
+        self.cache::<SeenSecret>().find(namespace, name)
+    }
+
+    /// A Secret as it stands. The cache is asked first: where it knows that there is none, no request is made.
+    ///
+    /// # Errors
+    /// The API server is away or refuses.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Present>, Fault> {
+        let cache = self.cache::<SeenSecret>();
+        if cache.is_ready() && cache.find(namespace, name).is_none() {
+            return Ok(None);
+        }
+        read_secret(self.cluster(), &Address::secret(namespace, name)).await
+    }
+
+    /// Does an effect, or tells it. A live world first makes sure that this process still leads.
+    ///
+    /// # Errors
+    /// The effect failed; or the world is dry and only doing it could tell.
+    pub async fn act<E: Effect>(&self, effect: E) -> Result<E::Answer, Fault> {
+        match &self.mode {
+            Mode::Live => {
+                if !*self.shared.leads.borrow() {
+                    return Err(Fault::busy("this process does not lead any more"));
+                }
+                effect.perform(self).await
+            }
+            Mode::Dry(told) => {
+                let lines = effect.describe();
+                told.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
+                effect.assumed().ok_or_else(|| Fault::dry("only doing it could tell what comes next"))
+            }
+        }
+    }
+
+    /// Does effects one after the other; each is tried, and none is fatal.
+    pub async fn each<E: Effect>(&self, effects: impl IntoIterator<Item = E>) -> Vec<Result<E::Answer, Fault>> {
+        let mut answers = Vec::new();
+        for effect in effects {
+            answers.push(self.act(effect).await);
+        }
+        answers
+    }
+
+    /// A remark for `explain`; a live world does not listen.
+    pub fn note(&self, line: impl FnOnce() -> Line) {
+        if let Mode::Dry(told) = &self.mode {
+            told.lock().unwrap_or_else(PoisonError::into_inner).push(line());
+        }
+    }
+
+    /// What a dry world was told.
+    #[must_use]
+    pub fn into_lines(self) -> Vec<Line> {
+        match self.mode {
+            Mode::Live => Vec::new(),
+            Mode::Dry(told) => told.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
