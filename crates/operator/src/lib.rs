@@ -4,10 +4,13 @@
 pub mod cache;
 pub mod cluster;
 pub mod controller;
+pub mod credentials;
 pub mod driver;
 pub mod effects;
 pub mod feature;
 pub mod kube_secret;
+pub mod leader;
+pub mod listener;
 pub mod metrics;
 pub mod queue;
 pub mod recorder;

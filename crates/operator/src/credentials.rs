@@ -1,0 +1,217 @@
+//! Credentials from the API server. What was read is recorded with its version, so that an opened client can be kept for as
+//! long as nothing it was opened with has changed – the caches tell, without a request – and a digest of it is part of the
+//! key under which reads are joined. Specification: design §5 "One read for many users", §6.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::credentials::{CredentialSource, Holder, ServiceAccount};
+use base::encoding::Base64;
+use base::fingerprint::{Digest, Fingerprint};
+use base::{Fault, Opening, SecretBytes, SecretText};
+use http::Method;
+use plan::Address;
+use plan::write::Resource;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cluster::{self, Call, Cluster, JSON};
+use crate::kube_secret;
+
+/// Something that was read to open a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The object.
+    pub at: Address,
+    /// Its version as it was read.
+    pub resource_version: String,
+}
+
+/// The API server as a source of credentials.
+pub struct ClusterCredentials {
+    cluster: Cluster,
+    log: Mutex<Log>,
+}
+
+struct Log {
+    dependencies: Vec<Dependency>,
+    digest: Option<Digest>,
+}
+
+impl ClusterCredentials {
+    /// A source with an empty record.
+    #[must_use]
+    pub fn new(cluster: Cluster) -> Arc<Self> {
+        let log = Log { dependencies: Vec::new(), digest: Some(crate::seen::key().digest()) };
+        Arc::new(Self { cluster, log: Mutex::new(log) })
+    }
+
+    /// What was read so far, and a digest of it. Later reads are not part of it.
+    #[must_use]
+    pub fn record(&self) -> (Vec<Dependency>, Fingerprint) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = log.digest.take().unwrap_or_else(|| crate::seen::key().digest());
+        (std::mem::take(&mut log.dependencies), digest.finish())
+    }
+
+    fn note(&self, dependency: Option<Dependency>, parts: &[&[u8]]) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.dependencies.extend(dependency);
+        if let Some(digest) = &mut log.digest {
+            parts.iter().for_each(|part| digest.part(part));
+        }
+    }
+
+    async fn read_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        label: Option<(&str, &str)>,
+    ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
+        let at = Address::secret(namespace, name);
+        let body = self.cluster.read(&at).await?;
+        let body = body.ok_or_else(|| missing(&at))?;
+        let secret = kube_secret::read(&body)?;
+        check_label(&at, &secret.labels, label)?;
+        let parts: Vec<&[u8]> = secret.data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
+        let resource_version = secret.resource_version.clone();
+        self.note(Some(Dependency { at, resource_version }), &parts);
+        Ok(secret.data.into_iter().collect())
+    }
+
+    async fn read_config_map(
+        &self,
+        namespace: &str,
+        name: &str,
+        label: Option<(&str, &str)>,
+    ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
+        let at = Address::new(Resource::new("", "v1", "ConfigMap", "configmaps"), namespace, name);
+        let map: Option<ConfigMap> = self.cluster.read_as(&at).await?;
+        let map = map.ok_or_else(|| missing(&at))?;
+        check_label(&at, &map.metadata.labels, label)?;
+        let mut data: BTreeMap<String, SecretBytes> =
+            map.data.into_iter().map(|(key, text)| (key, SecretBytes::from(text))).collect();
+        for (key, text) in map.binary_data {
+            let bytes = Base64::Standard.decode(text.as_bytes());
+            data.insert(key, bytes.ok_or_else(|| Fault::wrong(format!("cannot decode {}", at.object())))?);
+        }
+        let parts: Vec<&[u8]> = data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
+        self.note(Some(Dependency { at, resource_version: map.metadata.resource_version }), &parts);
+        Ok(data)
+    }
+
+    async fn read_service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, Fault> {
+        let at = Address::new(Resource::new("", "v1", "ServiceAccount", "serviceaccounts"), namespace, name);
+        let account: Option<Account> = self.cluster.read_as(&at).await?;
+        let account = account.ok_or_else(|| missing(&at))?;
+        let meta = account.metadata;
+        self.note(None, &[b"service account", meta.uid.as_bytes()]);
+        Ok(ServiceAccount { uid: meta.uid, annotations: meta.annotations })
+    }
+
+    async fn request_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+        seconds: u32,
+    ) -> Result<SecretText, Fault> {
+        let at = Address::new(Resource::new("", "v1", "ServiceAccount", "serviceaccounts"), namespace, name);
+        let mut spec = json!({ "expirationSeconds": seconds });
+        if !audiences.is_empty() {
+            spec["audiences"] = json!(audiences);
+        }
+        let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec });
+        let path = cluster::object_path(&at, Some("token"));
+        let call = Call { method: Method::POST, path, media: JSON, body: body.to_string().into_bytes() };
+        let answer = self.cluster.call(call).await.map_err(|fault| fault.about(at.object()))?;
+        let answer: TokenAnswer = cluster::parse(&answer, "answer to a TokenRequest")?;
+        // Two tokens of one account are never equal, but they open the same doors: the account and the audiences count.
+        self.note(None, &[b"token", namespace.as_bytes(), name.as_bytes()]);
+        audiences.iter().for_each(|audience| self.note(None, &[audience.as_bytes()]));
+        Ok(SecretText::from(answer.status.token))
+    }
+}
+
+impl CredentialSource for ClusterCredentials {
+    fn data<'a>(
+        &'a self,
+        holder: Holder,
+        namespace: &'a str,
+        name: &'a str,
+        label: Option<(&'a str, &'a str)>,
+    ) -> Opening<'a, BTreeMap<String, SecretBytes>> {
+        Box::pin(async move {
+            match holder {
+                Holder::Secret => self.read_secret(namespace, name, label).await,
+                Holder::ConfigMap => self.read_config_map(namespace, name, label).await,
+            }
+        })
+    }
+
+    fn service_account<'a>(&'a self, namespace: &'a str, name: &'a str) -> Opening<'a, ServiceAccount> {
+        Box::pin(self.read_service_account(namespace, name))
+    }
+
+    fn token<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+        audiences: &'a [String],
+        seconds: u32,
+    ) -> Opening<'a, SecretText> {
+        Box::pin(self.request_token(namespace, name, audiences, seconds))
+    }
+}
+
+fn missing(at: &Address) -> Fault {
+    let object = at.object();
+    Fault::wrong(format!("cannot find {object}")).about(object)
+}
+
+fn check_label(at: &Address, labels: &BTreeMap<String, String>, wanted: Option<(&str, &str)>) -> Result<(), Fault> {
+    match wanted {
+        Some((key, value)) if labels.get(key).map(String::as_str) != Some(value) => {
+            Err(Fault::denied(format!("{} does not carry the label `{key}: {value}`", at.object())).about(at.object()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigMap {
+    metadata: Meta,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+    #[serde(default)]
+    binary_data: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    metadata: Meta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    status: Token,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
