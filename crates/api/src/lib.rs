@@ -1,1 +1,3 @@
-//! api
+//! The Kubernetes types.
+
+pub mod reload;

@@ -7,6 +7,7 @@ pub mod conditions;
 pub mod effect;
 pub mod finish;
 pub mod present;
+pub mod reload;
 pub mod target;
 pub mod write;
 

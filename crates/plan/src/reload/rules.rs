@@ -1,0 +1,93 @@
+//! Does this workload react to that resource? The order of the steps is the peer's and significant; an invalid pattern is
+//! skipped and told on the workload instead of killing the process. Specification: RL §8.3, §8.4, §9, §18.
+
+use api::reload::boolean_word;
+use regex::Regex;
+
+use super::{Change, Options, Workload};
+
+/// A workload reacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The place of the regular container that carries the mark.
+    pub container: usize,
+    /// Whether the resource is named, so that the pod spec need not reference it.
+    pub is_named: bool,
+}
+
+/// Something about the workload's annotations that its author should know: a Warning event, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice(pub String);
+
+/// The answer to "does it react?", and what is odd about the annotations that were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// How it reacts; none means not at all.
+    pub hit: Option<Hit>,
+    /// What is odd.
+    pub notices: Vec<Notice>,
+}
+
+/// Does this workload react to that change?
+#[must_use]
+pub fn verdict(change: &Change, workload: &Workload, options: &Options) -> Verdict {
+    let mut notices = Vec::new();
+    let hit = decide(change, workload, options, &mut notices);
+    Verdict { hit, notices }
+}
+
+fn decide(change: &Change, workload: &Workload, options: &Options, notices: &mut Vec<Notice>) -> Option<Hit> {
+    let keys = &options.keys;
+    if options.ignored.contains(&workload.kind) || change.is_ignored || workload.is_deleting {
+        return None;
+    }
+    if workload.is_history && !keys.has_trigger(change.kind, &workload.annotations) {
+        // A Job that has ended and was made by a CronJob runs again only if it is annotated itself (RL §20.5).
+        return None;
+    }
+    let excluded = workload.annotations.get(keys.exclude(change.kind));
+    if excluded.is_some_and(|list| list.split(',').any(|name| name.trim() == change.name)) {
+        return None;
+    }
+    let triggers = keys.triggers(change.kind, &workload.annotations, &workload.template_annotations);
+    let referencing = || workload.referencing(change.kind, &change.name);
+    if let Some(list) = triggers.named
+        && is_named(list, &change.name, keys.named(change.kind), notices)
+    {
+        let first = (!workload.containers.is_empty()).then_some(0);
+        let container = referencing().or(first)?;
+        return Some(Hit { container, is_named: true });
+    }
+    let searches = triggers.search == Some("true") && change.is_match;
+    let (auto, typed) = (boolean_word(triggers.auto), boolean_word(triggers.typed_auto));
+    let unsaid = auto.is_none() && typed.is_none() && options.auto_reload_all;
+    if !(searches || auto == Some(true) || typed == Some(true) || unsaid) {
+        return None;
+    }
+    referencing().map(|container| Hit { container, is_named: false })
+}
+
+/// Whether one of the patterns of a comma list matches: `^` + item + `$`, not grouped, as the peer compiles them.
+fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> bool {
+    let mut found = false;
+    for item in list.split(',').map(str::trim) {
+        if matches!(item, "true" | "false") && item != name {
+            notices.push(Notice(format!(
+                "annotation `{key}` holds `{item}`, which is read as the name of a resource; for a switch use the `auto` annotation"
+            )));
+        }
+        // Rust's `^*` repeats the anchor and would match everything; for Go there is nothing to repeat.
+        let repeats_nothing = item.starts_with(['*', '+', '?']);
+        match Regex::new(&format!("^{item}$")) {
+            Ok(pattern) if !repeats_nothing => found |= pattern.is_match(name),
+            _ => notices.push(Notice(format!(
+                "annotation `{key}` holds `{item}`, which is no valid regular expression and is skipped{}",
+                if item == "*" { "; use `.*` for everything" } else { "" }
+            ))),
+        }
+        if found {
+            break;
+        }
+    }
+    found
+}
