@@ -3,7 +3,7 @@
 //! Not here: how bytes become a tree (`yaml`, `json`, …), and what is encrypted (`sops`).
 //! Specification: SOPS §4.1.
 
-use base::SecretBytes;
+use base::{Fault, SecretBytes};
 
 /// A file: one branch per YAML document, exactly one in every other format.
 #[derive(Clone, Default, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Branch {
 /// One line of a mapping.
 #[derive(Clone, PartialEq)]
 pub enum Item {
-    /// A comment between entries, or behind the entry before it where it is inline.
+    /// A comment between entries; an inline one stands before the entry whose line it ends (SOPS §4.5, §4.13).
     Comment(Comment),
     /// A key and its value.
     Entry(Key, Node),
@@ -31,7 +31,7 @@ pub enum Item {
 /// One element of a list.
 #[derive(Clone, PartialEq)]
 pub enum Element {
-    /// A comment between elements.
+    /// A comment between elements; an inline one stands before the element whose line it ends.
     Comment(Comment),
     /// A value.
     Node(Node),
@@ -62,7 +62,7 @@ pub enum Key {
 pub struct Comment {
     /// The text behind the `#`, verbatim; a comment may be encrypted and is kept like a value.
     pub text: SecretBytes,
-    /// Whether it stands on the line of the item before it.
+    /// Whether it ends the line of the item that *follows* it: the walk must meet a comment before what it is about.
     pub is_inline: bool,
 }
 
@@ -85,6 +85,23 @@ pub enum Scalar {
     Time(String),
     /// A text; bytes, since binary files and `!!binary` need not be UTF-8.
     Text(SecretBytes),
+}
+
+impl Document {
+    /// The document of a format that holds only one; none where the file is empty.
+    ///
+    /// # Errors
+    /// Where there are more: dropping them would lose data.
+    pub fn only_branch(&self, format: &str) -> Result<Option<&Branch>, Fault> {
+        match &self.branches[..] {
+            [] => Ok(None),
+            [branch] => Ok(Some(branch)),
+            more => Err(
+                Fault::wrong(format!("cannot write {} documents into one {format} file", more.len()))
+                    .hint("only YAML holds several documents; split the file first"),
+            ),
+        }
+    }
 }
 
 impl Branch {
