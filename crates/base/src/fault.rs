@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ObjectRef;
 
@@ -144,6 +145,22 @@ impl Fault {
         self
     }
 
+    /// The same fault once more, for each of several who waited for one answer: everything is told as in the original, and the
+    /// causes are the original's own.
+    #[must_use]
+    pub fn shared(original: &Arc<Self>) -> Self {
+        let Parts { kind, attempt, about, hint, .. } = &*original.0;
+        let source: Cause = Box::new(Shared(Arc::clone(original)));
+        let parts = Parts {
+            kind: *kind,
+            attempt: attempt.clone(),
+            about: about.clone(),
+            hint: hint.clone(),
+            source: Some(source),
+        };
+        Self(Box::new(parts))
+    }
+
     /// Wraps this fault: the new attempt in front, this one as its cause; kind, object and hint are kept.
     #[must_use]
     pub fn within(mut self, attempt: impl Into<String>) -> Self {
@@ -191,9 +208,25 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|cause| cause as &(dyn Error + 'static))
+        let cause = self.0.source.as_deref()?;
+        match cause.downcast_ref::<Shared>() {
+            Some(Shared(original)) => original.source(),
+            None => Some(cause),
+        }
     }
 }
+
+/// Stands for the causes of the fault that it holds; nobody sees it, because [`Fault::source`] looks through it.
+#[derive(Debug)]
+struct Shared(Arc<Fault>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Shared {}
 
 #[cfg(test)]
 mod tests {
@@ -210,5 +243,15 @@ mod tests {
             "cannot read `app/db` from store `vault-prod`: cannot log in to `vault-prod`: 403 Forbidden"
         );
         assert_eq!(outer.advice(), Some("check the role"));
+    }
+
+    #[test]
+    fn a_shared_fault_tells_what_the_original_tells() {
+        let original =
+            Arc::new(Fault::denied("cannot log in").because(Fault::wrong("no such role")).hint("check the role"));
+        let copy = Fault::shared(&Arc::new(Fault::shared(&original)));
+        assert_eq!((copy.kind(), copy.chain(), copy.advice()), (original.kind(), original.chain(), original.advice()));
+        assert!(copy.source().is_some_and(|cause| cause.downcast_ref::<Fault>().is_some()));
+        assert!(Fault::shared(&Arc::new(Fault::bug("x"))).source().is_none());
     }
 }

@@ -6,6 +6,10 @@ pub const ANSWER_BYTES: usize = 32 * 1024 * 1024;
 pub const FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// What a called program may print: gpg and `*_CMD` answers are keys, not data.
 pub const PROGRAM_BYTES: usize = 16 * 1024 * 1024;
+/// What a called program may say on stderr before we stop listening: an error message, not a log.
+pub const PROGRAM_ERROR_BYTES: usize = 64 * 1024;
+/// What is quoted of the reason another side gave for refusing: a sentence, not a page.
+pub const REASON_CHARACTERS: usize = 2048;
 /// How deep documents may nest: deeper than any real one, shallow enough for the stack of a thread.
 pub const DEPTH: usize = 512;
 /// How many nodes YAML aliases may unfold to: above it lies the billion-laughs attack.
