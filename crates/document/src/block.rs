@@ -18,22 +18,16 @@ pub fn put(document: &mut Document, format: Format, name: &str, block: &Branch) 
     }
     match format {
         Format::Yaml | Format::Json | Format::Binary => {
-            document
-                .branches
-                .iter_mut()
-                .for_each(|branch| branch.push(name, Node::Branch(block.clone())));
+            document.branches.iter_mut().for_each(|branch| branch.push(name, Node::Branch(block.clone())));
         }
         Format::Dotenv => {
             let flat = flatten(block)?;
             let branch = first(document);
-            flat.into_iter()
-                .for_each(|(key, scalar)| branch.push(format!("{name}_{key}"), Node::Leaf(scalar)));
+            flat.into_iter().for_each(|(key, scalar)| branch.push(format!("{name}_{key}"), Node::Leaf(scalar)));
         }
         Format::Ini => {
             let mut section = Branch::default();
-            flatten(block)?
-                .into_iter()
-                .for_each(|(key, scalar)| section.push(key, Node::Leaf(escaped(&scalar))));
+            flatten(block)?.into_iter().for_each(|(key, scalar)| section.push(key, Node::Leaf(escaped(&scalar))));
             first(document).push(name, Node::Branch(section));
         }
     }
@@ -43,11 +37,7 @@ pub fn put(document: &mut Document, format: Format, name: &str, block: &Branch) 
 /// Whether the user's data already stands where the block would go.
 #[must_use]
 pub fn is_taken(document: &Document, format: Format, name: &str) -> bool {
-    document
-        .branches
-        .iter()
-        .flat_map(Branch::entries)
-        .any(|(key, _)| belongs(key, format, name).is_some())
+    document.branches.iter().flat_map(Branch::entries).any(|(key, _)| belongs(key, format, name).is_some())
 }
 
 /// Takes the block out of a file, or answers `None` where there is none. In YAML the block of the first document counts;
@@ -77,9 +67,7 @@ pub fn take(document: &mut Document, format: Format, name: &str) -> Result<Optio
         return Ok(None);
     }
     if format == Format::Dotenv {
-        let flat = found
-            .into_iter()
-            .filter_map(|(key, node)| leaf(node).map(|scalar| (key, scalar)));
+        let flat = found.into_iter().filter_map(|(key, node)| leaf(node).map(|scalar| (key, scalar)));
         return unflatten(flat).map(Some);
     }
     match (found.pop(), found.is_empty()) {

@@ -35,11 +35,8 @@ fn entry(line: &[u8], number: usize) -> Result<(&str, &[u8]), Fault> {
         Fault::wrong(format!("invalid dotenv input line: line {number} has no `=`"))
             .hint("write `KEY=value` on one line; a line end inside a value is written `\\n`")
     })?;
-    let key = std::str::from_utf8(&line[..at]).map_err(|_| {
-        Fault::wrong(format!(
-            "invalid dotenv input line: the key on line {number} is not UTF-8"
-        ))
-    })?;
+    let key = std::str::from_utf8(&line[..at])
+        .map_err(|_| Fault::wrong(format!("invalid dotenv input line: the key on line {number} is not UTF-8")))?;
     Ok((key, &line[at + 1..]))
 }
 
@@ -62,10 +59,8 @@ pub fn emit(document: &Document, _: &EmitOptions) -> Result<Vec<u8>, Fault> {
             }
             Item::Entry(key, Node::List(_) | Node::Branch(_)) => {
                 let key = key.as_str();
-                return Err(
-                    Fault::wrong(format!("cannot use complex value in dotenv file; offending key {key}"))
-                        .hint("dotenv files hold single values only; write YAML or JSON instead"),
-                );
+                return Err(Fault::wrong(format!("cannot use complex value in dotenv file; offending key {key}"))
+                    .hint("dotenv files hold single values only; write YAML or JSON instead"));
             }
         }
         out.push(b'\n');
@@ -77,15 +72,11 @@ pub fn emit(document: &Document, _: &EmitOptions) -> Result<Vec<u8>, Fault> {
 fn name(key: &Key) -> Result<&str, Fault> {
     let name = key.as_str();
     if matches!(key, Key::Other(..)) {
-        return Err(Fault::wrong(format!(
-            "cannot use a key that is no text in a dotenv file; offending key {name}"
-        )));
+        return Err(Fault::wrong(format!("cannot use a key that is no text in a dotenv file; offending key {name}")));
     }
     if name.starts_with('#') || name.contains(['=', '\n']) {
-        return Err(
-            Fault::wrong(format!("cannot write the key `{name}` into a dotenv file"))
-                .hint("dotenv keys hold no `=`, no line end, and do not start with `#`"),
-        );
+        return Err(Fault::wrong(format!("cannot write the key `{name}` into a dotenv file"))
+            .hint("dotenv keys hold no `=`, no line end, and do not start with `#`"));
     }
     Ok(name)
 }
@@ -98,20 +89,13 @@ pub fn emit_value(node: &Node, options: &EmitOptions) -> Result<Vec<u8>, Fault> 
     let kind = match node {
         Node::Leaf(Scalar::Text(text)) => return Ok(text.expose().to_vec()),
         Node::Branch(branch) => {
-            return emit(
-                &Document {
-                    branches: vec![branch.clone()],
-                },
-                options,
-            );
+            return emit(&Document { branches: vec![branch.clone()] }, options);
         }
         Node::Leaf(scalar) => scalar.type_name(),
         Node::List(_) => "list",
     };
-    Err(
-        Fault::wrong(format!("the dotenv store only supports emitting strings, got {kind}"))
-            .hint("choose another format with `--output-type`"),
-    )
+    Err(Fault::wrong(format!("the dotenv store only supports emitting strings, got {kind}"))
+        .hint("choose another format with `--output-type`"))
 }
 
 #[cfg(test)]

@@ -23,22 +23,14 @@ pub fn extract<'a>(branch: &'a Branch, path: &Path) -> Result<&'a Node, Fault> {
 
 fn in_branch<'a>(branch: &'a Branch, step: &Step) -> Result<&'a Node, Fault> {
     match step {
-        Step::Key(key) => branch
-            .value(key)
-            .ok_or_else(|| Fault::not_found(format!("{} not found", component(step)))),
-        Step::Index(_) => Err(Fault::wrong(format!(
-            "{} is integer, but tree part is not a slice",
-            component(step)
-        ))),
+        Step::Key(key) => branch.value(key).ok_or_else(|| Fault::not_found(format!("{} not found", component(step)))),
+        Step::Index(_) => Err(Fault::wrong(format!("{} is integer, but tree part is not a slice", component(step)))),
     }
 }
 
 fn in_list<'a>(elements: &'a [Element], step: &Step) -> Result<&'a Node, Fault> {
     let Step::Index(index) = step else {
-        return Err(Fault::wrong(format!(
-            "{} is a key, but tree part is a list",
-            component(step)
-        )));
+        return Err(Fault::wrong(format!("{} is a key, but tree part is a list", component(step))));
     };
     match usize::try_from(*index).ok().and_then(|index| elements.get(index)) {
         Some(Element::Node(node)) => Ok(node),
@@ -61,10 +53,7 @@ fn component(step: &Step) -> String {
 /// # Errors
 /// Where the path is empty, a position negative, or a step does not fit the mapping or list it leads into.
 pub fn set(branch: &mut Branch, path: &Path, value: Node) -> Result<bool, Fault> {
-    let (first, rest) = path
-        .steps
-        .split_first()
-        .ok_or_else(|| Fault::wrong("the path is empty"))?;
+    let (first, rest) = path.steps.split_first().ok_or_else(|| Fault::wrong("the path is empty"))?;
     let mut slot = slot_in_branch(branch, first)?;
     for step in rest {
         if matches!(slot, Node::Leaf(_)) {
@@ -86,15 +75,9 @@ pub fn set(branch: &mut Branch, path: &Path, value: Node) -> Result<bool, Fault>
 
 fn slot_in_branch<'a>(branch: &'a mut Branch, step: &Step) -> Result<&'a mut Node, Fault> {
     let Step::Key(key) = step else {
-        return Err(Fault::wrong(format!(
-            "{} is integer, but tree part is not a slice",
-            component(step)
-        )));
+        return Err(Fault::wrong(format!("{} is integer, but tree part is not a slice", component(step))));
     };
-    let known = branch
-        .items
-        .iter()
-        .position(|item| matches!(item, Item::Entry(name, _) if name.is(key)));
+    let known = branch.items.iter().position(|item| matches!(item, Item::Entry(name, _) if name.is(key)));
     let index = known.unwrap_or_else(|| {
         branch.items.push(Item::Entry(Key::Text(key.clone()), missing()));
         branch.items.len() - 1
@@ -107,10 +90,7 @@ fn slot_in_branch<'a>(branch: &'a mut Branch, step: &Step) -> Result<&'a mut Nod
 
 fn slot_in_list<'a>(elements: &'a mut Vec<Element>, step: &Step) -> Result<&'a mut Node, Fault> {
     let Step::Index(index) = step else {
-        return Err(Fault::wrong(format!(
-            "{} is a key, but tree part is a list",
-            component(step)
-        )));
+        return Err(Fault::wrong(format!("{} is a key, but tree part is a list", component(step))));
     };
     let index = usize::try_from(*index).map_err(|_| Fault::wrong(format!("{} is negative", component(step))))?;
     let index = index.min(elements.len());
@@ -136,10 +116,7 @@ fn missing() -> Node {
 /// # Errors
 /// Not found: it is not there. Wrong: the path is empty, or leads through a single value.
 pub fn unset(branch: &mut Branch, path: &Path) -> Result<(), Fault> {
-    let (last, way) = path
-        .steps
-        .split_last()
-        .ok_or_else(|| Fault::wrong("the path is empty"))?;
+    let (last, way) = path.steps.split_last().ok_or_else(|| Fault::wrong("the path is empty"))?;
     let Some((first, way)) = way.split_first() else {
         return remove_from_branch(branch, last);
     };
@@ -166,13 +143,8 @@ fn remove_from_branch(branch: &mut Branch, step: &Step) -> Result<(), Fault> {
     let Step::Key(key) = step else {
         return Err(through("map", step));
     };
-    let known = branch
-        .items
-        .iter()
-        .position(|item| matches!(item, Item::Entry(name, _) if name.is(key)));
-    branch
-        .items
-        .remove(known.ok_or_else(|| Fault::not_found(format!("Key not found: {key}")))?);
+    let known = branch.items.iter().position(|item| matches!(item, Item::Entry(name, _) if name.is(key)));
+    branch.items.remove(known.ok_or_else(|| Fault::not_found(format!("Key not found: {key}")))?);
     Ok(())
 }
 
@@ -184,9 +156,7 @@ fn entry_mut<'a>(branch: &'a mut Branch, step: &Step) -> Result<&'a mut Node, Fa
         Item::Entry(name, node) if name.is(key) => Some(node),
         _ => None,
     });
-    entries
-        .next()
-        .ok_or_else(|| Fault::not_found(format!("Key not found: {key}")))
+    entries.next().ok_or_else(|| Fault::not_found(format!("Key not found: {key}")))
 }
 
 fn element_mut<'a>(elements: &'a mut [Element], step: &Step) -> Result<&'a mut Node, Fault> {

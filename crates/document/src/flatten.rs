@@ -37,13 +37,11 @@ fn flatten_node(name: String, node: &Node, flat: &mut BTreeMap<String, Scalar>) 
                 Element::Node(node) => Some(node),
                 Element::Comment(_) => None,
             });
-            nodes
-                .enumerate()
-                .try_for_each(|(index, node)| flatten_node(format!("{name}{LIST}{index}"), node, flat))
+            nodes.enumerate().try_for_each(|(index, node)| flatten_node(format!("{name}{LIST}{index}"), node, flat))
         }
-        Node::Branch(branch) => branch
-            .entries()
-            .try_for_each(|(key, node)| flatten_node(format!("{name}{MAP}{}", text(key)?), node, flat)),
+        Node::Branch(branch) => {
+            branch.entries().try_for_each(|(key, node)| flatten_node(format!("{name}{MAP}{}", text(key)?), node, flat))
+        }
     }
 }
 
@@ -84,10 +82,7 @@ fn steps(name: &str) -> Result<Vec<Step<'_>>, Fault> {
     let (mut rest, mut is_list) = (name, false);
     loop {
         let next = [(rest.find(MAP), MAP), (rest.find(LIST), LIST)];
-        let next = next
-            .into_iter()
-            .filter_map(|(at, separator)| Some((at?, separator)))
-            .min_by_key(|(at, _)| *at);
+        let next = next.into_iter().filter_map(|(at, separator)| Some((at?, separator))).min_by_key(|(at, _)| *at);
         let component = &rest[..next.map_or(rest.len(), |(at, _)| at)];
         steps.push(if is_list {
             Step::List(component.parse().map_err(|_| error("invalid list index", name))?)
@@ -95,10 +90,7 @@ fn steps(name: &str) -> Result<Vec<Step<'_>>, Fault> {
             Step::Map(component)
         });
         if steps.len() > limit::DEPTH {
-            return Err(Fault::wrong(format!(
-                "a flat name nests deeper than {} levels",
-                limit::DEPTH
-            )));
+            return Err(Fault::wrong(format!("a flat name nests deeper than {} levels", limit::DEPTH)));
         }
         let Some((at, separator)) = next else { return Ok(steps) };
         (rest, is_list) = (&rest[at + separator.len()..], separator == LIST);

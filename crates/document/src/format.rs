@@ -98,9 +98,7 @@ impl Format {
     /// The format that a file's name means; a name without a known end is binary.
     #[must_use]
     pub fn of_file(name: &str) -> Self {
-        let row = TABLE
-            .iter()
-            .find(|row| row.suffixes.iter().any(|suffix| name.ends_with(suffix)));
+        let row = TABLE.iter().find(|row| row.suffixes.iter().any(|suffix| name.ends_with(suffix)));
         row.map_or(Self::Binary, |row| row.format)
     }
 

@@ -26,9 +26,7 @@ pub enum Numbers {
 /// # Errors
 /// Where the bytes are no JSON object.
 pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Document, Fault> {
-    Ok(Document {
-        branches: vec![parse::object(bytes, options.numbers)?],
-    })
+    Ok(Document { branches: vec![parse::object(bytes, options.numbers)?] })
 }
 
 /// Writes a JSON file: one member a line, indented by a tab, a line end behind it.

@@ -51,9 +51,7 @@ impl Path {
 fn component(inner: &str) -> Result<(Step, &str), Fault> {
     let quote = inner.chars().next().filter(|first| matches!(first, '"' | '\''));
     if let Some(quote) = quote {
-        let (key, behind) = inner[1..]
-            .split_once(&format!("{quote}]"))
-            .ok_or_else(|| unclosed(inner))?;
+        let (key, behind) = inner[1..].split_once(&format!("{quote}]")).ok_or_else(|| unclosed(inner))?;
         return Ok((Step::Key(key.to_owned()), behind));
     }
     let (number, behind) = inner.split_once(']').ok_or_else(|| unclosed(inner))?;

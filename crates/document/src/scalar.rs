@@ -61,32 +61,21 @@ pub fn general(number: f64) -> String {
 pub fn json(number: f64) -> Option<String> {
     let digits = Digits::of(number).ok()?;
     let is_positional = digits.is_zero() || (-6..21).contains(&digits.exponent);
-    Some(if is_positional {
-        digits.positional()
-    } else {
-        digits.scientific('e', 1)
-    })
+    Some(if is_positional { digits.positional() } else { digits.scientific('e', 1) })
 }
 
 /// The form of dotenv and INI files: `%G`, and always with a fraction or an exponent (SOPS §4.18).
 fn environment(number: f64) -> String {
     let text = general(number).replace('e', "E");
     let is_number = number.is_finite();
-    if is_number && !text.contains(['.', 'E']) {
-        format!("{text}.0")
-    } else {
-        text
-    }
+    if is_number && !text.contains(['.', 'E']) { format!("{text}.0") } else { text }
 }
 
 /// An RFC 3339 time without its fraction of a second.
 fn whole_seconds(time: &str) -> String {
     match time.split_once('.') {
         Some((seconds, rest)) => {
-            format!(
-                "{seconds}{}",
-                rest.trim_start_matches(|digit: char| digit.is_ascii_digit())
-            )
+            format!("{seconds}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
         }
         None => time.to_owned(),
     }
@@ -144,10 +133,7 @@ impl Digits {
         let point = if rest.is_empty() { "" } else { "." };
         let sign = if self.exponent < 0 { '-' } else { '+' };
         let exponent = self.exponent.unsigned_abs();
-        format!(
-            "{}{first}{point}{rest}{letter}{sign}{exponent:0exponent_digits$}",
-            self.sign()
-        )
+        format!("{}{first}{point}{rest}{letter}{sign}{exponent:0exponent_digits$}", self.sign())
     }
 }
 

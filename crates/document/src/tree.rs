@@ -96,10 +96,8 @@ impl Document {
         match &self.branches[..] {
             [] => Ok(None),
             [branch] => Ok(Some(branch)),
-            more => Err(
-                Fault::wrong(format!("cannot write {} documents into one {format} file", more.len()))
-                    .hint("only YAML holds several documents; split the file first"),
-            ),
+            more => Err(Fault::wrong(format!("cannot write {} documents into one {format} file", more.len()))
+                .hint("only YAML holds several documents; split the file first")),
         }
     }
 }

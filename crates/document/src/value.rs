@@ -14,17 +14,12 @@ impl From<SecretValue> for Node {
             SecretValue::Number(text) => Self::Leaf(Scalar::Number(std::mem::take(text).into())),
             SecretValue::Text(text) => Self::text(std::mem::take(text)),
             SecretValue::Bytes(bytes) => Self::text(std::mem::take(bytes)),
-            SecretValue::List(values) => Self::List(
-                std::mem::take(values)
-                    .into_iter()
-                    .map(|value| Element::Node(value.into()))
-                    .collect(),
-            ),
+            SecretValue::List(values) => {
+                Self::List(std::mem::take(values).into_iter().map(|value| Element::Node(value.into())).collect())
+            }
             SecretValue::Map(entries) => {
                 let entries = std::mem::take(entries).into_iter();
-                let items = entries
-                    .map(|(key, value)| Item::Entry(Key::Text(key), value.into()))
-                    .collect();
+                let items = entries.map(|(key, value)| Item::Entry(Key::Text(key), value.into())).collect();
                 Self::Branch(Branch { items })
             }
         }
@@ -79,10 +74,7 @@ impl Document {
     /// The first document as a value; an empty file is nothing.
     #[must_use]
     pub fn into_value(self) -> SecretValue {
-        self.branches
-            .into_iter()
-            .next()
-            .map_or(SecretValue::Null, SecretValue::from)
+        self.branches.into_iter().next().map_or(SecretValue::Null, SecretValue::from)
     }
 }
 

@@ -92,27 +92,19 @@ fn list<E: From<Fault>>(elements: &mut [Element], place: &mut Place, visit: Visi
 fn text_key(key: &Key) -> Result<String, Fault> {
     match key {
         Key::Text(text) => Ok(text.clone()),
-        Key::Other(kind, text) => Err(
-            Fault::wrong(format!("Tree contains a non-string key (type {kind}): `{text}`"))
-                .hint("put the key in quotes"),
-        ),
+        Key::Other(kind, text) => Err(Fault::wrong(format!("Tree contains a non-string key (type {kind}): `{text}`"))
+            .hint("put the key in quotes")),
     }
 }
 
 impl Place {
     fn note(&mut self, comment: &Comment) {
-        let level = self
-            .comments
-            .last_mut()
-            .expect("a level is pushed before its items are walked");
+        let level = self.comments.last_mut().expect("a level is pushed before its items are walked");
         level.push(comment.text.clone());
     }
 
     fn forget(&mut self) {
-        let level = self
-            .comments
-            .last_mut()
-            .expect("a level is pushed before its items are walked");
+        let level = self.comments.last_mut().expect("a level is pushed before its items are walked");
         level.clear();
     }
 }

@@ -21,11 +21,7 @@ pub struct Compact {
 
 impl Default for Compact {
     fn default() -> Self {
-        Self {
-            is_sorted: true,
-            escapes_html: true,
-            is_lossy: false,
-        }
+        Self { is_sorted: true, escapes_html: true, is_lossy: false }
     }
 }
 
@@ -73,12 +69,7 @@ struct Writer {
 
 impl Writer {
     fn new(style: Compact, indent: Option<Vec<u8>>) -> Self {
-        Self {
-            out: Vec::new(),
-            style,
-            indent,
-            depth: 0,
-        }
+        Self { out: Vec::new(), style, indent, depth: 0 }
     }
 
     fn indented(options: &EmitOptions) -> Result<Self, Fault> {
@@ -86,14 +77,7 @@ impl Writer {
             -1 => b"\t".to_vec(),
             width => vec![b' '; indent_width(width)?],
         };
-        Ok(Self::new(
-            Compact {
-                is_sorted: false,
-                escapes_html: true,
-                is_lossy: false,
-            },
-            Some(indent),
-        ))
+        Ok(Self::new(Compact { is_sorted: false, escapes_html: true, is_lossy: false }, Some(indent)))
     }
 
     fn node(&mut self, node: &Node) -> Result<(), Fault> {
@@ -126,10 +110,7 @@ impl Writer {
             SecretValue::Bytes(bytes) => self.string(bytes.expose())?,
             SecretValue::List(values) => self.list(values.iter(), Self::value)?,
             SecretValue::Map(entries) => {
-                self.map(
-                    entries.iter().map(|(key, value)| (key.as_str(), value)).collect(),
-                    Self::value,
-                )?;
+                self.map(entries.iter().map(|(key, value)| (key.as_str(), value)).collect(), Self::value)?;
             }
         }
         Ok(())
@@ -211,11 +192,7 @@ impl Writer {
     fn float(&mut self, number: f64) -> Result<(), Fault> {
         // The peer writes `-0`, which every reader takes for the integer 0 and whose MAC then fails.
         let is_negative_zero = number == 0.0 && number.is_sign_negative() && self.indent.is_some();
-        let text = if is_negative_zero {
-            Some("-0.0".to_owned())
-        } else {
-            scalar::json(number)
-        };
+        let text = if is_negative_zero { Some("-0.0".to_owned()) } else { scalar::json(number) };
         let text = text.ok_or_else(|| Fault::wrong(format!("json: unsupported value: {}", scalar::general(number))))?;
         self.raw(&text);
         Ok(())
@@ -273,18 +250,12 @@ impl Writer {
 /// The wish of an option as a width.
 fn indent_width(width: i64) -> Result<usize, Fault> {
     if width < -1 {
-        return Err(
-            Fault::wrong("JSON Indentation parameter smaller than -1 is not accepted")
-                .hint("-1 indents with a tab, 0 not at all, N with N spaces"),
-        );
+        return Err(Fault::wrong("JSON Indentation parameter smaller than -1 is not accepted")
+            .hint("-1 indents with a tab, 0 not at all, N with N spaces"));
     }
-    usize::try_from(width)
-        .ok()
-        .filter(|width| *width <= MAX_INDENT)
-        .ok_or_else(|| {
-            Fault::wrong(format!("JSON indentation {width} is not accepted"))
-                .hint(format!("at most {MAX_INDENT} spaces"))
-        })
+    usize::try_from(width).ok().filter(|width| *width <= MAX_INDENT).ok_or_else(|| {
+        Fault::wrong(format!("JSON indentation {width} is not accepted")).hint(format!("at most {MAX_INDENT} spaces"))
+    })
 }
 
 /// Wider than any screen: a bound on what one option can make of a file.

@@ -48,10 +48,8 @@ pub(super) fn object(bytes: &[u8], numbers: Numbers) -> Result<Branch, Fault> {
         Some(b'n') => "null",
         Some(_) => return Err(parser.wrong("expected a JSON object")),
     };
-    Err(
-        Fault::wrong(format!("only JSON objects are supported at the top level, got {found}"))
-            .hint("put the value under a key"),
-    )
+    Err(Fault::wrong(format!("only JSON objects are supported at the top level, got {found}"))
+        .hint("put the value under a key"))
 }
 
 struct Parser<'a> {
@@ -101,8 +99,7 @@ impl<'a> Parser<'a> {
             }
             Some(b'"') => {
                 self.at += 1;
-                self.string()
-                    .map(|text| Node::text(SecretBytes::new(std::mem::take(&mut *text.into_inner()))))
+                self.string().map(|text| Node::text(SecretBytes::new(std::mem::take(&mut *text.into_inner()))))
             }
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word(b"true", Scalar::Bool(true)),
@@ -196,10 +193,7 @@ impl<'a> Parser<'a> {
         let mut text = Text::default();
         loop {
             let rest = &self.bytes[self.at..];
-            let plain = rest
-                .iter()
-                .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-                .count();
+            let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
             text.push_lossy(&rest[..plain]);
             self.at += plain;
             match self.peek() {
@@ -254,9 +248,7 @@ impl<'a> Parser<'a> {
 
     fn hex(&self, at: usize) -> Option<u32> {
         let digits = self.bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits
-            .iter()
-            .try_fold(0, |code, digit| Some(code * 16 + char::from(*digit).to_digit(16)?))
+        digits.iter().try_fold(0, |code, digit| Some(code * 16 + char::from(*digit).to_digit(16)?))
     }
 }
 
@@ -273,10 +265,7 @@ impl Text {
         for chunk in bytes.utf8_chunks() {
             self.0.extend_from_slice(chunk.valid().as_bytes());
             // Go replaces every single byte that is no UTF-8.
-            chunk
-                .invalid()
-                .iter()
-                .for_each(|_| self.push(char::REPLACEMENT_CHARACTER));
+            chunk.invalid().iter().for_each(|_| self.push(char::REPLACEMENT_CHARACTER));
         }
     }
 
@@ -291,12 +280,7 @@ impl Text {
 
 /// How many bytes at the front are a JSON number, if any are.
 pub(super) fn number_length(bytes: &[u8]) -> Option<usize> {
-    let digits = |at: usize| {
-        bytes[at.min(bytes.len())..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
-    };
+    let digits = |at: usize| bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut at = usize::from(bytes.first() == Some(&b'-'));
     at += match bytes.get(at)? {
         b'0' => 1,
