@@ -74,7 +74,7 @@ impl ResourceKind {
 
     /// The component that events come from.
     #[must_use]
-    pub fn component(self) -> &'static str {
+    pub const fn component(self) -> &'static str {
         match self {
             Self::ConfigMap => "reloader-configmaps",
             Self::Secret => "reloader-secrets",

@@ -87,7 +87,18 @@ pub struct Store<T> {
     listeners: RwLock<Vec<Listener<T>>>,
     broken: RwLock<Vec<BrokenListener>>,
     pending: AtomicUsize,
-    ready: watch::Sender<bool>,
+    sight: watch::Sender<Sight>,
+}
+
+/// How much of its kind a store sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The first lists are not here yet.
+    Waiting,
+    /// Everything.
+    Clear,
+    /// The role or the server denies the watch (403, 404): the store may be old or empty.
+    Denied,
 }
 
 struct Index<T> {
@@ -103,7 +114,7 @@ impl<T: Kept> Default for Store<T> {
             listeners: RwLock::default(),
             broken: RwLock::default(),
             pending: AtomicUsize::new(0),
-            ready: watch::Sender::new(false),
+            sight: watch::Sender::new(Sight::Waiting),
         }
     }
 }
@@ -161,17 +172,23 @@ impl<T: Kept> Store<T> {
         write(&self.broken).push(Box::new(listener));
     }
 
-    /// Waits until the first list of every watch of this kind is here.
+    /// Waits until the first list of every watch of this kind is here, or is denied.
     pub async fn ready(&self) {
-        let mut ready = self.ready.subscribe();
+        let mut sight = self.sight.subscribe();
         // The sender lives as long as the store; an error cannot happen while we hold it.
-        let _ = ready.wait_for(|ready| *ready).await;
+        let _ = sight.wait_for(|sight| *sight != Sight::Waiting).await;
     }
 
-    /// Whether the first lists are here.
+    /// Whether the store sees everything of its kind.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        *self.ready.borrow()
+        *self.sight.borrow() == Sight::Clear
+    }
+
+    /// How much the store sees, now and whenever that changes.
+    #[must_use]
+    pub fn sight(&self) -> watch::Receiver<Sight> {
+        self.sight.subscribe()
     }
 
     /// Takes an object that a write of ours answered, so that the next pass does not decide on an older state.
@@ -181,7 +198,7 @@ impl<T: Kept> Store<T> {
 
     /// A store without a watch, filled by hand: it is ready at once.
     pub fn set_ready(&self) {
-        self.ready.send_replace(true);
+        self.sight.send_replace(Sight::Clear);
     }
 
     fn apply(&self, name: Name, object: Arc<T>, is_initial: bool, tell: bool) {
@@ -245,12 +262,7 @@ impl<T: Kept> Store<T> {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    let text = error.to_string();
-                    if text != told {
-                        let kind = T::Wire::kind(&());
-                        tracing::warn!(kind = &*kind, error = &*text, "watch failed, will be tried again");
-                        told = text;
-                    }
+                    self.miss(&error, &mut told);
                     continue;
                 }
             };
@@ -264,14 +276,27 @@ impl<T: Kept> Store<T> {
                     self.forget_unlisted(&listed, &scope);
                     listed = HashSet::new();
                     told.clear();
-                    if std::mem::take(&mut is_first) && self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        self.ready.send_replace(true);
+                    if !std::mem::take(&mut is_first) || self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        self.sight.send_replace(Sight::Clear);
                     }
                     give_memory_back();
                 }
                 watcher::Event::Apply(wire) => self.take(wire, false),
                 watcher::Event::Delete(wire) => self.delete(name_of(wire.meta())),
             }
+        }
+    }
+
+    /// A watch failed and will be tried again; each sentence is told once. A kind that is denied is not waited for.
+    fn miss(&self, error: &watcher::Error, told: &mut String) {
+        let text = error.to_string();
+        let kind = T::Wire::kind(&());
+        if text != *told {
+            tracing::warn!(kind = &*kind, error = &*text, "watch failed, will be tried again");
+            *told = text;
+        }
+        if is_denied(error) {
+            self.sight.send_replace(Sight::Denied);
         }
     }
 
@@ -402,6 +427,19 @@ impl Caches {
             tasks.spawn(Arc::clone(&store).follow(api, config.clone(), scope));
         }
     }
+}
+
+/// Whether the role forbids the watch, or the server has no such kind.
+fn is_denied(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let code = match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status)) => status.code,
+        WatchError(status) => status.code,
+        _ => 0,
+    };
+    matches!(code, 403 | 404)
 }
 
 /// Objects per page of a list: 250 Secrets of 1 MiB are the most that stands in memory while it is read.

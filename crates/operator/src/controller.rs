@@ -1,6 +1,8 @@
 //! What a controller is: a script over a [`World`], the row that tells everything about it, and what an effect is.
 //! Specification: design §11.1.
 
+use std::sync::Arc;
+
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
 use plan::{Address, Describe, Finish};
@@ -8,9 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::World;
-use crate::cache::{Caches, Kept};
+use crate::cache::Kept;
 use crate::driver::Enqueue;
 use crate::feature::FeatureName;
+use crate::world::Shared;
 
 /// A script: one pass over one object. It reads through the world, asks `plan` what to do, and acts through the world.
 pub trait Controller: Send + Sync + 'static {
@@ -21,7 +24,7 @@ pub trait Controller: Send + Sync + 'static {
     const ROW: Row;
 
     /// Registers what leads to a pass: watches, indexes, listeners that enqueue keys.
-    fn watch(caches: &Caches, enqueue: Enqueue);
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue);
 
     /// One pass.
     fn reconcile(w: &World, o: &Self::Object) -> impl Future<Output = Result<Finish, Fault>> + Send;
@@ -34,8 +37,10 @@ pub trait Controller: Send + Sync + 'static {
         async { Ok(Finish::settled()) }
     }
 
-    /// What is forgotten once an object is gone: metric series, memories.
-    fn gone(_w: &World, _namespace: &str, _name: &str) {}
+    /// What is done once an object is gone: metric series and memories are forgotten, deletions told on.
+    fn gone(_w: &World, _namespace: &str, _name: &str) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Ok(()) }
+    }
 
     /// Whether this object needs the row's finalizer.
     fn wants_finalizer(_o: &Self::Object) -> bool {

@@ -20,14 +20,13 @@ use crate::controller::{Controller, Row, Subject};
 use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
 use crate::metrics::Metrics;
 use crate::queue::{Key, Lane, Outcome, Queue, Work};
-use crate::recorder::{self, Recorder};
+use crate::recorder;
 use crate::world::Shared;
 
 /// Runs the controllers of one feature.
 pub struct Driver {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
-    recorder: Recorder,
     metrics: Arc<Metrics>,
     rows: Vec<Box<dyn Runner>>,
     workers: usize,
@@ -70,15 +69,15 @@ impl Enqueue {
 impl Driver {
     /// A driver without rows.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, recorder: Recorder, metrics: Arc<Metrics>, workers: usize) -> Self {
-        Self { shared, queue: Arc::new(Queue::new()), recorder, metrics, rows: Vec::new(), workers }
+    pub fn new(shared: Arc<Shared>, metrics: Arc<Metrics>, workers: usize) -> Self {
+        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers }
     }
 
     /// Adds a controller; its listeners stand before any watch starts.
     #[must_use]
     pub fn with<C: Controller>(mut self) -> Self {
         let enqueue = Enqueue { queue: Arc::clone(&self.queue), row: self.rows.len() };
-        C::watch(self.shared.caches(), enqueue);
+        C::watch(&self.shared, enqueue);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
         self
     }
@@ -108,7 +107,7 @@ impl Driver {
     /// Waits until there is nothing to do now and all events are sent; timers are ignored.
     pub async fn idle(&self) {
         self.queue.idle().await;
-        self.recorder.idle().await;
+        self.shared.recorder().idle().await;
     }
 
     /// Ends the work: running passes finish, nothing new begins.
@@ -174,8 +173,13 @@ impl<C: Controller> Runner for Script<C> {
             let world = driver.shared.live();
             let (namespace, name) = (&*work.key.namespace, &*work.key.name);
             let Some(object) = world.cache::<C::Object>().find(namespace, name) else {
-                C::gone(&world, namespace, name);
-                return Outcome::Settled;
+                return match C::gone(&world, namespace, name).await {
+                    Ok(()) => Outcome::Settled,
+                    Err(fault) => {
+                        tracing::warn!(%namespace, %name, error = fault.chain(), "a deletion could not be followed up");
+                        Outcome::RetryAt(driver.retry_at(&C::ROW, work.failures))
+                    }
+                };
             };
             let finish = match run::<C>(&world, &object).await {
                 Ok(finish) => finish,
@@ -227,7 +231,7 @@ async fn conclude<C: Controller>(
         resource_version: object.resource_version().to_owned(),
     };
     for event in finish.events {
-        driver.recorder.tell(C::ROW.component, &subject, event, world.now());
+        driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
     }
     let mut next = finish.next;
     if let Some(status) = finish.status

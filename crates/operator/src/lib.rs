@@ -14,6 +14,7 @@ pub mod listener;
 pub mod metrics;
 pub mod queue;
 pub mod recorder;
+pub mod reloader;
 pub mod seen;
 pub mod world;
 

@@ -10,13 +10,17 @@ use std::sync::{Arc, OnceLock};
 
 use base::fingerprint::{Fingerprint, FingerprintKey};
 use k8s_openapi::api::core::v1;
-use kube::Resource;
+use kube::Resource as _;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
+use plan::Address;
 use plan::target::OwnerRef;
+use plan::write::Resource;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::cache::Kept;
+use crate::controller::Subject;
 
 /// A Secret or ConfigMap as it stands in the cache; `H` says which of the two.
 #[derive(Clone, Debug)]
@@ -61,7 +65,7 @@ pub type SeenConfigMap = Seen<OfConfigMap>;
 /// Which kind a marker stands for.
 pub trait Marker: Send + Sync + fmt::Debug + Clone + 'static {
     /// The API's own type, for group, version, kind and plural.
-    type Api: Resource<DynamicType = (), Scope = NamespaceResourceScope>;
+    type Api: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>;
 }
 
 impl Marker for OfSecret {
@@ -162,7 +166,7 @@ impl<'de> Visitor<'de> for DigestVisitor {
 #[derive(Deserialize)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<H: Marker> Resource for Digested<H> {
+impl<H: Marker> kube::Resource for Digested<H> {
     type DynamicType = ();
     type Scope = NamespaceResourceScope;
 
@@ -228,6 +232,31 @@ impl<H: Marker> Kept for Seen<H> {
 
     fn resource_version(&self) -> &str {
         &self.resource_version
+    }
+}
+
+impl<H: Marker> Subject for Seen<H> {
+    fn address(&self) -> Address {
+        let (group, version) = (H::Api::group(&()), H::Api::version(&()));
+        let resource = Resource::new(&group, &version, &H::Api::kind(&()), &H::Api::plural(&()));
+        Address::new(resource, &*self.namespace, &*self.name)
+    }
+
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    fn is_deleting(&self) -> bool {
+        // A Secret that waits for its finalizers still holds its data and may still change.
+        false
+    }
+
+    fn finalizers(&self) -> &[String] {
+        &[]
+    }
+
+    fn status(&self) -> Value {
+        Value::Null
     }
 }
 

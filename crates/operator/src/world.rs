@@ -2,12 +2,14 @@
 //! acting does (live) or tells (dry: `explain`). What outlives a pass – caches, connections, memories – is [`Shared`].
 //! Specification: design §11.3.
 
+pub mod workloads;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Fault, Timestamp};
-use plan::{Address, Line, Present};
+use plan::{Address, Event, Line, Present};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::watch;
@@ -16,6 +18,7 @@ use crate::cache::{Caches, Kept, Store};
 use crate::cluster::Cluster;
 use crate::controller::Effect;
 use crate::effects::write::read_secret;
+use crate::recorder::{self, Recorder};
 use crate::seen::SeenSecret;
 
 /// What outlives a pass.
@@ -25,6 +28,7 @@ pub struct Shared {
     clock: Clock,
     entropy: Mutex<ChaCha20Rng>,
     leads: watch::Receiver<bool>,
+    recorder: Recorder,
     memories: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -58,8 +62,8 @@ impl Shared {
         entropy: ChaCha20Rng,
         leads: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        let entropy = Mutex::new(entropy);
-        Arc::new(Self { cluster, caches, clock, entropy, leads, memories: Mutex::default() })
+        let (entropy, recorder) = (Mutex::new(entropy), Recorder::start(cluster.clone()));
+        Arc::new(Self { cluster, caches, clock, entropy, leads, recorder, memories: Mutex::default() })
     }
 
     /// The caches.
@@ -84,6 +88,12 @@ impl Shared {
     #[must_use]
     pub fn leads(&self) -> watch::Receiver<bool> {
         self.leads.clone()
+    }
+
+    /// Who sends events.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Randomness of one's own, drawn from the process's.
@@ -216,6 +226,14 @@ impl World {
             answers.push(self.act(effect).await);
         }
         answers
+    }
+
+    /// Tells an event on an object other than the pass's, or from another component than the row's; a dry world notes it.
+    pub fn tell(&self, component: &'static str, subject: &recorder::Subject, event: Event) {
+        match &self.mode {
+            Mode::Live => self.shared.recorder.tell(component, subject, event, self.now),
+            Mode::Dry(_) => self.note(|| Line::on(subject.at.object(), format!("tell: {}", event.message))),
+        }
     }
 
     /// A remark for `explain`; a live world does not listen.

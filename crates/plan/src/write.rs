@@ -108,6 +108,7 @@ pub enum Media {
 }
 
 /// A change of the cluster.
+#[derive(Clone)]
 pub enum Write {
     /// POST of a Secret; one that appeared meanwhile is a conflict, never overwritten.
     CreateSecret {

@@ -52,12 +52,32 @@ pub fn last_reloaded_from(cause: &Cause, namespace: &str, container: &str, now: 
     )
 }
 
-/// Whether the template's annotation says that this very state was rolled already; both shapes of it are read (RL §22.2).
-fn is_marked(annotation: Option<&String>, cause: &Cause) -> bool {
-    let Some(marker) = annotation.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { return false };
+/// Whether the template's annotation says that this very state was rolled already.
+fn is_marked(workload: &Workload, cause: &Cause) -> bool {
+    let Some(text) = workload.template_annotations.get(names::LAST_RELOADED_FROM) else { return false };
+    let Ok(marker) = serde_json::from_str::<Value>(text) else { return false };
+    names_of(&marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str())
+        && marker.get("hash").and_then(Value::as_str) == Some(&cause.hash())
+}
+
+/// The hash that a workload was last rolled with for this resource, where either strategy left a mark for it: what tells
+/// after a restart whether a change was missed (RL §14, §17).
+#[must_use]
+pub fn standing_mark(workload: &Workload, cause: &Cause) -> Option<String> {
+    if let Some(marker) = target(workload, cause).and_then(|container| workload.marker(container, &variable(cause))) {
+        return Some(marker.hash.clone());
+    }
+    let text = workload.template_annotations.get(names::LAST_RELOADED_FROM)?;
+    let marker: Value = serde_json::from_str(text).ok()?;
+    let is_same = names_of(&marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str());
+    is_same.then(|| marker.get("hash").and_then(Value::as_str).map(str::to_owned)).flatten()
+}
+
+/// Type (lower case) and name in a marker, of either shape (RL §22.2).
+fn names_of(marker: &Value) -> (String, &str) {
     let field = |name: &str| marker.get(name).and_then(Value::as_str).unwrap_or_default();
     let kind = if field("type").is_empty() { field("kind") } else { field("type") };
-    kind.eq_ignore_ascii_case(cause.kind.token()) && field("name") == cause.name && field("hash") == cause.hash()
+    (kind.to_ascii_lowercase(), field("name"))
 }
 
 /// The edits that these causes need on a Deployment, DaemonSet, StatefulSet or Rollout; none where all marks stand.
@@ -131,10 +151,9 @@ fn removal(workload: &Workload, container: usize, place: usize, variable: &str, 
 
 /// The annotation holds one source; of several the last is written, and none where that state was rolled already.
 fn by_annotation(workload: &Workload, causes: &[Cause], now: Timestamp) -> Vec<Edit> {
-    let standing = workload.template_annotations.get(names::LAST_RELOADED_FROM);
     let wanted: Vec<(&Cause, usize)> = causes
         .iter()
-        .filter(|cause| !is_marked(standing, cause))
+        .filter(|cause| !is_marked(workload, cause))
         .filter_map(|cause| target(workload, cause).map(|container| (cause, container)))
         .collect();
     let Some((last, container)) = wanted.last() else { return Vec::new() };

@@ -1,0 +1,112 @@
+//! Reloader: two kinds of rows. A source row (ConfigMaps, Secrets) finds out what changed and whom it concerns; a workload row
+//! (one per kind) edits. The causes lie between them, so that here is coalescing, retry and pause: what happened to one
+//! resource last wins, and one failing workload stops no other. Specification: RL §5–§17; design §11.2.
+
+pub mod settings;
+pub mod source;
+pub mod workload;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::reload::ResourceKind;
+use plan::reload::{Cause, Kind};
+
+use crate::cache::Name;
+use crate::driver::{Driver, Enqueue};
+use crate::seen::{OfConfigMap, OfSecret};
+use crate::world::{Shared, workloads as of};
+
+pub use settings::Settings;
+
+/// Adds Reloader's rows to a driver.
+#[must_use]
+pub fn rows(driver: Driver, settings: &Settings) -> Driver {
+    let watches = |kind: ResourceKind| !settings.ignored_resources.contains(&kind);
+    let runs = |kind: Kind| !settings.options.ignored.contains(&kind);
+    let mut driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
+    if runs(Kind::CronJob) {
+        driver = driver.with::<workload::ReloadWorkload<of::CronJob>>();
+    }
+    if runs(Kind::Job) {
+        driver = driver.with::<workload::ReloadWorkload<of::Job>>();
+    }
+    driver =
+        driver.with::<workload::ReloadWorkload<of::DaemonSet>>().with::<workload::ReloadWorkload<of::StatefulSet>>();
+    if settings.has_rollouts {
+        driver = driver.with::<workload::ReloadWorkload<of::Rollout>>();
+    }
+    if watches(ResourceKind::ConfigMap) {
+        driver = driver.with::<source::ReloadSource<OfConfigMap>>();
+    }
+    if watches(ResourceKind::Secret) {
+        driver = driver.with::<source::ReloadSource<OfSecret>>();
+    }
+    driver
+}
+
+/// What happened to resources that no pass has looked at yet, and why workloads are to be edited. Lost with the process;
+/// the marks on the workloads tell a new one what it missed.
+#[derive(Default)]
+pub struct Memory {
+    happened: Mutex<HashMap<(ResourceKind, Name), source::Event>>,
+    causes: Mutex<HashMap<(Kind, Name), Vec<Cause>>>,
+    rows: Mutex<HashMap<Kind, Enqueue>>,
+    told: Mutex<std::collections::HashSet<(String, String)>>,
+    half_made: Mutex<HashMap<Name, plan::Write>>,
+}
+
+impl Memory {
+    /// The memory of a process.
+    pub fn of(shared: &Shared) -> Arc<Self> {
+        shared.memory()
+    }
+
+    /// Notes what happened to a resource; what was noted before counts with it.
+    fn note(&self, kind: ResourceKind, name: Name, event: source::Event) {
+        let mut happened = lock(&self.happened);
+        let merged = happened.get(&(kind, name.clone())).map_or(event, |before| before.then(event));
+        happened.insert((kind, name), merged);
+    }
+
+    fn take(&self, kind: ResourceKind, name: &Name) -> Option<source::Event> {
+        lock(&self.happened).remove(&(kind, name.clone()))
+    }
+
+    /// Adds a cause and wakes the workload's row; an earlier cause of the same resource is replaced.
+    fn hit(&self, kind: Kind, name: Name, cause: Cause) {
+        {
+            let mut all = lock(&self.causes);
+            let causes = all.entry((kind, name.clone())).or_default();
+            causes.retain(|old| (old.kind, &old.name) != (cause.kind, &cause.name));
+            causes.push(cause);
+        }
+        if let Some(row) = lock(&self.rows).get(&kind) {
+            row.add(name, crate::queue::Lane::Changed);
+        }
+    }
+
+    fn causes(&self, kind: Kind, name: &Name) -> Vec<Cause> {
+        lock(&self.causes).get(&(kind, name.clone())).cloned().unwrap_or_default()
+    }
+
+    /// Forgets causes that were carried out; one that was replaced meanwhile stays.
+    fn settle(&self, kind: Kind, name: &Name, done: &[Cause]) {
+        let mut all = lock(&self.causes);
+        if let Some(causes) = all.get_mut(&(kind, name.clone())) {
+            causes.retain(|cause| !done.contains(cause));
+            if causes.is_empty() {
+                all.remove(&(kind, name.clone()));
+            }
+        }
+    }
+
+    /// Whether a sentence about a workload is new; each is told once a process.
+    fn is_news(&self, uid: &str, sentence: &str) -> bool {
+        lock(&self.told).insert((uid.to_owned(), sentence.to_owned()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

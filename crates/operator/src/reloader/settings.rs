@@ -1,0 +1,27 @@
+//! What Reloader's process was told: the options that decisions depend on, and what only this process needs.
+//! Specification: RL §4.1, §5.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use api::reload::ResourceKind;
+use plan::reload::Options;
+
+/// Reloader's settings.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What decisions depend on.
+    pub options: Options,
+    /// Types of resources that are not watched.
+    pub ignored_resources: BTreeSet<ResourceKind>,
+    /// Namespaces whose resources are left alone; global mode only.
+    pub ignored_namespaces: BTreeSet<String>,
+    /// A label selector on ConfigMaps and Secrets.
+    pub resource_selector: Option<String>,
+    /// A label selector on namespaces; global mode only.
+    pub namespace_selector: Option<String>,
+    /// Whether Argo Rollouts are reloaded.
+    pub has_rollouts: bool,
+    /// Ours: how long causes of one workload are gathered into one edit.
+    pub coalesce_window: Duration,
+}

@@ -1,0 +1,219 @@
+//! A workload has causes: edit it once for all of them, or wait – for the end of a pause, of the coalescing window, or for
+//! the next try. A workload that fails is tried again until its causes are settled or superseded, and stops no other.
+//! Specification: RL §10, §11, §13, §15.2, §17.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use base::duration::GoDuration;
+use base::{Fault, Kind as FaultKind, Timestamp};
+use plan::backoff::Backoff;
+use plan::reload::pause::Pause;
+use plan::reload::{Cause, Edit, Kind, Workload, failed_message, jobs, pause, reloaded_message, strategy};
+use plan::{Event, Finish, Next, Write};
+
+use super::source::warn;
+use super::{Memory, Settings, lock};
+use crate::World;
+use crate::cache::{Name, Selectors};
+use crate::controller::{Controller, Rights, Row};
+use crate::driver::Enqueue;
+use crate::feature::FeatureName;
+use crate::recorder;
+use crate::world::Shared;
+use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
+
+/// Quick at first, since most failures are conflicts; then slow, without an end (RL §6: the peer gives up after 155 ms).
+pub(super) const BACKOFF: Backoff = Backoff {
+    first: GoDuration::from_nanoseconds(50_000_000),
+    factor: 3.0,
+    cap: GoDuration::from_seconds(120),
+    jitter: 0.1,
+};
+
+/// The row of one kind.
+pub struct ReloadWorkload<K>(PhantomData<K>);
+
+impl<K: Of> Controller for ReloadWorkload<K> {
+    type Object = Reduced<K>;
+
+    const ROW: Row = Row {
+        name: K::ROW,
+        feature: FeatureName::Reloader,
+        component: "reloader",
+        finalizer: None,
+        manager: api::reload::names::MANAGER,
+        backoff: BACKOFF,
+        rights: match K::KIND {
+            Kind::Deployment => &[apps("deployments")],
+            Kind::DaemonSet => &[apps("daemonsets")],
+            Kind::StatefulSet => &[apps("statefulsets")],
+            Kind::CronJob => &[rights("batch", "cronjobs", &["get", "list", "watch"])],
+            Kind::Job => &[rights("batch", "jobs", &["get", "list", "watch", "create", "delete"])],
+            Kind::Rollout => &[rights("argoproj.io", "rollouts", &["get", "list", "watch", "update", "patch"])],
+        },
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        let store = shared.caches().store::<Reduced<K>>();
+        store.index(BY_NAMESPACE, by_namespace::<K>);
+        if K::KIND == Kind::Deployment {
+            // A pause of ours must end even if the process that began it is gone.
+            let paused_at = shared.memory::<Settings>().options.keys.paused_at.clone();
+            let row = enqueue.clone();
+            store.listen(move |changed| {
+                if let Some(after) = &changed.after
+                    && after.workload.is_paused
+                    && after.workload.annotations.contains_key(&paused_at)
+                {
+                    row.add(changed.name.clone(), crate::queue::Lane::Due);
+                }
+            });
+        }
+        lock(&Memory::of(shared).rows).insert(K::KIND, enqueue);
+        shared.caches().watch::<Reduced<K>>(&Selectors::default());
+    }
+
+    async fn reconcile(w: &World, reduced: &Reduced<K>) -> Result<Finish, Fault> {
+        let workload = &reduced.workload;
+        let memory = Memory::of(w.shared());
+        let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+        let causes = memory.causes(K::KIND, &name);
+        let settings = w.memory::<Settings>();
+        if let Some(until) = gathering(&causes, &settings, w.now()) {
+            return Ok(Finish::at(until));
+        }
+        let causes = if settings.coalesce_window.is_zero() { causes.into_iter().take(1).collect() } else { causes };
+        let next = roll(w, workload, &causes, &settings).await;
+        match next {
+            Ok(next) => {
+                memory.settle(K::KIND, &name, &causes);
+                let more = !memory.causes(K::KIND, &name).is_empty();
+                Ok(Finish { next: if more { Next::At(w.now()) } else { next }, ..Finish::default() })
+            }
+            // Deleted between list and patch: nobody is left to reload.
+            Err(fault) if fault.kind() == FaultKind::NotFound => {
+                memory.settle(K::KIND, &name, &causes);
+                Ok(Finish::settled())
+            }
+            Err(fault) => {
+                tell_failure(w, workload, &causes, &fault);
+                Err(fault)
+            }
+        }
+    }
+
+    fn failed(_o: &Reduced<K>, _fault: &Fault, _now: Timestamp) -> Finish {
+        Finish::settled().retried()
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        let memory = Memory::of(w.shared());
+        let key: Name = (namespace.into(), name.into());
+        let causes = memory.causes(K::KIND, &key);
+        memory.settle(K::KIND, &key, &causes);
+        // A Job that was deleted and could not be made again yet is made now.
+        let half_made = lock(&memory.half_made).get(&key).cloned();
+        if K::KIND == Kind::Job
+            && let Some(create) = half_made
+        {
+            w.act(create).await?;
+            lock(&memory.half_made).remove(&key);
+        }
+        Ok(())
+    }
+}
+
+const fn rights(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Rights {
+    Rights { group, resource, verbs, is_local: false }
+}
+
+const fn apps(resource: &'static str) -> Rights {
+    rights("apps", resource, &["get", "list", "watch", "update", "patch"])
+}
+
+/// Until when causes are still gathered; none where it is time.
+fn gathering(causes: &[Cause], settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+    let first = causes.iter().map(|cause| cause.seen).min()?;
+    let window = jiff::SignedDuration::try_from(settings.coalesce_window).ok()?;
+    let until = first.saturating_add(window).ok()?;
+    (until > now).then_some(until)
+}
+
+/// Edits the workload for these causes; answers when to look again.
+async fn roll(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<Next, Fault> {
+    let options = &settings.options;
+    let edits = match workload.kind {
+        Kind::CronJob | Kind::Job => return roll_job(w, workload, causes, settings).await,
+        _ => strategy::edits(workload, causes, options, w.now()),
+    };
+    let (pause, notice) = pause::pause(workload, !edits.is_empty(), options, w.now());
+    if let Some(notice) = notice {
+        warn(w, workload, notice.0);
+    }
+    let next = match pause {
+        Pause::None => Next::Settled,
+        Pause::Until(until) => Next::At(until),
+        Pause::Begin(write, until) => {
+            w.act(write).await?;
+            Next::At(until)
+        }
+        Pause::Resume(write) => {
+            w.act(write).await?;
+            Next::Settled
+        }
+    };
+    for Edit { write, causes } in edits {
+        w.act(write).await?;
+        tell_success(w, workload, &causes);
+    }
+    Ok(next)
+}
+
+/// CronJobs and Jobs: the object is read whole, since a Job is made from it.
+async fn roll_job(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<Next, Fault> {
+    if causes.is_empty() {
+        return Ok(Next::Settled);
+    }
+    let object = w.cluster().read_as(&workload.address()).await?;
+    let object = object.ok_or_else(|| Fault::not_found(format!("{} is gone", workload.address().object())))?;
+    let Some(again) = jobs::again(workload, &object, causes, &settings.options, w.now()) else {
+        return Ok(Next::Settled);
+    };
+    let memory = Memory::of(w.shared());
+    let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+    let mut deleted = false;
+    for write in again.writes {
+        if deleted && let Write::CreateObject { .. } = &write {
+            lock(&memory.half_made).insert(name.clone(), write.clone());
+        }
+        deleted |= matches!(write, Write::Delete { .. });
+        w.act(write).await?;
+    }
+    lock(&memory.half_made).remove(&name);
+    tell_success(w, workload, &again.causes);
+    Ok(Next::Settled)
+}
+
+fn subject(workload: &Workload) -> recorder::Subject {
+    recorder::Subject {
+        at: workload.address(),
+        uid: workload.uid.clone(),
+        resource_version: workload.resource_version.clone(),
+    }
+}
+
+fn tell_success(w: &World, workload: &Workload, causes: &[Cause]) {
+    for cause in causes {
+        let message = reloaded_message(cause, &workload.namespace, &workload.name, workload.kind);
+        let event = Event::normal(api::reload::names::RELOADED, message);
+        w.tell(cause.kind.component(), &subject(workload), event);
+    }
+}
+
+fn tell_failure(w: &World, workload: &Workload, causes: &[Cause], fault: &Fault) {
+    let Some(cause) = causes.first() else { return };
+    let message = failed_message(&workload.namespace, &workload.name, workload.kind, &fault.chain());
+    let event = Event::warning(api::reload::names::RELOAD_FAIL, message);
+    w.tell(cause.kind.component(), &subject(workload), event);
+}
