@@ -1,12 +1,9 @@
 //! The house's own hands, called as `cargo xtask VERB`: the rules (`tidy`), everything that must be green (`test`), and what else is read
 //! off the tables. It depends on none of our crates, so that it builds in seconds and works while they do not compile.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool that talks to the developer"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the developer")]
 
 mod shell;
+mod test;
 pub mod tidy;
 
 use std::path::PathBuf;
@@ -14,12 +11,14 @@ use std::process::ExitCode;
 
 const VERBS: &str = "usage: cargo xtask VERB
 
+  test    everything that must be green, stage by stage
   tidy    the house rules, with file, line and what to do instead";
 
 /// Runs the verb that the arguments name.
 pub fn main(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        ["test"] => test::run(&root()),
         ["tidy"] => tidy::run(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{VERBS}");

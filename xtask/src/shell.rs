@@ -13,11 +13,7 @@ pub struct Program {
 
 impl Program {
     pub fn new(name: impl AsRef<OsStr>) -> Self {
-        let shown = Path::new(name.as_ref())
-            .file_name()
-            .unwrap_or(name.as_ref())
-            .to_string_lossy()
-            .into_owned();
+        let shown = Path::new(name.as_ref()).file_name().unwrap_or(name.as_ref()).to_string_lossy().into_owned();
         let mut command = Command::new(name);
         command.stdin(Stdio::null());
         Self { command, shown }
@@ -49,11 +45,7 @@ impl Program {
     /// Runs it in front of the user.
     pub fn run(mut self) -> Result<(), String> {
         let status = self.command.status().map_err(|error| self.cannot(&error))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("`{}` ended with {status}", self.shown))
-        }
+        if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", self.shown)) }
     }
 
     /// What it prints to stdout, as text.

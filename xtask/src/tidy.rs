@@ -34,13 +34,7 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            rule,
-            what,
-            instead,
-        } = self;
+        let Self { path, line, rule, what, instead } = self;
         write!(out, "{path}:{line}: {what} (rule {rule})\n    instead: {instead}")
     }
 }
@@ -76,10 +70,7 @@ pub fn run(root: &Path) -> Result<(), String> {
     let files: usize = house.crates.iter().map(|each| each.files.len()).sum();
     match found.len() {
         0 => {
-            println!(
-                "tidy: {files} Rust files in {} crates, nothing to mend",
-                house.crates.len()
-            );
+            println!("tidy: {files} Rust files in {} crates, nothing to mend", house.crates.len());
             Ok(())
         }
         count => Err(format!("tidy: {count} findings in {files} Rust files")),

@@ -18,27 +18,13 @@ pub fn check(house: &House) -> Vec<Finding> {
 
 fn manifest(house: &House, each: &Crate) -> Vec<Finding> {
     let path = format!("{}/Cargo.toml", each.folder);
-    let finding = |line, what, instead| Finding {
-        path: path.clone(),
-        line,
-        rule: 1,
-        what,
-        instead,
-    };
+    let finding = |line, what, instead| Finding { path: path.clone(), line, rule: 1, what, instead };
     if each.manifest.is_null() {
-        return vec![finding(
-            1,
-            "the manifest is no TOML".to_owned(),
-            "mend its syntax; `cargo metadata` says where",
-        )];
+        return vec![finding(1, "the manifest is no TOML".to_owned(), "mend its syntax; `cargo metadata` says where")];
     }
     let Some(arrow) = house.arrows.get(&each.name) else {
         let what = format!("crate `{}` has no row in the table of arrows", each.name);
-        return vec![finding(
-            1,
-            what,
-            "say in ARCHITECTURE.md on which floor it stands and what it may import",
-        )];
+        return vec![finding(1, what, "say in ARCHITECTURE.md on which floor it stands and what it may import")];
     };
     let mut found = Vec::new();
     for section in ["dependencies", "build-dependencies", "dev-dependencies"] {
@@ -47,11 +33,7 @@ fn manifest(house: &House, each: &Crate) -> Vec<Finding> {
             if !for_tests && !arrow.production.contains(name) {
                 let what = format!("`{}` may not import `{name}` ({section})", each.name);
                 let line = line_of(&house.texts[&path], name);
-                found.push(finding(
-                    line,
-                    what,
-                    "move what is needed to a lower floor, or pass it in as a value",
-                ));
+                found.push(finding(line, what, "move what is needed to a lower floor, or pass it in as a value"));
             }
         }
     }
@@ -83,10 +65,7 @@ fn root_modules(house: &House, each: &Crate) -> Vec<Finding> {
             path: path.clone(),
             line: 1,
             rule: 1,
-            what: format!(
-                "a module in the root of `{}` bears the name of the crate `{name}`",
-                each.name
-            ),
+            what: format!("a module in the root of `{}` bears the name of the crate `{name}`", each.name),
             instead: "put it into a folder (`verbs/sops.rs`) or name it after what it does",
         }),
         _ => None,

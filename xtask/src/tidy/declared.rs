@@ -23,23 +23,13 @@ pub fn check(house: &House) -> Vec<Finding> {
 }
 
 fn finding(path: &str, what: String, instead: &'static str) -> Finding {
-    Finding {
-        path: path.to_owned(),
-        line: 1,
-        rule: 5,
-        what,
-        instead,
-    }
+    Finding { path: path.to_owned(), line: 1, rule: 5, what, instead }
 }
 
 fn undeclared(each: &Crate) -> Vec<Finding> {
     // A fixture is text that a test reads; rule 5's last check asks for its name.
     let is_source = |path: &&String| !path.contains("/fixtures/") && !path.contains("/golden/");
-    let lost = each
-        .files
-        .keys()
-        .filter(is_source)
-        .filter(|path| !each.modules.by_file.contains_key(*path));
+    let lost = each.files.keys().filter(is_source).filter(|path| !each.modules.by_file.contains_key(*path));
     lost.map(|path| {
         finding(
             path,
@@ -55,10 +45,7 @@ fn rows(house: &House, each: &Crate) -> Vec<Finding> {
     let mut found = Vec::new();
     for (path, file) in each.production() {
         let table = match each.name.as_str() {
-            "providers" => TABLES
-                .iter()
-                .find(|(folder, _)| path.starts_with(folder))
-                .map(|(_, table)| *table),
+            "providers" => TABLES.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, table)| *table),
             "operator" => Some(CONTROLLERS),
             _ => None,
         };
@@ -69,59 +56,43 @@ fn rows(house: &House, each: &Crate) -> Vec<Finding> {
         let listed = house.crates.iter().find_map(|each| each.files.get(table));
         if !listed.is_some_and(|listed| listed.tokens.iter().any(|token| token.text == stem)) {
             let what = format!("its row stands in no table (`{table}`)");
-            found.push(finding(
-                path,
-                what,
-                "add the line; everything else is read off the table",
-            ));
+            found.push(finding(path, what, "add the line; everything else is read off the table"));
         }
     }
     found
 }
 
-/// `const ROW: Row`, `pub static ROW: KeyRow`, `pub const ROWS: …`.
+/// `const ROW: Row = …`, `pub static ROW: KeyRow = …`; a trait's `const ROW: Row;` is none.
 fn has_row(file: &SourceFile) -> bool {
-    file.tokens.windows(2).any(|pair| {
-        let declares = pair[0].is("const") || pair[0].is("static");
-        declares && (pair[1].is("ROW") || pair[1].is("ROWS")) && !pair[0].in_test
-    })
+    let names = |at: usize| file.tokens.get(at + 1).is_some_and(|name| name.is("ROW") || name.is("ROWS"));
+    let declares = |at: &usize| (file.tokens[*at].is("const") || file.tokens[*at].is("static")) && names(*at);
+    let holds = |at: usize| {
+        file.tokens[at..].iter().find(|token| token.is("=") || token.is(";")).is_some_and(|end| end.is("="))
+    };
+    (0..file.tokens.len()).filter(declares).any(|at| holds(at) && !file.tokens[at].in_test)
 }
 
 /// An insta snapshot is read by a test that has its name: `crate__module__tests__name.snap`, `-2` for the second of a test.
 fn goldens(house: &House, each: &Crate) -> Vec<Finding> {
     let inside = format!("{}/", each.folder);
-    let snapshots = house
-        .texts
-        .keys()
-        .filter(|path| path.starts_with(&inside) && path.ends_with(".snap"));
+    let snapshots = house.texts.keys().filter(|path| path.starts_with(&inside) && path.ends_with(".snap"));
     let is_read = |path: &str, text: &str| {
         let file = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".snap");
         let numbered = file.rsplit("__").next().unwrap_or_default();
-        let name = numbered
-            .trim_end_matches(|c: char| c.is_ascii_digit())
-            .trim_end_matches('-');
+        let name = numbered.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
         let source = text.lines().find_map(|line| line.strip_prefix("source: "));
         let Some(source) = source.and_then(|source| each.files.get(source.trim_matches('"'))) else {
             return false;
         };
         let names = |token: &str| {
-            [name, numbered]
-                .iter()
-                .any(|name| token == *name || token.strip_prefix("test_") == Some(name))
+            [name, numbered].iter().any(|name| token == *name || token.strip_prefix("test_") == Some(name))
         };
-        source
-            .tokens
-            .iter()
-            .any(|token| names(&token.text) || (token.is_literal && token.text.contains(name)))
+        source.tokens.iter().any(|token| names(&token.text) || (token.is_literal && token.text.contains(name)))
     };
     snapshots
         .filter(|path| !is_read(path, &house.texts[*path]))
         .map(|path| {
-            finding(
-                path,
-                "no test reads this golden file".to_owned(),
-                "delete it, or mend the test that was renamed",
-            )
+            finding(path, "no test reads this golden file".to_owned(), "delete it, or mend the test that was renamed")
         })
         .collect()
 }
@@ -146,24 +117,14 @@ fn data(house: &House, each: &Crate) -> Vec<Finding> {
         let stem = parts.last().and_then(|name| name.split('.').next()).unwrap_or_default();
         parts.retain(|part| !["src", "tests", "it"].contains(part));
         parts.push(stem);
-        parts
-            .iter()
-            .any(|part| literals.iter().any(|literal| literal.contains(part)))
+        parts.iter().any(|part| literals.iter().any(|literal| literal.contains(part)))
     };
-    let unread = house
-        .texts
-        .keys()
-        .filter(|path| path.starts_with(&inside))
-        .filter(is_data)
-        .filter(|path| !is_named(path));
+    let unread =
+        house.texts.keys().filter(|path| path.starts_with(&inside)).filter(is_data).filter(|path| !is_named(path));
     unread
         .filter(|path| !is_test_path(path) || !path.ends_with("README.md"))
         .map(|path| {
-            finding(
-                path,
-                "no code of its crate names this file".to_owned(),
-                "delete it, or let a test read it",
-            )
+            finding(path, "no code of its crate names this file".to_owned(), "delete it, or let a test read it")
         })
         .collect()
 }

@@ -30,20 +30,14 @@ const FORMATS: [&str; 18] = [
 ];
 
 pub fn check(house: &House) -> Vec<Finding> {
-    let files = house.crates.iter().flat_map(|each| each.production());
+    let files = house.crates.iter().flat_map(super::house::Crate::production);
     files
         .flat_map(|(path, file)| [derived(path, file), implemented(path, file), formatted(path, file)].concat())
         .collect()
 }
 
 fn finding(path: &str, line: usize, what: String, instead: &'static str) -> Vec<Finding> {
-    vec![Finding {
-        path: path.to_owned(),
-        line,
-        rule: 9,
-        what,
-        instead,
-    }]
+    vec![Finding { path: path.to_owned(), line, rule: 9, what, instead }]
 }
 
 /// `#[derive(Debug)] pub struct SecretBytes`.
@@ -51,23 +45,14 @@ fn derived(path: &str, file: &SourceFile) -> Vec<Finding> {
     let mut found = Vec::new();
     for start in file.find(&["#", "[", "derive", "("]) {
         let end = file.close(start + 3);
-        let declared = file.tokens[end..]
-            .windows(2)
-            .find(|pair| pair[0].is("struct") || pair[0].is("enum"));
+        let declared = file.tokens[end..].windows(2).find(|pair| pair[0].is("struct") || pair[0].is("enum"));
         let Some(name) = declared.map(|pair| pair[1].text.as_str()) else {
             continue;
         };
-        let shown = file.tokens[start..end]
-            .iter()
-            .find(|token| SHOWS.contains(&token.text.as_str()));
+        let shown = file.tokens[start..end].iter().find(|token| SHOWS.contains(&token.text.as_str()));
         if let Some(shown) = shown.filter(|_| HOLDS_VALUES.contains(&name)) {
             let what = format!("`{name}` derives `{}`", shown.text);
-            found.extend(finding(
-                path,
-                shown.line,
-                what,
-                "a value cannot be shown; compare it, or say `expose`",
-            ));
+            found.extend(finding(path, shown.line, what, "a value cannot be shown; compare it, or say `expose`"));
         }
     }
     found
@@ -82,12 +67,7 @@ fn implemented(path: &str, file: &SourceFile) -> Vec<Finding> {
         };
         if SHOWS.contains(&shown.text.as_str()) && HOLDS_VALUES.contains(&name.text.as_str()) && !shown.in_test {
             let what = format!("`{}` is implemented for `{}`", shown.text, name.text);
-            found.extend(finding(
-                path,
-                shown.line,
-                what,
-                "a value cannot be shown; compare it, or say `expose`",
-            ));
+            found.extend(finding(path, shown.line, what, "a value cannot be shown; compare it, or say `expose`"));
         }
     }
     found
@@ -97,10 +77,7 @@ fn implemented(path: &str, file: &SourceFile) -> Vec<Finding> {
 fn formatted(path: &str, file: &SourceFile) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in FORMATS {
-        for start in file
-            .find(&[name, "!"])
-            .filter(|at| !file.tokens[*at].in_test && at + 2 < file.tokens.len())
-        {
+        for start in file.find(&[name, "!"]).filter(|at| !file.tokens[*at].in_test && at + 2 < file.tokens.len()) {
             let body = &file.tokens[start + 2..=file.close(start + 2)];
             if let Some(token) = body.iter().find(|token| token.is("expose") || token.is("into_exposed")) {
                 let what = format!("`{name}!` touches the bytes of a value");

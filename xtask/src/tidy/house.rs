@@ -57,15 +57,8 @@ impl House {
     }
 
     pub fn new(texts: BTreeMap<String, String>) -> Self {
-        let arrows = texts
-            .get("ARCHITECTURE.md")
-            .map(|text| arrows(text))
-            .unwrap_or_default();
-        let manifests = texts
-            .keys()
-            .filter(|path| is_manifest(path))
-            .cloned()
-            .collect::<Vec<_>>();
+        let arrows = texts.get("ARCHITECTURE.md").map(|text| arrows(text)).unwrap_or_default();
+        let manifests = texts.keys().filter(|path| is_manifest(path)).cloned().collect::<Vec<_>>();
         let crates = manifests.iter().map(|path| Crate::new(path, &texts)).collect();
         Self { texts, crates, arrows }
     }
@@ -95,13 +88,7 @@ impl Crate {
                 token.in_test = true;
             }
         }
-        Self {
-            name,
-            folder,
-            manifest,
-            modules,
-            files,
-        }
+        Self { name, folder, manifest, modules, files }
     }
 
     pub fn is_dry(&self) -> bool {
@@ -111,10 +98,7 @@ impl Crate {
     /// Files that ship, by path.
     pub fn production(&self) -> impl Iterator<Item = (&str, &SourceFile)> {
         let ships = |path: &str| !is_test_path(path) && !FOR_TESTS.contains(&self.name.as_str());
-        self.files
-            .iter()
-            .map(|(path, file)| (path.as_str(), file))
-            .filter(move |(path, _)| ships(path))
+        self.files.iter().map(|(path, file)| (path.as_str(), file)).filter(move |(path, _)| ships(path))
     }
 }
 
@@ -133,30 +117,15 @@ pub fn is_test_path(path: &str) -> bool {
 
 /// Reads the table between the markers: crate, what production may import, what tests may import besides.
 fn arrows(text: &str) -> BTreeMap<String, Arrow> {
-    let table = text
-        .split("<!-- arrows -->")
-        .nth(1)
-        .and_then(|rest| rest.split("<!-- /arrows -->").next());
-    let rows = table
-        .unwrap_or_default()
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| crate"));
+    let table = text.split("<!-- arrows -->").nth(1).and_then(|rest| rest.split("<!-- /arrows -->").next());
+    let rows = table.unwrap_or_default().lines().filter(|line| line.starts_with("| ") && !line.starts_with("| crate"));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let names = |cell: usize| {
             let listed = cells.get(cell).copied().unwrap_or_default().split(',').map(str::trim);
-            listed
-                .filter(|name| !name.is_empty() && *name != "–")
-                .map(str::to_owned)
-                .collect()
+            listed.filter(|name| !name.is_empty() && *name != "–").map(str::to_owned).collect()
         };
-        (
-            cells[0].to_owned(),
-            Arrow {
-                production: names(1),
-                tests: names(2),
-            },
-        )
+        (cells[0].to_owned(), Arrow { production: names(1), tests: names(2) })
     })
     .collect()
 }

@@ -7,31 +7,16 @@ use super::{Finding, House, house::Crate, source_file::Path};
 const PURE_FOLDER: &str = "crates/keywright/src/verbs/helm/pure/";
 
 /// Their libraries draw randomness themselves (design §3).
-const DRAW_RANDOMNESS: [&str; 3] = [
-    "crates/seal/src/hybrid.rs",
-    "crates/seal/src/certificate.rs",
-    "crates/template/src/functions/crypto.rs",
-];
+const DRAW_RANDOMNESS: [&str; 3] =
+    ["crates/seal/src/hybrid.rs", "crates/seal/src/certificate.rs", "crates/template/src/functions/crypto.rs"];
 
 /// Paths that begin like this ask the outside.
 const OUTSIDE: [(&str, &str); 12] = [
     ("std::fs", "take bytes as a parameter; the verb or the wire reads"),
-    (
-        "std::env",
-        "take the value as a parameter; `keywright/environment` reads",
-    ),
-    (
-        "std::net",
-        "take values as parameters; the address types stand in `core::net`",
-    ),
-    (
-        "std::process",
-        "return what to run as an effect; `wire/program` runs it",
-    ),
-    (
-        "std::thread",
-        "stay on the caller's thread; `operator/heavy` moves work away",
-    ),
+    ("std::env", "take the value as a parameter; `keywright/environment` reads"),
+    ("std::net", "take values as parameters; the address types stand in `core::net`"),
+    ("std::process", "return what to run as an effect; `wire/program` runs it"),
+    ("std::thread", "stay on the caller's thread; `operator/heavy` moves work away"),
     ("std::io::stdin", "take bytes as a parameter"),
     ("std::io::stdout", "return a value; the verb prints it"),
     ("std::io::stderr", "return a fault; the verb tells it"),
@@ -88,15 +73,9 @@ pub fn check(house: &House) -> Vec<Finding> {
         if each.is_dry() {
             found.extend(libraries(house, each));
         }
-        for (path, file) in each
-            .production()
-            .filter(|(path, _)| each.is_dry() || path.starts_with(PURE_FOLDER))
-        {
+        for (path, file) in each.production().filter(|(path, _)| each.is_dry() || path.starts_with(PURE_FOLDER)) {
             let paths = file.paths();
-            let asks = paths
-                .iter()
-                .filter(|named| !named.in_test)
-                .filter_map(|named| judge(path, named));
+            let asks = paths.iter().filter(|named| !named.in_test).filter_map(|named| judge(path, named));
             found.extend(asks);
         }
     }
@@ -116,17 +95,10 @@ fn judge(path: &str, named: &Path) -> Option<Finding> {
     if let Some((_, instead)) = OUTSIDE.iter().find(|(outside, _)| begins(outside)) {
         return Some(finding(instead));
     }
-    let holds = |first: &str, second: &str| {
-        named
-            .segments
-            .windows(2)
-            .any(|pair| pair[0] == first && pair[1] == second)
-    };
+    let holds = |first: &str, second: &str| named.segments.windows(2).any(|pair| pair[0] == first && pair[1] == second);
     let (_, _, input) = HIDDEN_INPUTS.iter().find(|(first, second, _)| holds(first, second))?;
     match input {
-        Input::Clock => Some(finding(
-            "take `now` as a parameter; the driver and `main` ask the clock once",
-        )),
+        Input::Clock => Some(finding("take `now` as a parameter; the driver and `main` ask the clock once")),
         Input::Randomness if DRAW_RANDOMNESS.contains(&path) => None,
         Input::Randomness => Some(finding("take `rng: &mut impl CryptoRng` as a parameter")),
     }
@@ -134,23 +106,13 @@ fn judge(path: &str, named: &Path) -> Option<Finding> {
 
 fn libraries(house: &House, each: &Crate) -> Vec<Finding> {
     let path = format!("{}/Cargo.toml", each.folder);
-    let dependencies = each.manifest["dependencies"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name);
+    let dependencies = each.manifest["dependencies"].as_object().into_iter().flatten().map(|(name, _)| name);
     let wet = dependencies.filter(|name| WET_LIBRARIES.contains(&name.as_str()));
     wet.map(|name| Finding {
-        line: house.texts[&path]
-            .lines()
-            .position(|line| line.starts_with(name.as_str()))
-            .map_or(1, |at| at + 1),
+        line: house.texts[&path].lines().position(|line| line.starts_with(name.as_str())).map_or(1, |at| at + 1),
         path: path.clone(),
         rule: 2,
-        what: format!(
-            "the dry crate `{}` depends on `{name}`, which asks the outside",
-            each.name
-        ),
+        what: format!("the dry crate `{}` depends on `{name}`, which asks the outside", each.name),
         instead: "only a missing dependency is a law: do this part in the wet wing",
     })
     .collect()

@@ -4,10 +4,7 @@
 use super::{Finding, House, house::Crate, source_file::SourceFile};
 
 /// Where k8s-openapi's `Secret` may be named (design §8); in tests anywhere.
-const NAMES_SECRET: [&str; 2] = [
-    "crates/operator/src/kube_secret.rs",
-    "crates/keywright/src/verbs/kubeseal",
-];
+const NAMES_SECRET: [&str; 2] = ["crates/operator/src/kube_secret.rs", "crates/keywright/src/verbs/kubeseal"];
 
 /// A script that is longer decides something.
 const SCRIPT_LINES: usize = 40;
@@ -29,10 +26,7 @@ pub fn check(house: &House) -> Vec<Finding> {
 fn is_script(each: &Crate, path: &str) -> bool {
     let features = ["external_secrets", "vault_secrets", "sealed_secrets", "reloader"];
     let inside = path.strip_prefix("crates/operator/src/").unwrap_or_default();
-    each.name == "operator"
-        && features
-            .iter()
-            .any(|feature| inside.starts_with(&format!("{feature}/")))
+    each.name == "operator" && features.iter().any(|feature| inside.starts_with(&format!("{feature}/")))
 }
 
 fn script(path: &str, file: &SourceFile) -> Vec<Finding> {
@@ -47,20 +41,10 @@ fn script(path: &str, file: &SourceFile) -> Vec<Finding> {
         };
         let close = file.close(open);
         let lines = file.tokens[close].line - file.tokens[open].line;
-        let finding = |line, what, instead| Finding {
-            path: path.to_owned(),
-            line,
-            rule: 3,
-            what,
-            instead,
-        };
+        let finding = |line, what, instead| Finding { path: path.to_owned(), line, rule: 3, what, instead };
         if lines > SCRIPT_LINES {
             let what = format!("the script `{}` has {lines} lines", pair[1].text);
-            found.push(finding(
-                pair[0].line,
-                what,
-                "move the decision into `plan`, where a test costs four lines",
-            ));
+            found.push(finding(pair[0].line, what, "move the decision into `plan`, where a test costs four lines"));
         }
         for at in open..close {
             if file.tokens[at].is(".") && file.tokens[at + 1].is("spec") {
@@ -84,10 +68,7 @@ fn secret(path: &str, file: &SourceFile) -> Vec<Finding> {
         segments.first().is_some_and(|first| first == "k8s_openapi")
             && segments.last().is_some_and(|last| last == "Secret")
     };
-    let named = file
-        .paths()
-        .into_iter()
-        .filter(|named| !named.in_test && is_secret(&named.segments));
+    let named = file.paths().into_iter().filter(|named| !named.in_test && is_secret(&named.segments));
     named
         .map(|named| Finding {
             path: path.to_owned(),

@@ -16,28 +16,16 @@ fn loops(each: &Crate) -> Vec<Finding> {
     let exports = exports(each);
     let modules = each.modules.library();
     let mut by_parent: BTreeMap<Vec<String>, Edges> = BTreeMap::new();
-    for (file, module) in each
-        .modules
-        .by_file
-        .iter()
-        .filter(|(_, module)| module.is_library && !module.is_test)
-    {
+    for (file, module) in each.modules.by_file.iter().filter(|(_, module)| module.is_library && !module.is_test) {
         for path in each.files[file].paths().iter().filter(|path| !path.in_test) {
             let Some(target) = resolve(&module.path, path, &modules) else {
                 continue;
             };
             let target = follow(target, &exports, &modules);
-            let shared = module
-                .path
-                .iter()
-                .zip(&target)
-                .take_while(|(from, to)| from == to)
-                .count();
+            let shared = module.path.iter().zip(&target).take_while(|(from, to)| from == to).count();
             if let (Some(from), Some(to)) = (module.path.get(shared), target.get(shared)) {
                 let edges = by_parent.entry(module.path[..shared].to_vec()).or_default();
-                edges
-                    .entry((from.clone(), to.clone()))
-                    .or_insert_with(|| (file.clone(), path.line));
+                edges.entry((from.clone(), to.clone())).or_insert_with(|| (file.clone(), path.line));
             }
         }
     }
@@ -70,12 +58,7 @@ fn resolve(from: &[String], path: &Path, modules: &BTreeSet<&[String]>) -> Optio
 fn exports(each: &Crate) -> BTreeMap<Vec<String>, Vec<String>> {
     let modules = each.modules.library();
     let mut exports = BTreeMap::new();
-    for (file, module) in each
-        .modules
-        .by_file
-        .iter()
-        .filter(|(_, module)| module.is_library && !module.is_test)
-    {
+    for (file, module) in each.modules.by_file.iter().filter(|(_, module)| module.is_library && !module.is_test) {
         for path in each.files[file].paths() {
             let (Some(name), Some(target)) = (&path.exported_as, resolve(&module.path, &path, &modules)) else {
                 continue;
@@ -93,10 +76,7 @@ fn follow(
     modules: &BTreeSet<&[String]>,
 ) -> Vec<String> {
     for _ in 0..16 {
-        let depth = (0..=target.len())
-            .rev()
-            .find(|depth| modules.contains(&target[..*depth]))
-            .unwrap_or(0);
+        let depth = (0..=target.len()).rev().find(|depth| modules.contains(&target[..*depth])).unwrap_or(0);
         match target.get(..=depth).and_then(|name| exports.get(name)) {
             Some(there) => target = there.clone(),
             None => return target[..depth].to_vec(),
@@ -107,21 +87,13 @@ fn follow(
 
 fn circular(edges: &Edges) -> Vec<Finding> {
     let next = |from: &str| {
-        edges
-            .keys()
-            .filter(move |(start, _)| start == from)
-            .map(|(_, end)| end.as_str())
-            .collect::<Vec<_>>()
+        edges.keys().filter(move |(start, _)| start == from).map(|(_, end)| end.as_str()).collect::<Vec<_>>()
     };
     let way_back = |from: &str, to: &str| {
         let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
         let mut open = vec![from];
         while let Some(at) = open.pop() {
-            for end in edges
-                .keys()
-                .filter(|(start, _)| start == at)
-                .map(|(_, end)| end.as_str())
-            {
+            for end in edges.keys().filter(|(start, _)| start == at).map(|(_, end)| end.as_str()) {
                 if !came_from.contains_key(end) {
                     came_from.insert(end, at);
                     open.push(end);

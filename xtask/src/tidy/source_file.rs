@@ -34,28 +34,15 @@ impl SourceFile {
     pub fn parse(text: &str, is_test: bool) -> Self {
         match text.parse::<TokenStream>() {
             Ok(stream) => {
-                let mut reader = Reader {
-                    text,
-                    end: 0,
-                    tokens: Vec::new(),
-                    comments: Vec::new(),
-                };
+                let mut reader = Reader { text, end: 0, tokens: Vec::new(), comments: Vec::new() };
                 reader.stream(stream, is_test);
                 let rest = text.len();
                 reader.gap(rest, text.lines().count());
-                Self {
-                    tokens: reader.tokens,
-                    comments: reader.comments,
-                    broken: None,
-                }
+                Self { tokens: reader.tokens, comments: reader.comments, broken: None }
             }
             Err(error) => {
                 let broken = Some((error.span().start().line, error.to_string()));
-                Self {
-                    tokens: Vec::new(),
-                    comments: Vec::new(),
-                    broken,
-                }
+                Self { tokens: Vec::new(), comments: Vec::new(), broken }
             }
         }
     }
@@ -63,11 +50,7 @@ impl SourceFile {
     /// Where these tokens stand one after the other; `None` in the pattern is any token.
     pub fn find<'a>(&'a self, pattern: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
         let matches = move |window: &[Token]| window.iter().zip(pattern).all(|(token, want)| token.is(want));
-        self.tokens
-            .windows(pattern.len())
-            .enumerate()
-            .filter(move |(_, window)| matches(window))
-            .map(|(at, _)| at)
+        self.tokens.windows(pattern.len()).enumerate().filter(move |(_, window)| matches(window)).map(|(at, _)| at)
     }
 
     /// The index of the bracket that closes the one at `open`.
@@ -104,10 +87,7 @@ impl SourceFile {
     }
 
     fn is_public(&self, at: usize) -> bool {
-        let before = |steps: usize| {
-            at.checked_sub(steps)
-                .map_or("", |index| self.tokens[index].text.as_str())
-        };
+        let before = |steps: usize| at.checked_sub(steps).map_or("", |index| self.tokens[index].text.as_str());
         before(1) == "pub" || (before(1) == ")" && before(4) == "pub")
     }
 
@@ -121,12 +101,7 @@ impl SourceFile {
             at += 2;
         }
         let Token { line, in_test, .. } = self.tokens[start];
-        paths.push(Path {
-            segments,
-            line,
-            in_test,
-            exported_as: None,
-        });
+        paths.push(Path { segments, line, in_test, exported_as: None });
         at
     }
 
@@ -160,12 +135,7 @@ impl SourceFile {
             }
         }
         let exported_as = is_public.then(|| alias.or_else(|| prefix.last().cloned())).flatten();
-        paths.push(Path {
-            segments: prefix.clone(),
-            line,
-            in_test,
-            exported_as,
-        });
+        paths.push(Path { segments: prefix.clone(), line, in_test, exported_as });
         prefix.truncate(depth);
         at
     }
@@ -177,10 +147,7 @@ impl Token {
     }
 
     pub fn is_word(&self) -> bool {
-        !self.is_literal
-            && self
-                .text
-                .starts_with(|first: char| first.is_alphabetic() || first == '_')
+        !self.is_literal && self.text.starts_with(|first: char| first.is_alphabetic() || first == '_')
     }
 }
 
@@ -240,12 +207,7 @@ impl Reader<'_> {
         let (range, line) = (span.byte_range(), span.start().line);
         self.gap(range.start, line);
         self.end = range.end.max(self.end);
-        self.tokens.push(Token {
-            text: text.to_owned(),
-            line,
-            in_test,
-            is_literal,
-        });
+        self.tokens.push(Token { text: text.to_owned(), line, in_test, is_literal });
     }
 
     /// What stands between two tokens is white space or a comment.
@@ -257,10 +219,7 @@ impl Reader<'_> {
             return;
         }
         let first = line - gap.matches('\n').count().min(line - 1);
-        let lines = gap
-            .lines()
-            .enumerate()
-            .map(|(offset, text)| (first + offset, text.trim().to_owned()));
+        let lines = gap.lines().enumerate().map(|(offset, text)| (first + offset, text.trim().to_owned()));
         self.comments.extend(lines.filter(|(_, text)| !text.is_empty()));
     }
 
@@ -269,8 +228,7 @@ impl Reader<'_> {
         let is_doc = matches!(self.tokens.as_slice(), [.., doc, equals] if doc.is("doc") && equals.is("="));
         if is_doc {
             let line = span.start().line;
-            self.comments
-                .extend(text.trim_matches('"').split("\\n").map(|text| (line, text.to_owned())));
+            self.comments.extend(text.trim_matches('"').split("\\n").map(|text| (line, text.to_owned())));
         }
     }
 }
@@ -291,9 +249,7 @@ fn marks_test(tree: &TokenTree) -> bool {
     }
     let text = group.stream().to_string().replace(' ', "");
     let is_condition = text.starts_with("cfg(") && !text.contains("not(");
-    let names_test = text
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .any(|word| word == "test");
+    let names_test = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "test");
     (is_condition && names_test) || text == "test" || text.starts_with("tokio::test")
 }
 

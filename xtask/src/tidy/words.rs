@@ -4,18 +4,8 @@
 use super::{Finding, House, source_file::SourceFile};
 
 /// They say nothing about what may go in.
-const EMPTY_NAMES: [&str; 10] = [
-    "utils",
-    "util",
-    "helpers",
-    "helper",
-    "common",
-    "misc",
-    "manager",
-    "handler",
-    "processor",
-    "handlers",
-];
+const EMPTY_NAMES: [&str; 10] =
+    ["utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "processor", "handlers"];
 
 /// Work left over, unless an issue owns it.
 const LEFT_OVER: [&str; 3] = ["TODO", "FIXME", "XXX"];
@@ -45,23 +35,12 @@ pub fn check(house: &House) -> Vec<Finding> {
 }
 
 fn finding(path: &str, line: usize, what: String, instead: &'static str) -> Finding {
-    Finding {
-        path: path.to_owned(),
-        line,
-        rule: 7,
-        what,
-        instead,
-    }
+    Finding { path: path.to_owned(), line, rule: 7, what, instead }
 }
 
 fn broken(path: &str, file: &SourceFile) -> Option<Finding> {
     let (line, why) = file.broken.as_ref()?;
-    Some(finding(
-        path,
-        *line,
-        format!("cannot be read as Rust: {why}"),
-        "mend it; nothing else was checked here",
-    ))
+    Some(finding(path, *line, format!("cannot be read as Rust: {why}"), "mend it; nothing else was checked here"))
 }
 
 /// The first word of a name in the house's style or the language's that says nothing.
@@ -73,9 +52,7 @@ fn empty_word(name: &str) -> Option<&'static str> {
         }
         spaced.extend(letter.to_lowercase().filter(|letter| *letter != '_'));
     }
-    spaced
-        .split(' ')
-        .find_map(|word| EMPTY_NAMES.iter().find(|empty| **empty == word).copied())
+    spaced.split(' ').find_map(|word| EMPTY_NAMES.iter().find(|empty| **empty == word).copied())
 }
 
 const RENAME: &str = "name it after what it is or does, as a heading in the docs would";
@@ -90,19 +67,11 @@ fn types(path: &str, file: &SourceFile) -> Vec<Finding> {
     let is_declared = |pair: &[super::source_file::Token]| {
         pair[0].is("pub") && ["struct", "enum", "trait", "type", "mod", "union"].contains(&pair[1].text.as_str())
     };
-    let named = file
-        .tokens
-        .windows(3)
-        .filter(|three| is_declared(&three[..2]) && !three[0].in_test);
+    let named = file.tokens.windows(3).filter(|three| is_declared(&three[..2]) && !three[0].in_test);
     named
         .filter_map(|three| {
             let word = empty_word(&three[2].text)?;
-            Some(finding(
-                path,
-                three[2].line,
-                format!("`{}` is called `{word}`", three[2].text),
-                RENAME,
-            ))
+            Some(finding(path, three[2].line, format!("`{}` is called `{word}`", three[2].text), RENAME))
         })
         .collect()
 }
@@ -116,19 +85,11 @@ fn comments(path: &str, file: &SourceFile) -> Vec<Finding> {
                 && before.next() == Some(false)
         })
     };
-    let found = file
-        .comments
-        .iter()
-        .filter_map(|(line, text)| Some((line, left_over(text)?)));
+    let found = file.comments.iter().filter_map(|(line, text)| Some((line, left_over(text)?)));
     found
         .map(|(line, word)| {
             let what = format!("a comment says {word} without an issue");
-            finding(
-                path,
-                *line,
-                what,
-                "do it, open an issue and write `TODO(#12)`, or delete the line",
-            )
+            finding(path, *line, what, "do it, open an issue and write `TODO(#12)`, or delete the line")
         })
         .collect()
 }
@@ -136,29 +97,13 @@ fn comments(path: &str, file: &SourceFile) -> Vec<Finding> {
 fn calls(path: &str, file: &SourceFile) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in MACROS {
-        let places = file
-            .find(&[name, "!"])
-            .map(|at| file.tokens[at].line)
-            .collect::<Vec<_>>();
+        let places = file.find(&[name, "!"]).map(|at| file.tokens[at].line).collect::<Vec<_>>();
         let instead = "finish it, or answer with a clear error";
-        found.extend(
-            places
-                .into_iter()
-                .map(|line| finding(path, line, format!("`{name}!` is left in"), instead)),
-        );
+        found.extend(places.into_iter().map(|line| finding(path, line, format!("`{name}!` is left in"), instead)));
     }
-    let unwraps = file
-        .find(&[".", "unwrap", "(", ")"])
-        .filter(|at| !file.tokens[*at].in_test);
+    let unwraps = file.find(&[".", "unwrap", "(", ")"]).filter(|at| !file.tokens[*at].in_test);
     let instead = "return a fault, or `expect` with the invariant as its text";
-    found.extend(unwraps.map(|at| {
-        finding(
-            path,
-            file.tokens[at].line,
-            "`unwrap()` in production".to_owned(),
-            instead,
-        )
-    }));
+    found.extend(unwraps.map(|at| finding(path, file.tokens[at].line, "`unwrap()` in production".to_owned(), instead)));
     let ignored = file.find(&["#", "[", "ignore"]);
     let instead = "a test that does not run is no test: mend it or delete it";
     found.extend(ignored.map(|at| finding(path, file.tokens[at].line, "an ignored test".to_owned(), instead)));
@@ -167,24 +112,11 @@ fn calls(path: &str, file: &SourceFile) -> Vec<Finding> {
 
 fn machine(path: &str, text: &str) -> Vec<Finding> {
     let names = |line: &str| {
-        MACHINE.iter().find(|folder| {
-            line.split(['"', ' ', '\'', '`', '=', '('])
-                .any(|word| word.starts_with(**folder))
-        })
+        MACHINE.iter().find(|folder| line.split(['"', ' ', '\'', '`', '=', '(']).any(|word| word.starts_with(**folder)))
     };
-    let found = text
-        .lines()
-        .enumerate()
-        .filter_map(|(at, line)| Some((at + 1, names(line)?)));
+    let found = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, names(line)?)));
     let instead = "take it from the environment, or make a temporary folder";
     found
-        .map(|(line, folder)| {
-            finding(
-                path,
-                line,
-                format!("names a folder of one machine (`{folder}…`)"),
-                instead,
-            )
-        })
+        .map(|(line, folder)| finding(path, line, format!("names a folder of one machine (`{folder}…`)"), instead))
         .collect()
 }

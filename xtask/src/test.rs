@@ -1,0 +1,50 @@
+//! `cargo xtask test`: everything that must be green, stage by stage, each with its time. Every stage runs even where one before it failed,
+//! so that one run tells all. It closes with the scenarios it ran on either cluster and with `N passed, N failed`.
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use self::report::Report;
+use crate::{shell::Program, tidy};
+
+/// Crates whose tests need the real parts of the lab, so `cargo test` leaves them out.
+const NEED_THE_LAB: [&str; 2] = ["conformance", "benches"];
+
+/// Names the file to which each scenario appends `<memory|apiserver> <feature> <name>`.
+const SCENARIOS: &str = "KEYWRIGHT_SCENARIOS";
+
+pub fn run(root: &Path) -> Result<(), String> {
+    let scenarios = scenarios_file(root)?;
+    let mut report = Report::default();
+    report.stage("tidy", || tidy::run(root));
+    report.stage("fmt", || cargo(root, &["fmt", "--all", "--check"]).run());
+    report.stage("clippy", || {
+        cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]).run()
+    });
+    report.tests("cargo test", || cargo(root, &in_memory(root)).env(SCENARIOS, &scenarios));
+    report.close(&std::fs::read_to_string(&scenarios).unwrap_or_default())
+}
+
+/// A fresh file for this run: two runs at once must not count each other's scenarios.
+fn scenarios_file(root: &Path) -> Result<PathBuf, String> {
+    let folder = root.join("target/xtask");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    let path = folder.join(format!("scenarios-{}.txt", std::process::id()));
+    std::fs::write(&path, "").map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// `cargo test` over all that needs nothing.
+fn in_memory(root: &Path) -> Vec<String> {
+    let mut args: Vec<String> = ["test", "--workspace", "--no-fail-fast"].map(str::to_owned).into();
+    let stands = NEED_THE_LAB.iter().filter(|name| root.join("crates").join(name).exists());
+    args.extend(stands.flat_map(|name| ["--exclude".to_owned(), format!("keywright-{name}")]));
+    args
+}
+
+fn cargo<S: AsRef<std::ffi::OsStr>>(root: &Path, args: &[S]) -> Program {
+    Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args).within(root)
+}

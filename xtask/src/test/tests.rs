@@ -1,0 +1,25 @@
+use super::report::{Counted, result_line, told_scenarios};
+
+#[test]
+fn result_lines_are_counted() {
+    let check = |line: &str, expected: Option<(usize, usize)>| {
+        assert_eq!(result_line(line), expected.map(|(passed, failed)| Counted { passed, failed }), "{line}");
+    };
+    check(
+        "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        Some((12, 0)),
+    );
+    check("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out", Some((2, 3)));
+    check("test tidy ... ok", None);
+    check("test result: odd", None);
+}
+
+#[test]
+fn scenarios_are_told_by_feature_and_in_sum() {
+    let noted =
+        "memory reloader one\nmemory reloader two words\napiserver reloader one\nmemory sealed-secrets x\nnoise\n";
+    let told = told_scenarios(noted);
+    assert!(told.contains("reloader                      2 in memory    1 on kube-apiserver"), "{told}");
+    assert!(told.ends_with("\nscenarios: 3 in memory, 1 on kube-apiserver"), "{told}");
+    assert_eq!(told_scenarios(""), "scenarios: 0 in memory, 0 on kube-apiserver");
+}
