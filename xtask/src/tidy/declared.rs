@@ -1,7 +1,7 @@
 //! Rule 5: nothing lies about unused. A file is declared by a `mod`, a row stands in its table, a golden file and every other file that
 //! tests read is named by a test.
 
-use super::{Finding, House, house::Crate, house::is_test_path, source_file::SourceFile};
+use super::{Finding, House, house::Crate, house::is_test_path, source_file::SourceFile, source_file::Token};
 
 /// Folders of rows and the table they stand in.
 const TABLES: [(&str, &str); 3] = [
@@ -64,12 +64,14 @@ fn rows(house: &House, each: &Crate) -> Vec<Finding> {
 
 /// `const ROW: Row = …`, `pub static ROW: KeyRow = …`; a trait's `const ROW: Row;` is none.
 fn has_row(file: &SourceFile) -> bool {
-    let names = |at: usize| file.tokens.get(at + 1).is_some_and(|name| name.is("ROW") || name.is("ROWS"));
-    let declares = |at: &usize| (file.tokens[*at].is("const") || file.tokens[*at].is("static")) && names(*at);
-    let holds = |at: usize| {
-        file.tokens[at..].iter().find(|token| token.is("=") || token.is(";")).is_some_and(|end| end.is("="))
+    let is_row = |declared: &[Token]| {
+        let [keyword, name, colon, kind, equals] = declared else { return false };
+        (keyword.is("const") || keyword.is("static"))
+            && (name.is("ROW") || name.is("ROWS"))
+            && (colon.is(":") && kind.text.ends_with("Row") && equals.is("="))
+            && !keyword.in_test
     };
-    (0..file.tokens.len()).filter(declares).any(|at| holds(at) && !file.tokens[at].in_test)
+    file.tokens.windows(5).any(is_row)
 }
 
 /// An insta snapshot is read by a test that has its name: `crate__module__tests__name.snap`, `-2` for the second of a test.
