@@ -11,7 +11,7 @@ use base::{Fault, Kind, Timestamp};
 use futures::FutureExt as _;
 use plan::{Finish, Next};
 use rand::RngExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::World;
@@ -30,6 +30,7 @@ pub struct Driver {
     metrics: Arc<Metrics>,
     rows: Vec<Box<dyn Runner>>,
     workers: usize,
+    leads: watch::Receiver<bool>,
 }
 
 /// Puts keys of one row into the feature's queue; listeners of caches hold one.
@@ -67,10 +68,10 @@ impl Enqueue {
 }
 
 impl Driver {
-    /// A driver without rows.
+    /// A driver without rows; it acts only while `leads` is true.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, metrics: Arc<Metrics>, workers: usize) -> Self {
-        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers }
+    pub fn new(shared: Arc<Shared>, metrics: Arc<Metrics>, workers: usize, leads: watch::Receiver<bool>) -> Self {
+        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers, leads }
     }
 
     /// Adds a controller; its listeners stand before any watch starts.
@@ -85,7 +86,7 @@ impl Driver {
     /// Works until the queue is closed. Waits for leadership and for the caches first, so that no pass decides on half
     /// of the picture.
     pub async fn run(self: Arc<Self>) {
-        let mut leads = self.shared.leads();
+        let mut leads = self.leads.clone();
         if leads.wait_for(|leads| *leads).await.is_err() {
             return;
         }
@@ -113,6 +114,11 @@ impl Driver {
     /// Ends the work: running passes finish, nothing new begins.
     pub fn close(&self) {
         self.queue.close();
+    }
+
+    /// Waits until the running passes have ended.
+    pub async fn drained(&self) {
+        self.queue.drained().await;
     }
 
     /// The queue, for whoever has work for a row that no cache tells.
@@ -170,7 +176,7 @@ impl<C: Controller> Runner for Script<C> {
 
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a> {
         Box::pin(async move {
-            let world = driver.shared.live();
+            let world = driver.shared.live(driver.leads.clone());
             let (namespace, name) = (&*work.key.namespace, &*work.key.name);
             let Some(object) = world.cache::<C::Object>().find(namespace, name) else {
                 return match C::gone(&world, namespace, name).await {
@@ -236,7 +242,7 @@ async fn conclude<C: Controller>(
     let mut next = finish.next;
     if let Some(status) = finish.status
         && status.value != object.status()
-        && *driver.shared.leads().borrow()
+        && *driver.leads.borrow()
     {
         let version = object.resource_version().to_owned();
         match write_status(world.cluster(), &at, version, status, C::ROW.manager).await {

@@ -12,6 +12,7 @@ pub mod kube_secret;
 pub mod leader;
 pub mod listener;
 pub mod metrics;
+pub mod process;
 pub mod queue;
 pub mod recorder;
 pub mod reloader;

@@ -208,6 +208,17 @@ impl Queue {
         }
     }
 
+    /// Waits until none is worked on: after `close`, nothing new begins.
+    pub async fn drained(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.state().running == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing between lock and unlock panics; a poisoned lock would still hold a sound state.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

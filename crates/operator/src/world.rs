@@ -27,7 +27,6 @@ pub struct Shared {
     caches: Caches,
     clock: Clock,
     entropy: Mutex<ChaCha20Rng>,
-    leads: watch::Receiver<bool>,
     recorder: Recorder,
     memories: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -53,17 +52,11 @@ impl Clock {
 }
 
 impl Shared {
-    /// A process's share: caches and connection, clock and randomness, and whether this process leads.
+    /// A process's share: connection and caches, clock and randomness. Starts the sender of events, so it needs a runtime.
     #[must_use]
-    pub fn new(
-        cluster: Cluster,
-        caches: Caches,
-        clock: Clock,
-        entropy: ChaCha20Rng,
-        leads: watch::Receiver<bool>,
-    ) -> Arc<Self> {
+    pub fn new(cluster: Cluster, caches: Caches, clock: Clock, entropy: ChaCha20Rng) -> Arc<Self> {
         let (entropy, recorder) = (Mutex::new(entropy), Recorder::start(cluster.clone()));
-        Arc::new(Self { cluster, caches, clock, entropy, leads, recorder, memories: Mutex::default() })
+        Arc::new(Self { cluster, caches, clock, entropy, recorder, memories: Mutex::default() })
     }
 
     /// The caches.
@@ -82,12 +75,6 @@ impl Shared {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// Whether this process leads, now and whenever that changes.
-    #[must_use]
-    pub fn leads(&self) -> watch::Receiver<bool> {
-        self.leads.clone()
     }
 
     /// Who sends events.
@@ -115,10 +102,10 @@ impl Shared {
         Arc::downcast(Arc::clone(any)).expect("a memory lies under its own type")
     }
 
-    /// A world for one pass that acts.
+    /// A world for one pass that acts, as long as `leads` says that this process may.
     #[must_use]
-    pub fn live(self: &Arc<Self>) -> World {
-        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Live }
+    pub fn live(self: &Arc<Self>, leads: watch::Receiver<bool>) -> World {
+        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Live(leads) }
     }
 
     /// A world for one pass that only tells.
@@ -129,7 +116,7 @@ impl Shared {
 }
 
 enum Mode {
-    Live,
+    Live(watch::Receiver<bool>),
     Dry(Mutex<Vec<Line>>),
 }
 
@@ -205,8 +192,8 @@ impl World {
     /// The effect failed; or the world is dry and only doing it could tell.
     pub async fn act<E: Effect>(&self, effect: E) -> Result<E::Answer, Fault> {
         match &self.mode {
-            Mode::Live => {
-                if !*self.shared.leads.borrow() {
+            Mode::Live(leads) => {
+                if !*leads.borrow() {
                     return Err(Fault::busy("this process does not lead any more"));
                 }
                 effect.perform(self).await
@@ -231,7 +218,7 @@ impl World {
     /// Tells an event on an object other than the pass's, or from another component than the row's; a dry world notes it.
     pub fn tell(&self, component: &'static str, subject: &recorder::Subject, event: Event) {
         match &self.mode {
-            Mode::Live => self.shared.recorder.tell(component, subject, event, self.now),
+            Mode::Live(_) => self.shared.recorder.tell(component, subject, event, self.now),
             Mode::Dry(_) => self.note(|| Line::on(subject.at.object(), format!("tell: {}", event.message))),
         }
     }
@@ -247,7 +234,7 @@ impl World {
     #[must_use]
     pub fn into_lines(self) -> Vec<Line> {
         match self.mode {
-            Mode::Live => Vec::new(),
+            Mode::Live(_) => Vec::new(),
             Mode::Dry(told) => told.into_inner().unwrap_or_else(PoisonError::into_inner),
         }
     }

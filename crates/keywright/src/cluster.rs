@@ -1,0 +1,68 @@
+//! How the binary gets to a cluster: KUBECONFIG, else the home's, else in-cluster; and the runtime that the wet verbs run on.
+
+use std::time::Duration;
+
+use base::Fault;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A client as our controllers want it: no hidden retries (kube would repeat a POST up to fifteen times).
+///
+/// # Errors
+/// There is no usable configuration, neither file nor in-cluster.
+pub async fn client() -> Result<kube::Client, Fault> {
+    let config = kube::Config::infer().await.map_err(|error| {
+        Fault::wrong("cannot find a cluster").because(error).hint("set KUBECONFIG, or run inside a cluster")
+    })?;
+    client_of(config)
+}
+
+/// A client from a configuration.
+///
+/// # Errors
+/// The configuration is not usable.
+pub fn client_of(mut config: kube::Config) -> Result<kube::Client, Fault> {
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(30));
+    kube::Client::try_from(config).map_err(|error| Fault::wrong("cannot make a client for the cluster").because(error))
+}
+
+/// Runs a future to its end on a runtime of two threads: what the operators need on two cores, and no more memory.
+///
+/// # Errors
+/// The operating system gives no threads; or what the future answers.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    wire::tls::install();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Fault::unreachable("cannot start the runtime").because(error))?;
+    let answer = runtime.block_on(future);
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    answer
+}
+
+/// Resolves when the process is asked to end.
+///
+/// # Errors
+/// The operating system refuses signal handlers.
+pub fn asked_to_end() -> Result<impl Future<Output = ()>, Fault> {
+    let handler = |kind| signal(kind).map_err(|error| Fault::unreachable("cannot listen to signals").because(error));
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Randomness from the operating system, to seed the process's own.
+///
+/// # Errors
+/// The operating system gives none.
+pub fn seed() -> Result<[u8; 32], Fault> {
+    use rand::TryRng as _;
+    let mut seed = [0; 32];
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|error| Fault::unreachable("cannot get randomness").because(error))?;
+    Ok(seed)
+}
