@@ -3,19 +3,22 @@
 //! Specification: design §12, §16.
 
 pub mod argv;
+mod cluster;
 pub mod environment;
 pub mod exit;
 pub mod failure;
 pub mod files;
 pub mod harden;
+mod logs;
+mod personalities;
 pub mod personality;
 pub mod ui;
 pub mod verbs;
 
-pub use environment::Environment;
 pub use exit::Exit;
 pub use failure::Failure;
 pub use ui::Ui;
+pub use wire::Environment;
 
 /// One run of the program, with everything it may ask for: tests make one by hand.
 pub struct Call {
@@ -36,7 +39,7 @@ impl Call {
         let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         let called = words.next().unwrap_or_default();
         let program = called.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { program, args: words.collect(), environment: Environment::of_this_process(), ui: Ui::of_this_process() }
+        Self { program, args: words.collect(), environment: environment::of_this_process(), ui: Ui::of_this_process() }
     }
 }
 

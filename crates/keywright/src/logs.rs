@@ -109,9 +109,17 @@ fn line(form: Form, level: Level, now: jiff::Timestamp, fields: &Fields) -> Stri
             append(&mut line, fields);
             line
         }
-        Form::LogrusJson => json(fields, [("level", lower.into()), ("msg", fields.message.as_str().into()), ("time", seconds.into())]),
-        Form::SlogJson => json(fields, [("time", millis.into()), ("level", level.as_str().into()), ("msg", fields.message.as_str().into())]),
-        Form::Zap => json(fields, [("level", lower.into()), ("ts", now.as_second().into()), ("msg", fields.message.as_str().into())]),
+        Form::LogrusJson => {
+            json(fields, [("level", lower.into()), ("msg", fields.message.as_str().into()), ("time", seconds.into())])
+        }
+        Form::SlogJson => json(
+            fields,
+            [("time", millis.into()), ("level", level.as_str().into()), ("msg", fields.message.as_str().into())],
+        ),
+        Form::Zap => json(
+            fields,
+            [("level", lower.into()), ("ts", now.as_second().into()), ("msg", fields.message.as_str().into())],
+        ),
     }
 }
 
@@ -139,7 +147,8 @@ mod tests {
 
     #[test]
     fn each_form_is_the_peers() {
-        let fields = Fields { message: "it is \"done\"".into(), others: vec![("key", "a b".into()), ("n", "1".into())] };
+        let fields =
+            Fields { message: "it is \"done\"".into(), others: vec![("key", "a b".into()), ("n", "1".into())] };
         let now = jiff::Timestamp::from_second(1_754_900_000).expect("a test's own timestamp");
         for (form, expected) in [
             (Form::Logrus, r#"time="2025-08-11T08:13:20Z" level=warning msg="it is \"done\"" key="a b" n=1"#),

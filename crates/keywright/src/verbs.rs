@@ -1,7 +1,7 @@
 //! The table of verbs: one line each, and everything about names read off it – the first word, argv0, the usage text.
 //! A verb is one file of `verbs/`; its `run` is the only thing public in it.
 
-use crate::{Call, Exit, Failure};
+use crate::{Call, Exit, Failure, personalities};
 
 /// A command.
 pub struct Verb {
@@ -16,7 +16,12 @@ pub struct Verb {
 }
 
 /// All verbs, in the order of the usage text.
-pub const ALL: &[Verb] = &[];
+pub const ALL: &[Verb] = &[Verb {
+    name: "reloader",
+    aliases: &["manager"],
+    about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",
+    run: personalities::reloader::run,
+}];
 
 /// The verb of that name.
 #[must_use]

@@ -47,6 +47,24 @@ impl Election {
         }
     }
 
+    /// Whether the numbers can work together: client-go's rules (RL §22.1).
+    ///
+    /// # Errors
+    /// The lease is shorter than a second or than the deadline, or the deadline than 1.2 tries.
+    pub fn check(&self) -> Result<(), Fault> {
+        let wrong = |text: &str| Err(Fault::wrong(text.to_owned()));
+        if self.lease_duration.subsec_nanos() != 0 || self.lease_duration.as_secs() < 1 {
+            return wrong("leader election lease duration must be whole seconds, at least one");
+        }
+        if self.lease_duration <= self.renew_deadline {
+            return wrong("leader election lease duration must be greater than the renew deadline");
+        }
+        if self.retry_period.is_zero() || self.renew_deadline <= self.retry_period.mul_f64(1.2) {
+            return wrong("leader election renew deadline must be greater than the retry period times 1.2");
+        }
+        Ok(())
+    }
+
     fn address(&self) -> Address {
         let leases = Resource::new("coordination.k8s.io", "v1", "Lease", "leases");
         Address::new(leases, self.namespace.clone(), self.name.clone())

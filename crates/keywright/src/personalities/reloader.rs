@@ -1,0 +1,378 @@
+//! Reloader's command line. Every failure ends with 1, flag errors with `Error: …` and the usage on stderr.
+//! `--coalesce-window` is ours. Specification: RL §4.1–§4.4, §5.1, §14, §15.1, §22.1.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use api::reload::ResourceKind;
+use base::Fault;
+use base::duration::GoDuration;
+use http::StatusCode;
+use operator::cache::Scope;
+use operator::feature::FeatureName;
+use operator::leader::Election;
+use operator::listener::{Listener, Routes, text, typed};
+use operator::process::Process;
+use operator::reloader::{Settings, rows};
+use operator::world::Clock;
+use plan::reload::{Kind, Strategy};
+use wire::Environment;
+
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::logs::{Form, To};
+use crate::{Call, Exit, Failure, cluster, logs};
+
+const fn value(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Value, help }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Bool, help }
+}
+
+const FLAGS: &[Flag] = &[
+    switch("auto-reload-all", "treat workloads without an auto annotation as opted in"),
+    value("auto-annotation", "key of the annotation that reloads for everything referenced"),
+    value("configmap-annotation", "key of the annotation that names ConfigMaps"),
+    value("secret-annotation", "key of the annotation that names Secrets"),
+    value("configmap-auto-annotation", "key of the annotation that reloads for referenced ConfigMaps"),
+    value("secret-auto-annotation", "key of the annotation that reloads for referenced Secrets"),
+    value("auto-search-annotation", "key of the annotation that opts into search mode"),
+    value("search-match-annotation", "key of the annotation that makes a resource eligible for search mode"),
+    value("ignore-annotation", "key of the annotation that makes a resource reload nothing"),
+    value("pause-deployment-annotation", "key of the annotation that gathers changes for a time"),
+    value("pause-deployment-time-annotation", "key of the annotation that says since when a Deployment is paused"),
+    value("reload-strategy", "env-vars (default) or annotations"),
+    value("reload-on-create", "reload when a resource is created"),
+    value("reload-on-delete", "reload when a resource is deleted"),
+    switch("sync-after-restart", "accepted; missed changes are caught up from the marks on the workloads"),
+    value("is-Argo-Rollouts", "reload Argo Rollouts, too"),
+    switch("enable-ha", "elect a leader among several replicas"),
+    switch("enable-csi-integration", "react to rotations by the Secrets Store CSI driver"),
+    value("resources-to-ignore", "configmaps or secrets"),
+    value("ignored-workload-types", "jobs, cronjobs or both"),
+    value("namespaces", "watch these namespaces only"),
+    value("namespaces-to-ignore", "leave these namespaces alone"),
+    value("namespace-selector", "watch namespaces with these labels only"),
+    value("resource-label-selector", "watch ConfigMaps and Secrets with these labels only"),
+    value("webhook-url", "send a request there instead of reloading"),
+    value("log-format", "json, or logfmt where empty"),
+    value("log-level", "trace, debug, info, warn, error, fatal or panic"),
+    switch("enable-pprof", "accepted; this program has no Go profiles to serve"),
+    value("pprof-addr", "accepted"),
+    value("leader-election-lease-duration", "how long a lease holds (15s)"),
+    value("leader-election-renew-deadline", "how long the leader tries to renew (10s)"),
+    value("leader-election-retry-period", "how often a lease is tried (2s)"),
+    value("coalesce-window", "gather the causes of one workload for this long (0s)"),
+];
+
+/// Where Reloader serves; fixed in the peer.
+const ADDRESS: &str = ":9090";
+
+/// What was typed, checked.
+struct Checked {
+    settings: Settings,
+    scopes: Vec<Scope>,
+    election: Option<Election>,
+    form: Form,
+    level: tracing::Level,
+    warnings: Vec<String>,
+}
+
+/// Runs Reloader until it is asked to end.
+///
+/// # Errors
+/// The command line is wrong, the port is taken, or there is no cluster.
+pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
+        Ok(parsed) => parsed,
+        Err(ArgvError::Help { .. }) => {
+            call.ui.data(usage().as_bytes())?;
+            return Ok(Exit::SUCCESS);
+        }
+        Err(error) => {
+            call.ui.note(&format!("Error: {error}\n{}", usage()));
+            return Ok(Exit::FAILURE);
+        }
+    };
+    let checked = check(&parsed, &call.environment)?;
+    logs::start(checked.form, To::Stderr, checked.level);
+    cluster::block_on(serve(checked))?;
+    Ok(Exit::SUCCESS)
+}
+
+async fn serve(checked: Checked) -> Result<(), Fault> {
+    let end = cluster::asked_to_end()?;
+    tracing::info!("Starting Reloader");
+    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let client = cluster::client().await?;
+    let listener = Listener::bind(ADDRESS).await?;
+    let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
+    process.shared().remember(checked.settings.clone());
+    process.add(FeatureName::Reloader, 10, checked.election, |driver| rows(driver, &checked.settings));
+    let metrics = process.metrics(FeatureName::Reloader);
+    let routes =
+        Routes::default().with("/live", |_| async { text(StatusCode::OK, "alive") }).with("/metrics", move |_| {
+            let metrics = metrics.clone();
+            async move {
+                match metrics.map(|metrics| metrics.text()) {
+                    Some(Ok(body)) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body),
+                    _ => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+                }
+            }
+        });
+    tokio::spawn(listener.serve(routes, std::future::pending()));
+    process.run(end).await;
+    Ok(())
+}
+
+fn usage() -> String {
+    let width = FLAGS.iter().map(|flag| flag.name.len()).max().unwrap_or_default();
+    let mut text = String::from("Usage:\n  reloader [flags]\n\nFlags:\n");
+    for flag in FLAGS {
+        text.push_str(&format!("      --{:width$}  {}\n", flag.name, flag.help));
+    }
+    text
+}
+
+fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
+    let mut warnings = Vec::new();
+    let mut settings = Settings::default();
+    set_keys(parsed, &mut settings);
+    let options = &mut settings.options;
+    options.auto_reload_all = parsed.is_set("auto-reload-all");
+    options.on_create = is_true(parsed, "reload-on-create");
+    options.on_delete = is_true(parsed, "reload-on-delete");
+    options.strategy = match parsed.value("reload-strategy").unwrap_or("env-vars") {
+        "env-vars" => Strategy::EnvVars,
+        "annotations" => Strategy::Annotations,
+        _ => return Err(Fault::wrong("reload-strategy must be one of: env-vars, annotations")),
+    };
+    options.ignored = ignored_kinds(parsed)?;
+    settings.has_rollouts = is_true(parsed, "is-Argo-Rollouts");
+    settings.ignored_resources = ignored_resources(parsed)?;
+    settings.resource_selector = selector(parsed, "resource-label-selector")?;
+    settings.namespace_selector = selector(parsed, "namespace-selector")?;
+    settings.ignored_namespaces = list(parsed, "namespaces-to-ignore").into_iter().collect();
+    settings.coalesce_window = duration(parsed, "coalesce-window", Duration::ZERO)?;
+    for (flag, what) in [("enable-csi-integration", "the CSI integration"), ("webhook-url", "webhook mode")] {
+        if parsed.has(flag) && parsed.value(flag) != Some("false") {
+            return Err(Fault::wrong(format!("{what} (`--{flag}`) is not built yet"))
+                .hint("leave the flag away, or keep the peer for it"));
+        }
+    }
+    if settings.namespace_selector.is_some() {
+        return Err(Fault::wrong("`--namespace-selector` is not built yet").hint("use `--namespaces`"));
+    }
+    let scopes = scopes(parsed, environment, &settings, &mut warnings);
+    let election = election(parsed, environment)?;
+    let (form, level) = log_settings(parsed, &mut warnings);
+    Ok(Checked { settings, scopes, election, form, level, warnings })
+}
+
+fn set_keys(parsed: &Parsed, settings: &mut Settings) {
+    let keys = &mut settings.options.keys;
+    for (flag, key) in [
+        ("auto-annotation", &mut keys.auto),
+        ("configmap-annotation", &mut keys.configmap),
+        ("secret-annotation", &mut keys.secret),
+        ("configmap-auto-annotation", &mut keys.configmap_auto),
+        ("secret-auto-annotation", &mut keys.secret_auto),
+        ("auto-search-annotation", &mut keys.search),
+        ("search-match-annotation", &mut keys.matches),
+        ("ignore-annotation", &mut keys.ignore),
+        ("pause-deployment-annotation", &mut keys.pause_period),
+        ("pause-deployment-time-annotation", &mut keys.paused_at),
+    ] {
+        if let Some(value) = parsed.value(flag).filter(|value| !value.is_empty()) {
+            value.clone_into(key);
+        }
+    }
+}
+
+/// Every spelling of true counts, not only `true` as in the peer (RL §4.1).
+fn is_true(parsed: &Parsed, flag: &str) -> bool {
+    parsed.value(flag).and_then(argv::parse_bool).unwrap_or(false)
+}
+
+/// A list flag: CSV, repeatable, quotes group commas; elements are trimmed.
+fn list(parsed: &Parsed, flag: &str) -> Vec<String> {
+    let mut elements = Vec::new();
+    for text in parsed.values(flag) {
+        let (mut element, mut quoted) = (String::new(), false);
+        for character in text.chars() {
+            match character {
+                '"' => quoted = !quoted,
+                ',' if !quoted => elements.push(std::mem::take(&mut element)),
+                other => element.push(other),
+            }
+        }
+        elements.push(element);
+    }
+    elements.into_iter().map(|element| element.trim().to_owned()).filter(|element| !element.is_empty()).collect()
+}
+
+fn ignored_kinds(parsed: &Parsed) -> Result<BTreeSet<Kind>, Fault> {
+    let kind = |word: String| match word.as_str() {
+        "jobs" => Ok(Kind::Job),
+        "cronjobs" => Ok(Kind::CronJob),
+        _ => Err(Fault::wrong(format!("`--ignored-workload-types` takes jobs and cronjobs, not `{word}`"))),
+    };
+    list(parsed, "ignored-workload-types").into_iter().map(kind).collect()
+}
+
+fn ignored_resources(parsed: &Parsed) -> Result<BTreeSet<ResourceKind>, Fault> {
+    let words = list(parsed, "resources-to-ignore");
+    if words.len() > 1 {
+        return Err(Fault::wrong("`--resources-to-ignore` takes configmaps or secrets, not both"));
+    }
+    let kind = |word: String| match word.to_ascii_lowercase().as_str() {
+        "configmaps" => Ok(ResourceKind::ConfigMap),
+        "secrets" => Ok(ResourceKind::Secret),
+        _ => Err(Fault::wrong(format!("`--resources-to-ignore` only accepts configmaps or secrets, not `{word}`"))),
+    };
+    words.into_iter().map(kind).collect()
+}
+
+/// A label selector in the peer's forms: `a:b` means `a=b`, `a:*` and `a=*` mean that the label is there (RL §4.1).
+fn selector(parsed: &Parsed, flag: &str) -> Result<Option<String>, Fault> {
+    let mut pieces = Vec::new();
+    for piece in list(parsed, flag) {
+        let piece = if piece.contains(['(', '!']) || piece.contains("==") {
+            piece
+        } else {
+            match piece.split_once([':', '=']) {
+                Some((key, "*")) => key.to_owned(),
+                Some((key, value)) => format!("{key}={}", value.split([':', '=']).next().unwrap_or_default()),
+                None => piece,
+            }
+        };
+        if piece.contains('*') {
+            return Err(Fault::wrong(format!("`--{flag}` holds `{piece}`, which is no label selector")));
+        }
+        pieces.push(piece);
+    }
+    Ok((!pieces.is_empty()).then(|| pieces.join(",")))
+}
+
+/// Scoped, single or global mode (RL §5.1).
+fn scopes(parsed: &Parsed, environment: &Environment, settings: &Settings, warnings: &mut Vec<String>) -> Vec<Scope> {
+    let named: BTreeSet<String> = list(parsed, "namespaces").into_iter().collect();
+    if !named.is_empty() {
+        if !settings.ignored_namespaces.is_empty() {
+            warnings.push("`--namespaces-to-ignore` has no effect beside `--namespaces`".to_owned());
+        }
+        return named.into_iter().map(Scope::Namespace).collect();
+    }
+    if let Some(namespace) = environment.value("KUBERNETES_NAMESPACE") {
+        return vec![Scope::Namespace(namespace.to_owned())];
+    }
+    let mut warning = "KUBERNETES_NAMESPACE is unset, will detect changes in all namespaces".to_owned();
+    if !settings.ignored_namespaces.is_empty() {
+        let names: Vec<&str> = settings.ignored_namespaces.iter().map(String::as_str).collect();
+        warning.push_str(&format!(" except: {}", names.join(", ")));
+    }
+    warnings.push(warning + ".");
+    vec![Scope::Cluster]
+}
+
+fn election(parsed: &Parsed, environment: &Environment) -> Result<Option<Election>, Fault> {
+    if !parsed.is_set("enable-ha") {
+        return Ok(None);
+    }
+    let needed = |name: &str| {
+        let missing = || Fault::wrong(format!("{name} not set, cannot run in HA mode without {name} set"));
+        environment.value(name).map(str::to_owned).ok_or_else(missing)
+    };
+    let (identity, namespace) = (needed("POD_NAME")?, needed("POD_NAMESPACE")?);
+    let mut election = Election::new(namespace, FeatureName::Reloader.lease(), identity);
+    election.lease_duration = duration(parsed, "leader-election-lease-duration", election.lease_duration)?;
+    election.renew_deadline = duration(parsed, "leader-election-renew-deadline", election.renew_deadline)?;
+    election.retry_period = duration(parsed, "leader-election-retry-period", election.retry_period)?;
+    election.check()?;
+    Ok(Some(election))
+}
+
+fn duration(parsed: &Parsed, flag: &str, default: Duration) -> Result<Duration, Fault> {
+    let Some(text) = parsed.value(flag) else { return Ok(default) };
+    let duration = GoDuration::parse(text)
+        .map_err(|error| Fault::wrong(format!("invalid argument {text:?} for \"--{flag}\" flag")).because(error))?;
+    Ok(duration.to_std())
+}
+
+fn log_settings(parsed: &Parsed, warnings: &mut Vec<String>) -> (Form, tracing::Level) {
+    let form = match parsed.value("log-format").unwrap_or_default() {
+        "" => Form::Logrus,
+        "json" => Form::LogrusJson,
+        other => {
+            warnings.push(format!("`--log-format` takes json or nothing, not `{other}`"));
+            Form::Logrus
+        }
+    };
+    let level = match parsed.value("log-level").unwrap_or("info") {
+        "trace" => tracing::Level::TRACE,
+        "debug" => tracing::Level::DEBUG,
+        "info" => tracing::Level::INFO,
+        "warn" | "warning" => tracing::Level::WARN,
+        "error" | "fatal" | "panic" => tracing::Level::ERROR,
+        other => {
+            warnings.push(format!("`--log-level` does not know `{other}`, so it stays info"));
+            tracing::Level::INFO
+        }
+    };
+    (form, level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(line: &str, environment: &[(&str, &str)]) -> Result<Checked, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let parsed = argv::parse(Grammar::Pflag, FLAGS, &words).map_err(|error| error.to_string())?;
+        check(&parsed, &environment.iter().copied().collect()).map_err(|fault| fault.chain())
+    }
+
+    #[test]
+    fn modes_go_list_then_environment_then_global() {
+        let scopes = |line, environment: &[(&str, &str)]| checked(line, environment).map(|c| c.scopes);
+        let one = |name: &str| Scope::Namespace(name.to_owned());
+        assert_eq!(scopes("--namespaces=b,a,a", &[("KUBERNETES_NAMESPACE", "x")]), Ok(vec![one("a"), one("b")]));
+        assert_eq!(scopes("--namespaces=", &[("KUBERNETES_NAMESPACE", "x")]), Ok(vec![one("x")]));
+        assert_eq!(scopes("", &[]), Ok(vec![Scope::Cluster]));
+    }
+
+    #[test]
+    fn selectors_take_the_legacy_forms() {
+        for (text, expected) in
+            [("a:b", "a=b"), ("a:*", "a"), ("a=*", "a"), ("a=b,c", "a=b,c"), ("\"a in (x,y)\"", "a in (x,y)")]
+        {
+            let words = vec![format!("--resource-label-selector={text}")];
+            let parsed = argv::parse(Grammar::Pflag, FLAGS, &words).unwrap();
+            assert_eq!(
+                selector(&parsed, "resource-label-selector").ok().flatten().as_deref(),
+                Some(expected),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_told_at_the_start() {
+        for (line, expected) in [
+            ("--reload-strategy=x", "reload-strategy must be one of: env-vars, annotations"),
+            (
+                "--resources-to-ignore=configMaps,secrets",
+                "`--resources-to-ignore` takes configmaps or secrets, not both",
+            ),
+            ("--resources-to-ignore=x", "`--resources-to-ignore` only accepts configmaps or secrets, not `x`"),
+            ("--ignored-workload-types=Jobs", "`--ignored-workload-types` takes jobs and cronjobs, not `Jobs`"),
+            ("--enable-ha", "POD_NAME not set, cannot run in HA mode without POD_NAME set"),
+            ("--is-argo-rollouts=true", "unknown flag: --is-argo-rollouts"),
+            ("--resource-label-selector=a!=*", "`--resource-label-selector` holds `a!=*`, which is no label selector"),
+        ] {
+            assert_eq!(checked(line, &[]).map(drop), Err(expected.to_owned()), "{line}");
+        }
+        assert!(checked("--resources-to-ignore=sEcrets", &[]).is_ok());
+    }
+}
