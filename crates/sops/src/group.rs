@@ -105,7 +105,7 @@ pub async fn wrap(
     which: Wrapping,
     key: &DataKey,
     services: &[&dyn KeyService],
-    rng: &mut (impl CryptoRng + Send + ?Sized),
+    rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<(), Vec<Fault>> {
     let groups = &metadata.groups;
     let parts = parts(groups, metadata.shamir_threshold, key, services, rng).map_err(|fault| vec![fault])?;

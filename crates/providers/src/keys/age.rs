@@ -18,6 +18,7 @@ use crate::keys::Ask;
 mod asker;
 mod identity;
 mod places;
+mod post_quantum;
 
 use asker::Asker;
 use identity::{Identity, Message};
@@ -97,10 +98,9 @@ impl Age {
     fn recipient(&self, text: &str) -> Result<Box<dyn Recipient>, Fault> {
         let wrong = |what: &str, error: String| Fault::wrong(format!("failed to parse input as {what}: {error}"));
         if text.starts_with("age1pq1") {
-            return Err(Fault::wrong(
-                "post-quantum age recipients (`age1pq1…`) are not supported by this version of keywright",
-            )
-            .hint("use an X25519 recipient (`age1…`) beside it"));
+            let recipient = post_quantum::Recipient::parse(text)
+                .map_err(|error| wrong("age post-quantum public key", error.to_owned()))?;
+            return Ok(Box::new(recipient));
         }
         if text.starts_with("age1") && text.matches('1').count() > 1 {
             let wrong = |error: String| wrong("age key from age plugin", error);

@@ -15,11 +15,14 @@ use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::asker::Asker;
+use super::post_quantum;
 
 /// Something that may open an age file.
 pub(super) enum Identity {
     /// A native key.
     Native(x25519::Identity),
+    /// A hybrid post-quantum key.
+    PostQuantum(post_quantum::Identity),
     /// An SSH key.
     Ssh(SshKey),
     /// A key behind a program.
@@ -132,7 +135,11 @@ impl Identity {
 
     /// Whether it needs neither a person nor a program.
     pub(super) fn is_quiet(&self) -> bool {
-        matches!(self, Self::Native(_) | Self::Ssh(SshKey { key: ssh::Identity::Unencrypted(_), .. }))
+        match self {
+            Self::Native(_) | Self::PostQuantum(_) => true,
+            Self::Ssh(SshKey { key, .. }) => matches!(key, ssh::Identity::Unencrypted(_)),
+            Self::Plugin(_) | Self::Locked(_) => false,
+        }
     }
 
     /// Whether it asks for a passphrase.
@@ -147,6 +154,7 @@ impl Identity {
     pub(super) fn open(&self, message: &Message<'_>, asker: &Asker) -> Result<Option<SecretBytes>, String> {
         match self {
             Self::Native(key) => message.open(key),
+            Self::PostQuantum(key) => message.open(key),
             Self::Ssh(key) => key.open(message, asker),
             Self::Plugin(key) => {
                 let program = plugin::IdentityPluginV1::new(key.plugin(), std::slice::from_ref(key), asker.clone());
@@ -161,7 +169,9 @@ impl Identity {
 
     fn read(text: &str) -> Result<Self, String> {
         if text.starts_with("AGE-SECRET-KEY-PQ-1") {
-            return Err("post-quantum identities are not supported by this version of keywright".to_owned());
+            return post_quantum::Identity::parse(text)
+                .map(Self::PostQuantum)
+                .map_err(|error| format!("malformed post-quantum secret key: {error}"));
         }
         if text.starts_with("AGE-SECRET-KEY-1") {
             let key = text.parse().map_err(|error: &str| format!("malformed secret key: {error}"))?;
