@@ -11,7 +11,7 @@ use crate::cipher::Cipher;
 use crate::data_key::DataKey;
 use crate::mac::{Mac, Sum};
 use crate::metadata::Metadata;
-use crate::plaintext::{self, Type};
+use crate::plaintext::{self, Plaintext, Type};
 use crate::select::{Place, Selector, Visit};
 use crate::stash::Stash;
 
@@ -225,7 +225,8 @@ impl<R: CryptoRng + ?Sized> Encrypting<'_, R> {
 
 impl<R: CryptoRng + ?Sized> Visit for Encrypting<'_, R> {
     fn leaf(&mut self, place: Place<'_>, scalar: &mut Scalar) -> Result<bool, Fault> {
-        let Some((kind, bytes)) = plaintext::of(scalar).map_err(|fault| place.fault("encrypt", fault))? else {
+        let Some(Plaintext { kind, bytes }) = plaintext::of(scalar).map_err(|fault| place.fault("encrypt", fault))?
+        else {
             return Ok(false);
         };
         if place.is_encrypted || !self.mac_only_encrypted {
@@ -283,8 +284,8 @@ impl Decrypting<'_> {
     }
 
     fn feed(&mut self, scalar: &Scalar) -> Result<(), Fault> {
-        if let Some((_, bytes)) = plaintext::of(scalar)? {
-            self.mac.feed(scalar, &bytes);
+        if let Some(plain) = plaintext::of(scalar)? {
+            self.mac.feed(scalar, &plain.bytes);
         }
         Ok(())
     }

@@ -53,13 +53,21 @@ impl Type {
     }
 }
 
+/// What is encrypted of a leaf.
+pub struct Plaintext<'a> {
+    /// Its type.
+    pub kind: Type,
+    /// Its bytes.
+    pub bytes: Cow<'a, [u8]>,
+}
+
 /// The type and the bytes of a leaf; `None` for null, which is neither encrypted nor covered.
 ///
 /// # Errors
 /// An integer beyond 64 signed bits has no type in a SOPS file.
-pub fn of(scalar: &Scalar) -> Result<Option<(Type, Cow<'_, [u8]>)>, Fault> {
+pub fn of(scalar: &Scalar) -> Result<Option<Plaintext<'_>>, Fault> {
     let owned = |text: String| Cow::Owned(text.into_bytes());
-    Ok(Some(match scalar {
+    let (kind, bytes) = match scalar {
         Scalar::Null => return Ok(None),
         Scalar::Bool(value) => (Type::Bool, Cow::Borrowed(if *value { b"True".as_slice() } else { b"False" })),
         Scalar::Int(value) => (Type::Int, owned(value.to_string())),
@@ -71,7 +79,8 @@ pub fn of(scalar: &Scalar) -> Result<Option<(Type, Cow<'_, [u8]>)>, Fault> {
         Scalar::Number(_) => return Err(Fault::bug("a number was read verbatim into a file that is encrypted")),
         Scalar::Time(text) => (Type::Time, Cow::Borrowed(text.as_bytes())),
         Scalar::Text(text) => (Type::Str, Cow::Borrowed(text.expose())),
-    }))
+    };
+    Ok(Some(Plaintext { kind, bytes }))
 }
 
 /// The leaf that these bytes of that type are; a comment comes back as text.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use crate::group::{KeyGroup, Wrapping, effective_threshold};
+use crate::master_key::MasterKey;
 use crate::metadata::Metadata;
 
 /// The difference between a file and its rule.
@@ -90,7 +91,7 @@ impl GroupDifference {
     fn between(old: &KeyGroup, new: &KeyGroup) -> Self {
         let identities = |group: &KeyGroup| {
             let mut seen = HashSet::new();
-            group.keys.iter().map(|key| key.identity()).filter(|key| seen.insert(key.clone())).collect::<Vec<_>>()
+            group.keys.iter().map(MasterKey::identity).filter(|key| seen.insert(key.clone())).collect::<Vec<_>>()
         };
         let (old, new) = (identities(old), identities(new));
         let (common, added) = new.into_iter().partition::<Vec<_>, _>(|key| old.contains(key));

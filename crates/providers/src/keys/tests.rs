@@ -17,7 +17,7 @@ fn kinds_that_we_do_not_have_say_so() {
     for (key_type, text) in texts {
         let lock = Lock::parse(key_type, text, &KmsOptions::default()).expect("a key");
         let key = MasterKey::new(lock, base::Timestamp::UNIX_EPOCH);
-        let fault = at_once(ring.encrypt(&key, &"x".into())).expect("at once").err().expect("refused");
+        let fault = at_once(ring.encrypt(&key, &"x".into())).expect("at once").expect_err("refused");
         let expected = format!("keys of type `{}` are not supported by this version of keywright", key_type.name());
         assert_eq!(fault.to_string(), expected);
         assert_eq!(at_once(ring.decrypt(&key)).expect("at once").err().expect("refused").to_string(), expected);

@@ -59,7 +59,7 @@ fn wrapped(metadata: &mut Metadata) -> Result<DataKey, String> {
     let played = Played::default();
     let services: [&dyn KeyService; 1] = [&played];
     let wrapping = wrap(metadata, Wrapping::All, &key, &services, &mut rng);
-    let joined = |faults: Vec<Fault>| faults.iter().map(|fault| fault.chain()).collect::<Vec<_>>().join(" | ");
+    let joined = |faults: Vec<Fault>| faults.iter().map(base::Fault::chain).collect::<Vec<_>>().join(" | ");
     at_once(wrapping).expect("at once").map_err(joined)?;
     Ok(key)
 }
@@ -108,7 +108,7 @@ fn the_decryption_order_sorts_stably() {
         assert_eq!(unwrapped(&file, &order).1, expected);
     }
     assert_eq!(unwrapped(&file, &DecryptionOrder::of_file()).1, ["a", "b", "c", "d", "e"]);
-    let fault = DecryptionOrder::parse("age,pgp,age").err().expect("refused");
+    let fault = DecryptionOrder::parse("age,pgp,age").expect_err("refused");
     assert_eq!(fault.to_string(), "Duplicate decryption key type: age");
 }
 
@@ -145,7 +145,7 @@ fn wrapping_is_all_or_nothing() {
     let key = DataKey::random(&mut rng);
     let mut file = metadata(&[&["age:open"]], 0);
     let faults = at_once(wrap(&mut file, Wrapping::All, &key, &[], &mut rng)).expect("at once").err();
-    let texts: Vec<String> = faults.iter().flatten().map(|fault| fault.to_string()).collect();
+    let texts: Vec<String> = faults.iter().flatten().map(std::string::ToString::to_string).collect();
     assert_eq!(texts, ["no key services provided, cannot update master keys"]);
 }
 

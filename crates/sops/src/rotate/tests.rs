@@ -12,7 +12,8 @@ fn keys_are_added_to_the_first_group_and_removed_from_all() {
     let groups = || metadata(&[&["age:a", "pgp:b"], &["age:c", "pgp:b"]], 0).groups;
     let add = |keys: &[&str]| metadata(&[keys], 0).groups.remove(0).keys;
     let remove = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-    let cases: [(&[&str], &[&str], [&[&str]; 2]); 5] = [
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], [&'a [&'a str]; 2]);
+    let cases: [Case<'_>; 5] = [
         (&["age:d"], &[], [&["a", "b", "d"], &["c", "b"]]),
         (&["age:a"], &[], [&["a", "b"], &["c", "b"]]),
         (&[], &["b"], [&["a"], &["c"]]),

@@ -164,7 +164,7 @@ fn encrypted_comments_of_lists_become_elements_and_come_back() {
 #[test]
 fn only_text_keys_are_allowed() {
     let mut tree = document([Item::Entry(Key::Other("int", "5".to_owned()), Node::text("x"))]);
-    let fault = Selector::new(None).walk(&mut tree, &mut Tell(Vec::new())).err().expect("refused");
+    let fault = Selector::new(None).walk(&mut tree, &mut Tell(Vec::new())).expect_err("refused");
     assert_eq!(fault.to_string(), "Tree contains a non-string key (type int)");
     assert_eq!(fault.advice(), Some("quote the key `5`, so that it is a text"));
 }

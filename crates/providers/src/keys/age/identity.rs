@@ -22,7 +22,7 @@ pub(super) enum Identity {
     /// A native key.
     Native(x25519::Identity),
     /// A hybrid post-quantum key.
-    PostQuantum(post_quantum::Identity),
+    PostQuantum(Box<post_quantum::Identity>),
     /// An SSH key.
     Ssh(SshKey),
     /// A key behind a program.
@@ -154,7 +154,7 @@ impl Identity {
     pub(super) fn open(&self, message: &Message<'_>, asker: &Asker) -> Result<Option<SecretBytes>, String> {
         match self {
             Self::Native(key) => message.open(key),
-            Self::PostQuantum(key) => message.open(key),
+            Self::PostQuantum(key) => message.open(&**key),
             Self::Ssh(key) => key.open(message, asker),
             Self::Plugin(key) => {
                 let program = plugin::IdentityPluginV1::new(key.plugin(), std::slice::from_ref(key), asker.clone());
@@ -170,7 +170,7 @@ impl Identity {
     fn read(text: &str) -> Result<Self, String> {
         if text.starts_with("AGE-SECRET-KEY-PQ-1") {
             return post_quantum::Identity::parse(text)
-                .map(Self::PostQuantum)
+                .map(|key| Self::PostQuantum(Box::new(key)))
                 .map_err(|error| format!("malformed post-quantum secret key: {error}"));
         }
         if text.starts_with("AGE-SECRET-KEY-1") {
@@ -250,7 +250,7 @@ fn public_key(key: &ssh::Identity) -> Option<Vec<u8>> {
 
 /// The X25519 identity that the usual conversion makes of an Ed25519 key: the first half of its seed's SHA-512.
 fn converted(text: &SecretText) -> Option<x25519::Identity> {
-    let digest = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(&*ed25519_seed(text)?)));
+    let digest = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(*ed25519_seed(text)?)));
     let prefix = Hrp::parse("age-secret-key-").ok()?;
     let text = SecretText::new(bech32::encode::<Bech32>(prefix, &digest[..32]).ok()?);
     SecretText::new(text.expose().to_uppercase()).expose().parse().ok()

@@ -34,6 +34,9 @@ N4TJFtvR1QlbHNoQ==
 const LOCKED_SSH_RECIPIENT: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXHx/aJMxyU7h91Jgq5MaOjsHYggNKTgsun5y5LHcy1 test";
 
+/// Names and texts: variables, or files.
+type Texts<'a> = &'a [(&'a str, &'a str)];
+
 /// Answers every question with one passphrase and counts them.
 struct Person(&'static str, AtomicUsize);
 
@@ -77,7 +80,7 @@ fn identities_are_found_at_every_place() {
     let key_file = format!("# a comment\r\n\r\n{KEY}\r\n");
     let two = format!("AGE-SECRET-KEY-1EYSTKPULJJKH09CURE3FQA95QXG26QDPFYC2PRZ6U7XC2G4TR4VQVM0NYA {KEY}");
     let command = format!("sh -c 'test \"$SOPS_AGE_RECIPIENT\" = {RECIPIENT} && echo {KEY}'");
-    let cases: [(&str, &[(&str, &str)], &[(&str, &str)]); 5] = [
+    let cases: [(&str, Texts<'_>, Texts<'_>); 5] = [
         ("text", &[("SOPS_AGE_KEY", &two)], &[]),
         ("file", &[("SOPS_AGE_KEY_FILE", "/k")], &[("/k", &key_file)]),
         ("command", &[("SOPS_AGE_KEY_CMD", &command)], &[]),
@@ -89,7 +92,7 @@ fn identities_are_found_at_every_place() {
         assert_eq!(data.map_err(|fault| fault.chain()), Ok("data key".to_owned()), "{name}");
     }
     let print = "cat /home/u/key";
-    let ssh: [(&str, &[(&str, &str)], &[(&str, &str)]); 2] = [
+    let ssh: [(&str, Texts<'_>, Texts<'_>); 2] = [
         ("ssh file", &[("SOPS_AGE_SSH_PRIVATE_KEY_FILE", "/s")], &[("/s", SSH_KEY)]),
         ("user's ssh key", &[("SOPS_AGE_KEY_CMD", print)], &[("/home/u/.ssh/id_ed25519", SSH_KEY)]),
     ];
@@ -128,7 +131,7 @@ fn a_key_under_a_passphrase_asks_only_for_its_own_files_and_last() {
     assert_eq!(data.map_err(|fault| fault.chain()), Ok("data key".to_owned()));
     assert!(opened(around(&[], &files), person.clone(), RECIPIENT).is_err());
     assert_eq!(person.1.load(Ordering::Relaxed), 1, "other files do not ask");
-    let fault = opened(around(&[], &files), Arc::new(Nobody), LOCKED_SSH_RECIPIENT).err().expect("nobody there");
+    let fault = opened(around(&[], &files), Arc::new(Nobody), LOCKED_SSH_RECIPIENT).expect_err("nobody there");
     assert!(
         fault.chain().contains("nobody to ask for the passphrase of '/home/u/.ssh/id_ed25519'"),
         "{}",
@@ -150,7 +153,7 @@ fn a_file_of_identities_under_a_passphrase_is_opened_once() {
     }
     assert_eq!(person.1.load(Ordering::Relaxed), 1);
     let wrong = Arc::new(Person("wrong", AtomicUsize::new(0)));
-    let fault = opened(surroundings(), wrong, RECIPIENT).err().expect("refused");
+    let fault = opened(surroundings(), wrong, RECIPIENT).expect_err("refused");
     assert!(fault.chain().contains("failed to decrypt identity '/k'"), "{}", fault.chain());
 }
 
@@ -160,7 +163,7 @@ fn nothing_that_fits_is_told_with_places_and_failures() {
                    '/home/u/.ssh/id_ed25519', '/home/u/.ssh/id_rsa', 'SOPS_AGE_KEY', 'SOPS_AGE_KEY_FILE', \
                    'SOPS_AGE_KEY_CMD', and '/home/u/.config/sops/age/keys.txt'.";
     let told = |variables: &[(&str, &str)], files: &[(&str, &str)]| {
-        opened(around(variables, files), Arc::new(Nobody), RECIPIENT).err().expect("nothing fits").chain()
+        opened(around(variables, files), Arc::new(Nobody), RECIPIENT).expect_err("nothing fits").chain()
     };
     assert_eq!(told(&[], &[]), format!("failed to load age identities. {missing}"));
 
@@ -199,7 +202,7 @@ fn what_is_no_recipient_is_refused() {
         ("age1pq1qqq", "failed to parse input as age post-quantum public key: invalid Bech32 encoding"),
     ];
     for (text, expected) in cases {
-        let fault = Age::new(around(&[], &[]), Arc::new(Nobody)).encrypt(text, &"x".into()).err().expect("refused");
+        let fault = Age::new(around(&[], &[]), Arc::new(Nobody)).encrypt(text, &"x".into()).expect_err("refused");
         assert!(fault.chain().starts_with(expected), "{text}: {}", fault.chain());
         assert_eq!(fault.kind(), Kind::Wrong);
     }

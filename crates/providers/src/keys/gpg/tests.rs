@@ -63,14 +63,14 @@ fn failures_tell_what_gpg_said() {
     assert!(fault.advice().is_some_and(|advice| advice.contains("GPG_TTY")));
     let script = Script::new("exit 0");
     assert!(script.gpg().decrypt("armor").err().expect("fails").chain().contains("is empty"));
-    assert!(script.gpg().encrypt("FP", &"x".into()).err().expect("fails").chain().contains("is empty"));
+    assert!(script.gpg().encrypt("FP", &"x".into()).expect_err("fails").chain().contains("is empty"));
 }
 
 #[test]
 fn a_missing_gpg_is_named() {
     let environment: Environment = [("SOPS_GPG_EXEC", "/nowhere/gpg")].into_iter().collect();
     let gpg = Gpg::new(&Surroundings { environment, ..Surroundings::none() });
-    let fault = gpg.encrypt("FP", &"x".into()).err().expect("fails");
+    let fault = gpg.encrypt("FP", &"x".into()).expect_err("fails");
     assert_eq!(fault.kind(), base::Kind::NotFound);
     assert!(fault.chain().contains("/nowhere/gpg"));
 }

@@ -103,7 +103,7 @@ impl Kem for XWing {
 
 impl PrivateKey {
     fn expand(seed: Zeroizing<[u8; 32]>) -> Self {
-        let mut stream = Shake256::default().chain(&*seed).finalize_xof();
+        let mut stream = Shake256::default().chain(*seed).finalize_xof();
         let (mut lattice, mut curve) = (Zeroizing::new([0; 64]), Zeroizing::new([0; 32]));
         stream.read(&mut *lattice);
         stream.read(&mut *curve);
