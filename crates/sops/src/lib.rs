@@ -19,14 +19,16 @@ pub mod metadata;
 pub mod recovery;
 pub mod rules;
 pub mod shamir;
+pub mod wrapping;
 
+mod field;
 mod rfc3339;
 pub mod rotate;
 pub mod update_keys;
 
 pub use data_key::DataKey;
 pub use encrypted::{Count, CryptFault, DecryptedDocument, EncryptedDocument, MacCheck, ReadFault};
-pub use group::{DecryptionOrder, KeyGroup, Wrapping};
+pub use group::{DecryptionOrder, KeyGroup};
 pub use key_service::{KeyService, at_once};
 pub use master_key::{KeyType, KmsOptions, Lock, MasterKey};
 pub use metadata::{Metadata, VERSION};
@@ -34,3 +36,4 @@ pub use recovery::Recovery;
 pub use rules::{Recipe, Rules};
 pub use select::Selection;
 pub use stash::Stash;
+pub use wrapping::{Wrapping, unwrap, wrap};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base::{Fault, Timestamp};
 use document::{Branch, Element, Node, Scalar};
 
-use crate::metadata::field;
+use crate::field;
 use crate::rfc3339;
 
 /// An entry that wraps the data key.

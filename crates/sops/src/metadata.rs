@@ -6,12 +6,11 @@
 use base::{Fault, Timestamp};
 use document::{Branch, Element, Node, Scalar};
 
+use crate::field;
 use crate::group::KeyGroup;
 use crate::master_key::{KeyType, MasterKey, looks_like_keys};
 use crate::rfc3339::{self, Fraction, canonical};
 use crate::select::Selection;
-
-pub(crate) mod field;
 
 /// The block `sops` of a file.
 #[derive(Clone, PartialEq)]

@@ -5,9 +5,10 @@
 use base::{Fault, Timestamp};
 use document::{Branch, Document, Element, Node};
 
+use crate::field;
 use crate::group::KeyGroup;
 use crate::master_key::{KeyType, KmsOptions, Lock, MasterKey};
-use crate::metadata::{Metadata, VERSION, field, selection_names};
+use crate::metadata::{Metadata, VERSION, selection_names};
 use crate::select::{Selection, go_regex};
 
 /// A configuration file. Unknown keys are ignored, at every level.

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use crate::group::{KeyGroup, Wrapping, effective_threshold};
+use crate::group::{KeyGroup, effective_threshold};
 use crate::master_key::MasterKey;
 use crate::metadata::Metadata;
+use crate::wrapping::Wrapping;
 
 /// The difference between a file and its rule.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use rand_core::{SeedableRng, TryCryptoRng, TryRng};
 
 use super::*;
 use crate::Selection;
-use crate::group::tests::metadata;
+use crate::wrapping::tests::metadata;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 

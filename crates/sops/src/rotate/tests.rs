@@ -1,7 +1,7 @@
 //! Keys added and removed.
 
 use super::*;
-use crate::group::tests::metadata;
+use crate::wrapping::tests::metadata;
 
 fn told(groups: &[KeyGroup]) -> Vec<Vec<String>> {
     groups.iter().map(|group| group.keys.iter().map(MasterKey::identity).collect()).collect()

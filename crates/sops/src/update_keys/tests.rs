@@ -1,7 +1,7 @@
 //! Differences as the peer prints them, and what they do to the metadata.
 
 use super::*;
-use crate::group::tests::metadata;
+use crate::wrapping::tests::metadata;
 
 fn difference(old: &[&[&str]], old_threshold: usize, new: &[&[&str]], threshold: usize) -> Difference {
     Difference::between(&metadata(old, old_threshold), &metadata(new, 0).groups, threshold)

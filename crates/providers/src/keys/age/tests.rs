@@ -63,7 +63,7 @@ fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
     let read = move |path: &str| {
         files.get(path).cloned().ok_or_else(|| Fault::not_found(format!("open {path}: no such file or directory")))
     };
-    let home = [("HOME", "/home/u"), ("PATH", "/usr/bin:/bin")];
+    let home = [("HOME", "/u"), ("PATH", "/usr/bin:/bin")];
     let environment: Environment = home.iter().chain(variables).map(|(name, value)| (*name, *value)).collect();
     Surroundings { environment, read_file: Arc::new(read) }
 }
@@ -84,17 +84,17 @@ fn identities_are_found_at_every_place() {
         ("text", &[("SOPS_AGE_KEY", &two)], &[]),
         ("file", &[("SOPS_AGE_KEY_FILE", "/k")], &[("/k", &key_file)]),
         ("command", &[("SOPS_AGE_KEY_CMD", &command)], &[]),
-        ("user's file", &[], &[("/home/u/.config/sops/age/keys.txt", &key_file)]),
+        ("user's file", &[], &[("/u/.config/sops/age/keys.txt", &key_file)]),
         ("user's folder", &[("XDG_CONFIG_HOME", "/x")], &[("/x/sops/age/keys.txt", &key_file)]),
     ];
     for (name, variables, files) in cases {
         let data = opened(around(variables, files), Arc::new(Nobody), RECIPIENT);
         assert_eq!(data.map_err(|fault| fault.chain()), Ok("data key".to_owned()), "{name}");
     }
-    let print = "cat /home/u/key";
+    let print = "cat /u/key";
     let ssh: [(&str, Texts<'_>, Texts<'_>); 2] = [
         ("ssh file", &[("SOPS_AGE_SSH_PRIVATE_KEY_FILE", "/s")], &[("/s", SSH_KEY)]),
-        ("user's ssh key", &[("SOPS_AGE_KEY_CMD", print)], &[("/home/u/.ssh/id_ed25519", SSH_KEY)]),
+        ("user's ssh key", &[("SOPS_AGE_KEY_CMD", print)], &[("/u/.ssh/id_ed25519", SSH_KEY)]),
     ];
     for (name, variables, files) in ssh {
         let data = opened(around(variables, files), Arc::new(Nobody), SSH_RECIPIENT);
@@ -112,7 +112,7 @@ fn an_ssh_key_from_a_command_opens_files_too() {
 #[test]
 fn an_ed25519_key_also_is_the_x25519_key_that_it_converts_to() {
     // What ssh-to-age makes of SSH_RECIPIENT, by the birational map of its public point.
-    let files = [("/home/u/.ssh/id_ed25519", SSH_KEY)];
+    let files = [("/u/.ssh/id_ed25519", SSH_KEY)];
     let age = Age::new(around(&[], &files), Arc::new(Nobody));
     let found = age.look(Place::UserSshKey("id_ed25519"), "");
     let Some(Identity::Ssh(key)) = found.identities().first() else { panic!("an SSH key") };
@@ -122,7 +122,7 @@ fn an_ed25519_key_also_is_the_x25519_key_that_it_converts_to() {
 
 #[test]
 fn a_key_under_a_passphrase_asks_only_for_its_own_files_and_last() {
-    let files = [("/home/u/.ssh/id_ed25519", LOCKED_SSH_KEY), ("/k", KEY)];
+    let files = [("/u/.ssh/id_ed25519", LOCKED_SSH_KEY), ("/k", KEY)];
     let person = Arc::new(Person("secret", AtomicUsize::new(0)));
     let data = opened(around(&[], &files), person.clone(), LOCKED_SSH_RECIPIENT);
     assert_eq!(data.map_err(|fault| fault.chain()), Ok("data key".to_owned()));
@@ -132,11 +132,7 @@ fn a_key_under_a_passphrase_asks_only_for_its_own_files_and_last() {
     assert!(opened(around(&[], &files), person.clone(), RECIPIENT).is_err());
     assert_eq!(person.1.load(Ordering::Relaxed), 1, "other files do not ask");
     let fault = opened(around(&[], &files), Arc::new(Nobody), LOCKED_SSH_RECIPIENT).expect_err("nobody there");
-    assert!(
-        fault.chain().contains("nobody to ask for the passphrase of '/home/u/.ssh/id_ed25519'"),
-        "{}",
-        fault.chain()
-    );
+    assert!(fault.chain().contains("nobody to ask for the passphrase of '/u/.ssh/id_ed25519'"), "{}", fault.chain());
 }
 
 #[test]
@@ -160,8 +156,8 @@ fn a_file_of_identities_under_a_passphrase_is_opened_once() {
 #[test]
 fn nothing_that_fits_is_told_with_places_and_failures() {
     let missing = "Did not find keys in locations 'SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_CMD', \
-                   '/home/u/.ssh/id_ed25519', '/home/u/.ssh/id_rsa', 'SOPS_AGE_KEY', 'SOPS_AGE_KEY_FILE', \
-                   'SOPS_AGE_KEY_CMD', and '/home/u/.config/sops/age/keys.txt'.";
+                   '/u/.ssh/id_ed25519', '/u/.ssh/id_rsa', 'SOPS_AGE_KEY', 'SOPS_AGE_KEY_FILE', \
+                   'SOPS_AGE_KEY_CMD', and '/u/.config/sops/age/keys.txt'.";
     let told = |variables: &[(&str, &str)], files: &[(&str, &str)]| {
         opened(around(variables, files), Arc::new(Nobody), RECIPIENT).expect_err("nothing fits").chain()
     };
@@ -172,7 +168,7 @@ fn nothing_that_fits_is_told_with_places_and_failures() {
     for part in [
         "failed to parse 'SOPS_AGE_KEY' age identities: unknown identity type",
         "failed to open SOPS_AGE_KEY_FILE file: open /nope: no such file or directory",
-        "'/home/u/.ssh/id_rsa', 'SOPS_AGE_KEY_CMD', and",
+        "'/u/.ssh/id_rsa', 'SOPS_AGE_KEY_CMD', and",
     ] {
         assert!(broken.contains(part), "{part} in {broken}");
     }
