@@ -33,7 +33,7 @@ pub use key_service::{KeyService, at_once};
 pub use master_key::{KeyType, KmsOptions, Lock, MasterKey};
 pub use metadata::{Metadata, VERSION};
 pub use recovery::Recovery;
-pub use rules::{Recipe, Rules};
+pub use rules::{Flags, Recipe, Rules};
 pub use select::Selection;
 pub use stash::Stash;
 pub use wrapping::{Wrapping, unwrap, wrap};

@@ -112,6 +112,10 @@ pub struct KmsOptions {
 }
 
 impl KeyType {
+    /// All types in the order in which the keys of flags wrap.
+    pub const OF_FLAGS: [Self; 7] =
+        [Self::Kms, Self::GcpKms, Self::Hckms, Self::AzureKv, Self::Pgp, Self::HcVault, Self::Age];
+
     /// All types in the order in which metadata is read.
     pub const ALL: [Self; 7] =
         [Self::Kms, Self::GcpKms, Self::Hckms, Self::AzureKv, Self::HcVault, Self::Pgp, Self::Age];
@@ -137,6 +141,14 @@ impl MasterKey {
     pub fn new(lock: Lock, now: Timestamp) -> Self {
         let created_at = if matches!(lock, Lock::Age { .. }) { String::new() } else { rfc3339::seconds(now) };
         Self { lock, created_at, enc: String::new() }
+    }
+
+    /// The keys that a flag names, separated by commas.
+    ///
+    /// # Errors
+    /// One of them is no name of a key of that type; an empty one, behind a last comma, is none either.
+    pub fn parse_list(key_type: KeyType, text: &str, options: &KmsOptions, now: Timestamp) -> Result<Vec<Self>, Fault> {
+        text.split(',').map(|entry| Ok(Self::new(Lock::parse(key_type, entry, options)?, now))).collect()
     }
 
     /// The name of the list that holds it in metadata.

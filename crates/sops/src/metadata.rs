@@ -77,6 +77,24 @@ impl Metadata {
         field::sorted(fields)
     }
 
+    /// Names our version, where the file was made by an older one: `edit` does so.
+    ///
+    /// # Errors
+    /// The file's version is none that can be compared.
+    pub fn raise_version(&mut self) -> Result<(), Fault> {
+        let numbers = |version: &str| {
+            let version = version.strip_prefix('v').unwrap_or(version);
+            let core = version.split(['-', '+']).next().unwrap_or_default();
+            core.split('.').map(|number| number.parse::<u64>().ok()).collect::<Option<Vec<_>>>()
+        };
+        let theirs = numbers(&self.version)
+            .ok_or_else(|| Fault::wrong(format!("failed to compare versions: `{}` is no version", self.version)))?;
+        if Some(theirs) < numbers(VERSION) {
+            VERSION.clone_into(&mut self.version);
+        }
+        Ok(())
+    }
+
     /// Marks the values as changed now.
     pub(crate) fn touch(&mut self, now: Timestamp) {
         self.last_modified = rfc3339::seconds(now);

@@ -96,7 +96,45 @@ impl Rules {
     }
 }
 
+/// What the command line says about a new file; it goes before the rule.
+#[derive(Clone, Default, PartialEq)]
+pub struct Flags {
+    /// The keys, in one group; any key here replaces all keys of the rule.
+    pub keys: Vec<MasterKey>,
+    /// The threshold, where it is not 0.
+    pub shamir_threshold: usize,
+    /// The selection options; more than one is refused.
+    pub selections: Vec<Selection>,
+    /// Whether the MAC shall cover only encrypted leaves.
+    pub mac_only_encrypted: bool,
+}
+
 impl Recipe {
+    /// What flags and rule say together. Without either there are no keys, which wrapping refuses.
+    ///
+    /// # Errors
+    /// They choose leaves in different ways.
+    pub fn of(flags: Flags, rule: Option<Self>) -> Result<Self, Fault> {
+        let nothing =
+            Self { groups: Vec::new(), shamir_threshold: 0, selection: None, mac_only_encrypted: false, rule: None };
+        let rule = rule.unwrap_or(nothing);
+        let mut selections = flags.selections;
+        let is_said = |known: &Selection| selections.iter().any(|flag| flag.name() == known.name());
+        let ours = rule.selection.filter(|selection| !is_said(selection));
+        selections.extend(ours);
+        if selections.len() > 1 {
+            return Err(Fault::wrong(format!("cannot use more than one of {} in the same file", selection_names())));
+        }
+        let groups = if flags.keys.is_empty() { rule.groups } else { vec![KeyGroup { keys: flags.keys }] };
+        Ok(Self {
+            groups,
+            shamir_threshold: if flags.shamir_threshold == 0 { rule.shamir_threshold } else { flags.shamir_threshold },
+            selection: selections.pop(),
+            mac_only_encrypted: flags.mac_only_encrypted || rule.mac_only_encrypted,
+            rule: rule.rule,
+        })
+    }
+
     /// The metadata of a new file; its keys have not wrapped anything yet. A binary file has no selection.
     #[must_use]
     pub fn metadata(self, is_binary: bool) -> Metadata {

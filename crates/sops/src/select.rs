@@ -89,6 +89,48 @@ impl Default for Selection {
     }
 }
 
+/// The places of values that the selection of a file leaves clear although today's would encrypt them, each once. The
+/// document is the plain one; it is not changed.
+///
+/// # Errors
+/// A key of it is no text.
+pub fn left_clear(
+    document: &mut Document,
+    of_file: Option<&Selection>,
+    today: Option<&Selection>,
+) -> Result<Vec<String>, Fault> {
+    if of_file == today {
+        return Ok(Vec::new());
+    }
+    let mut encrypted = |selection| {
+        let mut marks = Marks::default();
+        Selector::new(selection).walk(document, &mut marks).map(|()| marks.0)
+    };
+    let (now, then) = (encrypted(of_file)?, encrypted(today)?);
+    let clear = now.into_iter().zip(then).filter(|((_, is_encrypted), (_, would_be))| !is_encrypted && *would_be);
+    let mut places: Vec<String> = clear.map(|((path, _), _)| path).collect();
+    places.dedup();
+    Ok(places)
+}
+
+/// Every value that could be encrypted, in file order, and whether it would be.
+#[derive(Default)]
+struct Marks(Vec<(String, bool)>);
+
+impl Visit for Marks {
+    fn leaf(&mut self, place: Place<'_>, scalar: &mut Scalar) -> Result<bool, Fault> {
+        let is_empty = matches!(scalar, Scalar::Text(text) if text.is_empty());
+        if !is_empty && !matches!(scalar, Scalar::Null) {
+            self.0.push((place.path.trim_end_matches(':').to_owned(), place.is_encrypted));
+        }
+        Ok(false)
+    }
+
+    fn comment(&mut self, _: Place<'_>, _: &mut Comment) -> Result<bool, Fault> {
+        Ok(false)
+    }
+}
+
 /// Where a leaf or comment stands, and whether it is to be encrypted there.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {

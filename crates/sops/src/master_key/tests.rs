@@ -93,3 +93,19 @@ fn contexts_are_pairs() {
     }
     assert_eq!(parse_context("a:b, c:d").map(|context| context.len()).ok(), Some(2));
 }
+
+#[test]
+fn flags_list_keys_with_commas() {
+    let parse = |key_type: KeyType, text: &str| {
+        MasterKey::parse_list(key_type, text, &KmsOptions::default(), Timestamp::UNIX_EPOCH)
+            .map(|keys| keys.iter().map(|key| (key.identity(), key.created_at.clone())).collect::<Vec<_>>())
+            .map_err(|fault| fault.to_string())
+    };
+    let age = |text: &str| (text.to_owned(), String::new());
+    assert_eq!(parse(KeyType::Age, "age1a, age1b"), Ok(vec![age("age1a"), age("age1b")]));
+    assert_eq!(parse(KeyType::Pgp, "A B"), Ok(vec![("AB".to_owned(), "1970-01-01T00:00:00Z".to_owned())]));
+    assert_eq!(
+        parse(KeyType::Age, "age1a,").err().as_deref(),
+        Some("failed to parse input, unknown recipient type: \"\"")
+    );
+}

@@ -208,3 +208,17 @@ fn odd_versions_are_warned_about() {
         assert_eq!(file.version_warning().as_deref(), expected);
     }
 }
+
+#[test]
+fn versions_are_raised_and_never_lowered() {
+    let mut file = read(&with("")).expect("reads");
+    for (version, expected) in
+        [("3.8.1", VERSION), ("3.13.2", VERSION), ("1.18", VERSION), ("3.99.0", "3.99.0"), ("v4.0.0", "v4.0.0")]
+    {
+        version.clone_into(&mut file.version);
+        file.raise_version().expect("compares");
+        assert_eq!(file.version, expected);
+    }
+    "new".clone_into(&mut file.version);
+    assert!(file.raise_version().is_err());
+}

@@ -189,3 +189,34 @@ fn wrong_keys_are_told_when_their_rule_matches() {
     let fault = recipe(r#"{"creation_rules": [{"path_regex": "(", "pgp": "A"}]}"#, "/repo/x").err().unwrap_or_default();
     assert!(fault.starts_with("can not compile regexp: "), "{fault}");
 }
+
+#[test]
+fn flags_go_before_the_rule() {
+    let json =
+        r#"{"creation_rules": [{"path_regex": "x", "pgp": "A", "encrypted_regex": "^data$", "shamir_threshold": 2}]}"#;
+    let rule = || recipe(json, "/repo/x").expect("reads");
+    let select = |name: &str, text: &str| Selection::named(name, text).into_iter().collect::<Vec<_>>();
+    let of = |flags: Flags| Recipe::of(flags, rule()).map_err(|fault| fault.to_string());
+
+    let plain = of(Flags::default()).expect("agrees");
+    assert!(Some(plain) == rule());
+
+    let keys = vec![MasterKey::new(Lock::Age { recipient: "age1x".to_owned() }, Timestamp::UNIX_EPOCH)];
+    let flags =
+        Flags { keys, shamir_threshold: 3, selections: select("encrypted_regex", "^other$"), mac_only_encrypted: true };
+    let both = of(flags).expect("agrees");
+    assert_eq!(both.groups[0].keys[0].identity(), "age1x");
+    assert_eq!((both.groups.len(), both.shamir_threshold, both.mac_only_encrypted), (1, 3, true));
+    assert_eq!(both.selection, Selection::named("encrypted_regex", "^other$"));
+    assert_eq!(both.rule.as_deref(), Some("x"));
+
+    let other = of(Flags { selections: select("encrypted_suffix", "_x"), ..Flags::default() });
+    assert_eq!(
+        other.err().as_deref(),
+        Some(
+            "cannot use more than one of encrypted_suffix, unencrypted_suffix, encrypted_regex, unencrypted_regex, \
+             encrypted_comment_regex, or unencrypted_comment_regex in the same file"
+        )
+    );
+    assert!(Recipe::of(Flags::default(), None).is_ok_and(|recipe| recipe.groups.is_empty()));
+}

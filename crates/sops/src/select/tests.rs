@@ -168,3 +168,21 @@ fn only_text_keys_are_allowed() {
     assert_eq!(fault.to_string(), "Tree contains a non-string key (type int)");
     assert_eq!(fault.advice(), Some("quote the key `5`, so that it is a text"));
 }
+
+#[test]
+fn values_that_todays_rule_would_encrypt_are_named_once() {
+    let mut tree = document([
+        entry("data", branch([entry("a", Node::text("1")), entry("e", Node::text(""))])),
+        entry("list", Node::List(vec![Element::Node(Node::text("2")), Element::Node(Node::text("3"))])),
+        entry("kept_unencrypted", Node::text("4")),
+    ]);
+    let cases: [(&Selection, &Selection, &[&str]); 4] = [
+        (&option("encrypted_regex", "^none$"), &Selection::default(), &["data:a", "list"]),
+        (&option("encrypted_regex", "^data$"), &Selection::default(), &["list"]),
+        (&Selection::default(), &option("encrypted_regex", "^data$"), &[]),
+        (&Selection::default(), &Selection::default(), &[]),
+    ];
+    for (of_file, today, expected) in cases {
+        assert_eq!(left_clear(&mut tree, Some(of_file), Some(today)).expect("walks"), expected);
+    }
+}
