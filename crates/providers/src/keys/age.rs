@@ -15,11 +15,13 @@ use wire::environment::Surroundings;
 
 use crate::keys::Ask;
 
+mod agent;
 mod asker;
 mod identity;
 mod places;
 mod post_quantum;
 
+use agent::Agent;
 use asker::Asker;
 use identity::{Identity, Message};
 use places::{Found, PLACES, Place, QUIETEST_FIRST};
@@ -27,7 +29,7 @@ use places::{Found, PLACES, Place, QUIETEST_FIRST};
 /// Recipients and identities of age.
 pub struct Age {
     surroundings: Surroundings,
-    ask: Arc<dyn Ask>,
+    asker: Asker,
     /// What lies at each place, once it was looked at; commands are asked once for each recipient.
     found: Mutex<HashMap<(Place, String), Arc<Found>>>,
 }
@@ -36,7 +38,8 @@ impl Age {
     /// Keys from these surroundings; that person is asked for passphrases.
     #[must_use]
     pub fn new(surroundings: Surroundings, ask: Arc<dyn Ask>) -> Self {
-        Self { surroundings, ask, found: Mutex::default() }
+        let asker = Asker { ask, agent: Agent::new(&surroundings) };
+        Self { surroundings, asker, found: Mutex::default() }
     }
 
     /// An armored age file with the data key for one recipient.
@@ -78,7 +81,7 @@ impl Age {
     }
 
     fn attempt(&self, identity: &Identity, message: &Message<'_>, failures: &mut Vec<String>) -> Option<SecretBytes> {
-        identity.open(message, &Asker(self.ask.clone())).unwrap_or_else(|failure| {
+        identity.open(message, &self.asker).unwrap_or_else(|failure| {
             failures.push(failure);
             None
         })
@@ -106,7 +109,7 @@ impl Age {
             let wrong = |error: String| wrong("age key from age plugin", error);
             let recipient: plugin::Recipient = text.parse().map_err(|error: &str| wrong(error.to_owned()))?;
             let name = recipient.plugin().to_owned();
-            let program = plugin::RecipientPluginV1::new(&name, &[recipient], &[], Asker(self.ask.clone()));
+            let program = plugin::RecipientPluginV1::new(&name, &[recipient], &[], self.asker.clone());
             return Ok(Box::new(program.map_err(|error| wrong(error.to_string()))?));
         }
         if text.starts_with("age1") {

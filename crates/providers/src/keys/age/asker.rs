@@ -1,30 +1,35 @@
-//! The person behind [`Ask`], as the age crate wants to ask them. Specification: SOPS §5.1 (prompts).
+//! The person behind [`Ask`], as the age crate wants to ask them; for files of identities gpg-agent is asked first.
+//! Specification: SOPS §5.1 (prompts).
 
 use std::sync::Arc;
 
 use ::age::Callbacks;
 use ::age::secrecy::SecretString;
 
+use super::agent::Agent;
 use crate::keys::Ask;
 
 /// Passes age's questions on.
 #[derive(Clone)]
-pub(super) struct Asker(pub Arc<dyn Ask>);
+pub(super) struct Asker {
+    pub ask: Arc<dyn Ask>,
+    pub agent: Agent,
+}
 
 impl Callbacks for Asker {
     fn display_message(&self, message: &str) {
-        self.0.tell(message);
+        self.ask.tell(message);
     }
 
     fn confirm(&self, message: &str, yes_string: &str, no_string: Option<&str>) -> Option<bool> {
-        self.0.confirm(message, yes_string, no_string)
+        self.ask.confirm(message, yes_string, no_string)
     }
 
     fn request_public_string(&self, description: &str) -> Option<String> {
-        self.0.text(description)
+        self.ask.text(description)
     }
 
     fn request_passphrase(&self, description: &str) -> Option<SecretString> {
-        self.0.passphrase(description).map(|passphrase| SecretString::from(passphrase.into_exposed()))
+        self.ask.passphrase(description).map(|passphrase| SecretString::from(passphrase.into_exposed()))
     }
 }

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::sync::OnceLock;
 
 use ::age::armor::ArmoredReader;
+use ::age::secrecy::SecretString;
 use ::age::{Callbacks, DecryptError, Decryptor, plugin, scrypt, ssh, x25519};
 use base::{Fault, SecretBytes, SecretText, limit};
 use base64::Engine;
@@ -14,6 +15,7 @@ use bech32::{Bech32, Hrp};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
+use super::agent;
 use super::asker::Asker;
 use super::post_quantum;
 
@@ -195,18 +197,28 @@ pub(super) enum Separator {
 
 impl Locked {
     fn unlock(&self, asker: &Asker) -> Result<Vec<Identity>, String> {
-        let failed = |reason: &str| format!("failed to decrypt identity '{}': {reason}", self.source);
         let prompt = format!("Enter passphrase for identity '{}':", self.source);
+        let id = agent::cache_id(&self.bytes);
+        let failed = |reason: &str| format!("failed to decrypt identity '{}': {reason}", self.source);
+        if let Some(passphrase) = asker.agent.passphrase(&id, &prompt) {
+            return self.unlock_with(passphrase.into_exposed().into()).map_err(|reason| {
+                asker.agent.forget(&id);
+                failed(&reason)
+            });
+        }
         let passphrase = asker.request_passphrase(&prompt).ok_or_else(|| failed("nobody to ask for the passphrase"))?;
-        let decryptor = Decryptor::new_buffered(ArmoredReader::new(self.bytes.expose()))
-            .map_err(|error| failed(&error.to_string()))?;
+        self.unlock_with(passphrase).map_err(|reason| failed(&reason))
+    }
+
+    fn unlock_with(&self, passphrase: SecretString) -> Result<Vec<Identity>, String> {
         let mut identity = scrypt::Identity::new(passphrase);
         identity.set_max_work_factor(MAX_WORK_FACTOR);
-        let mut reader =
-            decryptor.decrypt(std::iter::once(&identity as _)).map_err(|error| failed(&error.to_string()))?;
-        let mut text = String::new();
-        reader.read_to_string(&mut text).map_err(|error| failed(&error.to_string()))?;
-        Identity::read_all(SecretText::new(text).expose(), Separator::Line).map_err(|error| failed(&error))
+        let decryptor = Decryptor::new_buffered(ArmoredReader::new(self.bytes.expose()));
+        let reader = decryptor.and_then(|decryptor| decryptor.decrypt(std::iter::once(&identity as _)));
+        let mut text = Zeroizing::new(String::new());
+        let mut reader = reader.map_err(|error| error.to_string())?;
+        reader.read_to_string(&mut text).map_err(|error| error.to_string())?;
+        Identity::read_all(&text, Separator::Line)
     }
 }
 
