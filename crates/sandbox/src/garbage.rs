@@ -9,9 +9,16 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::stamp;
 use crate::kinds::Kind;
-use crate::refusal::Refusal;
 use crate::store::{Fields, Place, Store, Stored};
-use crate::write::{self, Manner, Propagation};
+
+/// What happens to the dependents of what is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    #[default]
+    Background,
+    Foreground,
+    Orphan,
+}
 
 /// Deletes one object, or marks it if finalizers hold it. The flag says whether it is gone.
 pub fn delete(store: &mut Store, place: &Place, propagation: Propagation, now: Timestamp) -> (Arc<Stored>, bool) {
@@ -131,32 +138,10 @@ fn is_namespace(kind: &Kind) -> bool {
     kind.group.is_empty() && kind.kind == "Namespace"
 }
 
-fn namespace_place(store: &Store, namespace: &str) -> Place {
+/// Where the Namespace object of this name stands.
+pub fn namespace_place(store: &Store, namespace: &str) -> Place {
     let shelf = store.shelf_of_plural("", "namespaces").expect("namespaces are built in");
     Place { shelf, namespace: "".into(), name: namespace.into() }
-}
-
-/// Makes the namespace that a new object wants, and refuses one that is being deleted.
-pub fn enter_namespace(
-    store: &mut Store,
-    namespace: &str,
-    kind: &Kind,
-    name: &str,
-    manner: &Manner,
-) -> Result<(), Refusal> {
-    let place = namespace_place(store, namespace);
-    match store.find(&place) {
-        Some(present) if present.is_terminating() => {
-            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-            Err(Refusal::forbidden(&kind.group, &kind.plural, name, &why))
-        }
-        Some(_) => Ok(()),
-        None => {
-            let fields = Map::from_iter([("metadata".to_owned(), json!({ "name": namespace }))]);
-            let manner = Manner { api_version: "v1".to_owned(), ..manner.clone() };
-            write::create(store, place.shelf, "", fields, &manner).map(|_| ())
-        }
-    }
 }
 
 fn places_in(store: &Store, namespace: &str) -> Vec<Place> {

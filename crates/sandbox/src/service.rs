@@ -20,6 +20,7 @@ use tower::{BoxError, Service};
 
 use crate::Shared;
 use crate::discovery;
+use crate::garbage::Propagation;
 use crate::kinds::Kind;
 use crate::patch::{self, Form};
 use crate::refusal::Refusal;
@@ -30,7 +31,7 @@ use crate::store::{Fields, Place, Store, Stored};
 use crate::token;
 use crate::trouble::Fate;
 use crate::watch::{self, Asked, Typed};
-use crate::write::{self, Deletion, Manner, Propagation};
+use crate::write::{self, Deletion, Manner};
 
 /// What the API server takes as a body.
 const BODY_BYTES: usize = 3 * 1024 * 1024;

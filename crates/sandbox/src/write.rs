@@ -8,7 +8,7 @@ use base::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::clock::stamp;
-use crate::garbage;
+use crate::garbage::{self, Propagation};
 use crate::kinds::Kind;
 use crate::managed::{self, Author};
 use crate::refusal::{Cause, Refusal, STALE};
@@ -39,14 +39,6 @@ pub struct Deletion {
     pub propagation: Propagation,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Propagation {
-    #[default]
-    Background,
-    Foreground,
-    Orphan,
-}
-
 /// A new object. Its namespace is made if it is not there yet.
 pub fn create(
     store: &mut Store,
@@ -63,7 +55,7 @@ pub fn create(
         return Err(Refusal::already_exists(&kind, &place.name));
     }
     if kind.namespaced {
-        garbage::enter_namespace(store, namespace, &kind, &place.name, manner)?;
+        enter_namespace(store, namespace, &kind, &place.name, manner)?;
     }
     let time = stamp(manner.now);
     stamp_new(&kind, &mut fields, &time, store.next_serial());
@@ -77,6 +69,29 @@ pub fn create(
     }
     garbage::collect_if_orphan(store, &place, manner.now);
     Ok(stored)
+}
+
+/// Makes the namespace that a new object wants, and refuses one that is being deleted.
+fn enter_namespace(
+    store: &mut Store,
+    namespace: &str,
+    kind: &Kind,
+    name: &str,
+    manner: &Manner,
+) -> Result<(), Refusal> {
+    let place = garbage::namespace_place(store, namespace);
+    match store.find(&place) {
+        Some(present) if present.is_terminating() => {
+            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            Err(Refusal::forbidden(&kind.group, &kind.plural, name, &why))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let fields = Map::from_iter([("metadata".to_owned(), json!({ "name": namespace }))]);
+            let manner = Manner { api_version: "v1".to_owned(), ..manner.clone() };
+            create(store, place.shelf, "", fields, &manner).map(|_| ())
+        }
+    }
 }
 
 /// A CustomResourceDefinition is served at once and says so.
@@ -149,7 +164,7 @@ pub fn load(store: &mut Store, shelf: usize, mut fields: Fields, manner: &Manner
     validate::receive(&kind, &mut fields)?;
     validate::check(&kind, &fields, None)?;
     if kind.namespaced {
-        garbage::enter_namespace(store, &namespace, &kind, &place.name, manner)?;
+        enter_namespace(store, &namespace, &kind, &place.name, manner)?;
     }
     let mut stamped = fields.clone();
     stamp_new(&kind, &mut stamped, &stamp(manner.now), store.next_serial());
