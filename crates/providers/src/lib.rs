@@ -1,4 +1,12 @@
-//! Everything outside, one file a place: stores of secrets, keys that wrap data keys, generators.
-//! Specification: design §9.
+//! Everything outside that holds values: stores, keys, generators – one file a place, one line in a table.
+//! A provider gets what it may use as [`reach::Reach`] and credentials bound to a tenant; it never knows the resource that
+//! configured it. Specification: design §5, §6, §9.
 
+pub mod join;
+pub mod json;
 pub mod keys;
+pub mod reach;
+pub mod registry;
+pub mod row;
+pub mod settings;
+pub mod stores;

@@ -4,9 +4,12 @@
 #![warn(missing_docs)]
 
 pub mod generator;
+pub mod reference;
 pub mod remote_ref;
 pub mod secrets_client;
+pub mod select;
 
 pub use generator::{Generator, Made};
+pub use reference::Reference;
 pub use remote_ref::{Find, Locator, MetadataPolicy, Payload, RemoteRef};
 pub use secrets_client::{PushEntry, PushSource, Pushed, RemotePlace, SecretsClient, Validity};

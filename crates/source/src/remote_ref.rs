@@ -3,10 +3,8 @@
 //! and many users. Specification: ESO §5.2 (remoteRef, find), design §9.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
-use base::{Fault, SecretBytes, SecretMap};
-use document::Node;
+use base::{SecretBytes, SecretMap};
 
 /// Which value: key, property and version, in the words of `spec.data[].remoteRef`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,60 +57,26 @@ impl Locator {
 }
 
 /// What came back from one call, unread. It may be shared by many users and is wiped with the last of them.
-pub struct Payload {
-    content: Content,
-    json: OnceLock<Option<Node>>,
-}
-
-/// The two shapes of an answer.
-enum Content {
+pub enum Payload {
+    /// One value: bytes or text, JSON more often than not.
     Bytes(SecretBytes),
+    /// Named values, as a Kubernetes Secret holds them.
     Map(SecretMap),
 }
 
 impl Payload {
-    /// One value: bytes or text, JSON more often than not.
+    /// One value.
     #[must_use]
     pub fn bytes(bytes: impl Into<SecretBytes>) -> Self {
-        Self { content: Content::Bytes(bytes.into()), json: OnceLock::new() }
-    }
-
-    /// Named values, as a Kubernetes Secret holds them.
-    #[must_use]
-    pub fn map(map: SecretMap) -> Self {
-        Self { content: Content::Map(map), json: OnceLock::new() }
-    }
-
-    /// The bytes, where the answer was one value.
-    #[must_use]
-    pub fn as_bytes(&self) -> Option<&SecretBytes> {
-        match &self.content {
-            Content::Bytes(bytes) => Some(bytes),
-            Content::Map(_) => None,
-        }
-    }
-
-    /// The named values, where the answer was a map.
-    #[must_use]
-    pub fn as_map(&self) -> Option<&SecretMap> {
-        match &self.content {
-            Content::Map(map) => Some(map),
-            Content::Bytes(_) => None,
-        }
-    }
-
-    /// The answer read as JSON, once for all users; `None` where it is no JSON. `parse` is given by the caller, so that
-    /// number texts stay verbatim (`document::json`).
-    pub fn json(&self, parse: impl FnOnce(&[u8]) -> Result<Node, Fault>) -> Option<&Node> {
-        self.json.get_or_init(|| self.as_bytes().and_then(|bytes| parse(bytes.expose()).ok())).as_ref()
+        Self::Bytes(bytes.into())
     }
 
     /// How many bytes it holds: the bound of what is kept for joined reads.
     #[must_use]
     pub fn size(&self) -> usize {
-        match &self.content {
-            Content::Bytes(bytes) => bytes.len(),
-            Content::Map(map) => map.iter().map(|(name, value)| name.len() + value.len()).sum(),
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Map(map) => map.iter().map(|(name, value)| name.len() + value.len()).sum(),
         }
     }
 }

@@ -1,0 +1,79 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base::fingerprint::FingerprintKey;
+use base::{Opening, SecretMap, SecretValue};
+use source::SecretsClient;
+
+use super::*;
+
+/// Counts reads; `broken` makes them fail.
+#[derive(Default)]
+struct Counting {
+    reads: AtomicUsize,
+    broken: bool,
+}
+
+impl SecretsClient for Counting {
+    fn fetch<'a>(&'a self, at: &'a Locator) -> Opening<'a, Payload> {
+        Box::pin(async move {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if self.broken {
+                return Err(Fault::denied(format!("cannot read `{}`", at.key)).because("403"));
+            }
+            Ok(Payload::bytes(at.key.as_str()))
+        })
+    }
+
+    fn select(&self, _: &Locator, _: &Payload, _: Option<&str>) -> Result<SecretValue, Fault> {
+        Err(Fault::bug("not asked here"))
+    }
+
+    fn entries(&self, _: &Locator, _: &Payload, _: Option<&str>) -> Result<SecretMap, Fault> {
+        Err(Fault::bug("not asked here"))
+    }
+}
+
+fn connection(text: &str) -> Fingerprint {
+    FingerprintKey::new([1; 32]).digest().with(text.as_bytes()).finish()
+}
+
+async fn many(joined: &Joined, counting: &Arc<Counting>, whose: &[&str]) -> usize {
+    let client: Client = Arc::<Counting>::clone(counting);
+    let place = Locator::of("app/db");
+    let reads = whose.iter().map(|name| joined.fetch(connection(name), &client, &place));
+    futures::future::join_all(reads).await.iter().filter(|answer| answer.is_ok()).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_users_are_one_read_and_the_next_round_is_another() {
+    let (joined, counting) = (Joined::default(), Arc::new(Counting::default()));
+    assert_eq!(many(&joined, &counting, &["a"; 200]).await, 200);
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    many(&joined, &counting, &["a"]).await;
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 1, "the same tick");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(joined.entries().is_empty(), "wiped after the tick, without anybody asking");
+    many(&joined, &counting, &["a"]).await;
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_credentials_never_join() {
+    let (joined, counting) = (Joined::default(), Arc::new(Counting::default()));
+    many(&joined, &counting, &["a", "b", "a"]).await;
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_is_shared_with_those_who_wait_and_kept_for_nobody() {
+    let (joined, counting) = (Joined::default(), Arc::new(Counting { broken: true, ..Counting::default() }));
+    assert_eq!(many(&joined, &counting, &["a"; 50]).await, 0);
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 1);
+    many(&joined, &counting, &["a"]).await;
+    assert_eq!(counting.reads.load(Ordering::SeqCst), 2);
+    let client: Client = counting;
+    let fault = joined.fetch(connection("a"), &client, &Locator::of("x")).await.err().map(|fault| fault.chain());
+    assert_eq!(fault.as_deref(), Some("cannot read `x`: 403"));
+}

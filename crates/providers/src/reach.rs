@@ -1,0 +1,80 @@
+//! What this process lets a provider use: the HTTP client, the own cluster if there is one, programs and files that a text
+//! names, the environment. Whoever opens a client decides; a provider reaches for nothing else.
+//! Specification: design §6, §8 "Untrusted text".
+
+use std::sync::Arc;
+
+use base::Fault;
+use wire::Surroundings;
+
+/// What a provider may use.
+#[derive(Clone)]
+pub struct Reach {
+    /// The HTTP client that all share.
+    pub http: wire::Client,
+    /// Variables and files that sessions may see.
+    pub surroundings: Surroundings,
+    /// The own cluster: what "in-cluster" means.
+    pub cluster: Option<kube::Client>,
+    /// Whether a text may name a program to run.
+    pub programs: Programs,
+    /// Who counts calls to providers.
+    pub calls: Arc<dyn CountCalls>,
+}
+
+/// Whether a text may name programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Programs {
+    /// It may not: getter mode, Argo CD.
+    #[default]
+    Closed,
+    /// It may name any.
+    Open,
+    /// It may name these.
+    Only(Vec<String>),
+}
+
+impl Programs {
+    /// Whether this program may be run.
+    ///
+    /// # Errors
+    /// It may not; the fault says what would open it.
+    pub fn allow(&self, program: &str) -> Result<(), Fault> {
+        let allowed = match self {
+            Self::Closed => false,
+            Self::Open => true,
+            Self::Only(list) => list.iter().any(|name| name == program),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Fault::denied(format!("running `{program}` is not allowed here"))
+            .hint("programs that a text names run only where the user opened them"))
+    }
+}
+
+/// Counts calls to providers: `externalsecret_provider_api_calls_count` (ESO §13.2).
+pub trait CountCalls: Send + Sync {
+    /// One call ended.
+    fn count(&self, provider: &'static str, call: &'static str, succeeded: bool);
+}
+
+/// Counts nothing.
+pub struct Uncounted;
+
+impl CountCalls for Uncounted {
+    fn count(&self, _: &'static str, _: &'static str, _: bool) {}
+}
+
+impl Reach {
+    /// Counts a call by its result, and hands the result on.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub fn counted<T>(&self, provider: &'static str, call: &'static str, result: Result<T, Fault>) -> Result<T, Fault> {
+        // A secret that is not there was found missing by a call that worked.
+        let succeeded = result.as_ref().map_or_else(|fault| fault.kind() == base::Kind::NotFound, |_| true);
+        self.calls.count(provider, call, succeeded);
+        result
+    }
+}

@@ -1,0 +1,41 @@
+//! The tables that everything about providers is read off. A provider is one file and one line here.
+
+use base::Fault;
+use serde_json::Value;
+
+use crate::row::{GeneratorRow, Row};
+use crate::stores;
+
+/// All places that hold values, by name.
+pub const STORES: &[&Row] = &[&stores::fake::ROW];
+
+/// All generators, by kind.
+pub const GENERATORS: &[&GeneratorRow] = &[];
+
+/// The row and the settings of a store's `spec.provider`, which has exactly one key.
+///
+/// # Errors
+/// There is no key, or several, or one that nobody knows.
+pub fn store(provider: &Value) -> Result<(&'static Row, &Value), Fault> {
+    let entries: Vec<(&String, &Value)> = provider.as_object().into_iter().flatten().collect();
+    let [(key, settings)] = entries[..] else {
+        return Err(Fault::wrong("a store needs exactly one provider")
+            .hint("`spec.provider` takes one key, such as `vault` or `aws`"));
+    };
+    let row = STORES.iter().find(|row| row.keys.contains(&key.as_str()));
+    row.map(|row| (*row, settings)).ok_or_else(|| {
+        Fault::wrong(format!("there is no provider `{key}`")).hint("`keywright reference providers` lists them")
+    })
+}
+
+/// The row of a scheme.
+#[must_use]
+pub fn scheme(scheme: &str) -> Option<&'static Row> {
+    STORES.iter().find(|row| row.schemes.contains(&scheme)).copied()
+}
+
+/// The row of a generator's kind.
+#[must_use]
+pub fn generator(kind: &str) -> Option<&'static GeneratorRow> {
+    GENERATORS.iter().find(|row| row.kind == kind).copied()
+}

@@ -1,0 +1,3 @@
+//! The places that hold values, one file each.
+
+pub mod fake;
