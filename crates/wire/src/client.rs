@@ -269,11 +269,36 @@ fn lost_for_good(fault: Fault) -> Outcome {
 }
 
 fn lost(place: &str, error: reqwest::Error) -> Outcome {
-    let sent = !error.is_connect();
-    let said = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
-    let again = error.is_connect() || error.is_timeout() || error.is_request() || error.is_body();
-    let fault = Fault::new(Kind::Unreachable, format!("{place} {said}")).because(error.without_url());
-    Outcome::Lost { fault, sent, again }
+    let unsent = error.is_connect();
+    let said = if error.is_timeout() {
+        "did not answer in time"
+    } else if unsent {
+        "cannot be reached"
+    } else {
+        "broke off its answer"
+    };
+    let (reason, distrusted) = root(&error.without_url());
+    Outcome::Lost {
+        fault: Fault::new(Kind::Unreachable, format!("{place} {said}")).because(reason),
+        sent: !unsent,
+        // Another try meets the same certificate.
+        again: !distrusted,
+    }
+}
+
+/// The innermost cause, which is the one that tells something, and whether it is the other side's certificate.
+fn root(error: &reqwest::Error) -> (String, bool) {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    let mut distrusted = false;
+    loop {
+        distrusted |= matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
+        // An I/O error leaves out the error that it holds when it is asked for its source.
+        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        match held.map(|held| held as &(dyn std::error::Error + 'static)).or_else(|| cause.source()) {
+            Some(source) => cause = source,
+            None => return (cause.to_string(), distrusted),
+        }
+    }
 }
 
 /// Where this answer leads, if the policy lets us go there.
