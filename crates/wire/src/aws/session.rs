@@ -125,8 +125,8 @@ pub struct Session {
     pub(crate) settings: Settings,
     pub(crate) surroundings: Surroundings,
     region: String,
-    /// Times that keys were asked for: tells those who waited for a failure from those who come later.
-    attempts: AtomicU64,
+    /// Times that no keys were got: tells those who waited for such a failure from those who come later.
+    failures: AtomicU64,
     held: tokio::sync::Mutex<Held>,
 }
 
@@ -146,8 +146,8 @@ impl Session {
         let region = shared.region(&settings, &surroundings.environment)?;
         let set = Endpoints::of(&surroundings.environment)?;
         settings.endpoints = settings.endpoints.or(set).or(shared.endpoints(&surroundings.environment)?);
-        let (attempts, held) = (AtomicU64::new(0), tokio::sync::Mutex::default());
-        Ok(Arc::new(Self { client: client.clone(), settings, surroundings, region, attempts, held }))
+        let (failures, held) = (AtomicU64::new(0), tokio::sync::Mutex::default());
+        Ok(Arc::new(Self { client: client.clone(), settings, surroundings, region, failures, held }))
     }
 
     /// The region of its calls.
@@ -176,23 +176,22 @@ impl Session {
     /// # Errors
     /// There are none, or a role cannot be assumed.
     pub async fn credentials(&self) -> Result<Credentials, Fault> {
-        let seen = self.attempts.load(Ordering::Acquire);
+        let seen = self.failures.load(Ordering::Acquire);
         let mut held = self.held.lock().await;
         if let Some(keys) = held.keys.as_ref().filter(|keys| keys.are_fresh(Timestamp::now())) {
             return Ok(keys.clone());
         }
-        if let Some((_, fault)) = held.failed.as_ref().filter(|(attempt, _)| *attempt > seen) {
+        if let Some((_, fault)) = held.failed.as_ref().filter(|(number, _)| *number > seen) {
             return Err(Fault::shared(fault));
         }
-        let attempt = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         match self.end_of_chain().await {
             Ok(keys) => {
                 *held = Held { keys: Some(keys.clone()), failed: None };
                 Ok(keys)
             }
             Err(fault) => {
-                let fault = Arc::new(fault);
-                *held = Held { keys: None, failed: Some((attempt, Arc::clone(&fault))) };
+                let (fault, number) = (Arc::new(fault), self.failures.fetch_add(1, Ordering::AcqRel) + 1);
+                *held = Held { keys: None, failed: Some((number, Arc::clone(&fault))) };
                 Err(Fault::shared(&fault))
             }
         }

@@ -37,15 +37,15 @@ pub struct Session {
     held: RwLock<Option<Arc<Held>>>,
     /// Whoever holds it may log in; the others wait for the result.
     gate: tokio::sync::Mutex<Gate>,
-    /// Logins begun: tells those who waited for a failed one from those who come later.
-    attempts: AtomicU64,
+    /// Logins that failed: tells those who waited for one from those who come later.
+    failures: AtomicU64,
     listeners: Mutex<Vec<Listener>>,
 }
 
 #[derive(Default)]
 struct Gate {
     generation: u64,
-    /// The last failed login: which attempt it was, and what became of it.
+    /// The last failed login: the how manieth failure it was, and why.
     failed: Option<(u64, Arc<Fault>)>,
     checked: Option<Instant>,
 }
@@ -100,7 +100,7 @@ impl Session {
             keeping,
             held: RwLock::default(),
             gate: tokio::sync::Mutex::default(),
-            attempts: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             listeners: Mutex::default(),
         })
     }
@@ -203,13 +203,13 @@ impl Session {
         if let Some(held) = self.living() {
             return Ok(held);
         }
-        let seen = self.attempts.load(Ordering::Acquire);
+        let seen = self.failures.load(Ordering::Acquire);
         let mut gate = self.gate.lock().await;
         if let Some(held) = self.living() {
             return Ok(held);
         }
-        if let Some((attempt, fault)) = &gate.failed
-            && *attempt > seen
+        if let Some((number, fault)) = &gate.failed
+            && *number > seen
         {
             return Err(Fault::shared(fault));
         }
@@ -222,7 +222,6 @@ impl Session {
     }
 
     async fn log_in(&self, gate: &mut Gate) -> Result<Arc<Held>, Fault> {
-        let attempt = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         match self.fresh_token(gate.generation + 1).await {
             Ok(held) => {
                 gate.generation += 1;
@@ -233,8 +232,8 @@ impl Session {
                 Ok(held)
             }
             Err(fault) => {
-                let fault = Arc::new(fault);
-                gate.failed = Some((attempt, Arc::clone(&fault)));
+                let (fault, number) = (Arc::new(fault), self.failures.fetch_add(1, Ordering::AcqRel) + 1);
+                gate.failed = Some((number, Arc::clone(&fault)));
                 Err(Fault::shared(&fault))
             }
         }
@@ -421,7 +420,7 @@ const RELOGIN_INTERVAL: Duration = Duration::from_secs(60);
 /// Two hundred objects that are refused at once ask once whether their token lives.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Longer than any call takes that is not in trouble.
-const REVOCATION_DELAY: Duration = Duration::from_secs(60);
+const REVOCATION_DELAY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });
 
 impl Held {
     fn new(generation: u64, block: AuthBlock, login: SecretBytes) -> Self {
