@@ -54,7 +54,11 @@ fn the_reason_is_quoted_where_it_is_one() {
     ];
     for (body, media_type, expected) in cases {
         let fault = answer(400, media_type, body).accepted("cannot read `x`").err().unwrap();
-        assert_eq!(fault.chain(), format!("cannot read `x`: GET http://h/p answered 400 Bad Request{expected}"), "{body}");
+        assert_eq!(
+            fault.chain(),
+            format!("cannot read `x`: GET http://h/p answered 400 Bad Request{expected}"),
+            "{body}"
+        );
         assert!(!everything(&fault).contains("canary"));
     }
     let long = answer(500, "text/plain", &"x".repeat(100_000)).refusal("x").chain();
@@ -64,7 +68,8 @@ fn the_reason_is_quoted_where_it_is_one() {
 #[test]
 fn json_that_is_not_what_was_expected_is_told_by_its_place() {
     for body in [r#"{"port":"canary"}"#, "canary", "", "[\"canary"] {
-        let fault = answer(200, "application/json", body).json::<std::collections::BTreeMap<String, u16>>("cannot read `x`");
+        let fault =
+            answer(200, "application/json", body).json::<std::collections::BTreeMap<String, u16>>("cannot read `x`");
         let fault = fault.err().unwrap();
         assert_eq!(fault.kind(), Kind::Unreachable);
         assert!(fault.chain().contains("but line "), "{}", fault.chain());

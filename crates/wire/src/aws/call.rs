@@ -279,7 +279,7 @@ fn said(answer: &Answer) -> (String, String) {
     }
     let short =
         |code: &str| code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned();
-    let named = answer.header("x-amzn-errortype").map(short);
+    let named = answer.header("x-amzn-errortype").map(short).filter(|code| !code.is_empty());
     if let Ok(json) = serde_json::from_slice::<Json>(answer.body.expose()) {
         let code = named.or_else(|| json.kind.or(json.code).as_deref().map(short));
         return (code.unwrap_or_default(), json.message.unwrap_or_default());

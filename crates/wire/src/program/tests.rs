@@ -27,7 +27,10 @@ fn large_input_and_output_do_not_block_each_other() {
     let input = vec![b'x'; 3_000_000];
     let output = shell("cat").input(SecretBytes::new(input.clone())).run().unwrap();
     assert!(output.stdout.expose() == input);
-    assert!(shell("exec true").input(SecretBytes::new(input)).run().unwrap().is_success(), "unread input is no failure");
+    assert!(
+        shell("exec true").input(SecretBytes::new(input)).run().unwrap().is_success(),
+        "unread input is no failure"
+    );
     let output = shell("head -c 300000 /dev/zero >&2").run().unwrap();
     assert_eq!(output.stderr.len(), base::limit::PROGRAM_ERROR_BYTES);
 }
@@ -49,7 +52,10 @@ fn limits_are_kept() {
 #[test]
 fn a_program_that_is_not_there_is_not_found() {
     let fault = Program::new("keywright-no-such-program").run().err().unwrap();
-    assert_eq!((fault.kind(), fault.to_string()), (Kind::NotFound, "cannot start `keywright-no-such-program`".to_owned()));
+    assert_eq!(
+        (fault.kind(), fault.to_string()),
+        (Kind::NotFound, "cannot start `keywright-no-such-program`".to_owned())
+    );
     assert!(fault.advice().is_some());
     let fault = Program::new("/").run().err().unwrap();
     assert_eq!(fault.kind(), Kind::Denied);

@@ -14,7 +14,13 @@ fn answer(status: u16, retry_after: Option<&str>) -> Outcome {
         headers.insert("retry-after", text.parse().unwrap());
     }
     let status = StatusCode::from_u16(status).unwrap();
-    Outcome::Answered(Answer { status, headers, body: SecretBytes::default(), place: String::new(), hidden: Vec::new() })
+    Outcome::Answered(Answer {
+        status,
+        headers,
+        body: SecretBytes::default(),
+        place: String::new(),
+        hidden: Vec::new(),
+    })
 }
 
 fn lost(sent: bool, again: bool) -> Outcome {
@@ -76,12 +82,16 @@ fn tries_end_by_number_by_time_and_by_budget() {
     assert_eq!(waits.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
     let last = retry.total.as_secs();
     assert!(Tries::new(&retry, true).next(&answer(500, None), moment(last, 0.5), &budget).is_none());
-    let taken = (0..1000).filter(|_| Tries::new(&retry, true).next(&answer(500, None), moment(0, 0.5), &budget).is_some());
+    let taken =
+        (0..1000).filter(|_| Tries::new(&retry, true).next(&answer(500, None), moment(0, 0.5), &budget).is_some());
     assert_eq!(taken.count(), 98, "two of a hundred were taken above");
     for _ in 0..5 {
         assert!(Tries::new(&retry, true).next(&answer(200, None), moment(0, 0.5), &budget).is_none());
     }
-    assert!(Tries::new(&retry, true).next(&answer(500, None), moment(0, 0.5), &budget).is_some(), "peace gives tries back");
+    assert!(
+        Tries::new(&retry, true).next(&answer(500, None), moment(0, 0.5), &budget).is_some(),
+        "peace gives tries back"
+    );
     assert!(Tries::new(&Retry::never(), true).next(&answer(500, None), moment(0, 0.5), &Budget::default()).is_none());
     let settings = Retry::vault().with(5, Some(Duration::from_secs(3)));
     assert_eq!((settings.retries, settings.wait), (5, Wait::Fixed(Duration::from_secs(3))));

@@ -23,7 +23,10 @@ fn a_bundle_is_pem_or_base64_of_pem_and_garbage_in_it_is_skipped() {
     }
     for bundle in ["", "garbage", broken, key.as_str()] {
         let fault = Tls::default().with_authorities(bundle.as_bytes()).err().unwrap();
-        assert_eq!((fault.kind(), fault.to_string()), (Kind::Wrong, "no valid certificates found in CA cert data".to_owned()));
+        assert_eq!(
+            (fault.kind(), fault.to_string()),
+            (Kind::Wrong, "no valid certificates found in CA cert data".to_owned())
+        );
     }
 }
 

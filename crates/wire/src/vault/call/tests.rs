@@ -75,7 +75,8 @@ async fn headers_are_those_of_the_settings_and_the_call() {
     let change = |settings: &mut Settings| {
         settings.namespace = "/team/".to_owned();
         settings.forward_inconsistent = true;
-        settings.headers = vec![("X-Team".to_owned(), "blue".to_owned()), ("User-Agent".to_owned(), "vso/1".to_owned())];
+        settings.headers =
+            vec![("X-Team".to_owned(), "blue".to_owned()), ("User-Agent".to_owned(), "vso/1".to_owned())];
     };
     let full = asked(change, Call::read("a").wrap("60s")).await;
     assert_eq!(full.header("x-vault-namespace"), "team");
@@ -132,7 +133,11 @@ async fn json_stays_as_it_was_written() {
     assert_eq!(response.body().expose(), body.as_bytes());
     let inner = response.member("data").unwrap();
     assert_eq!(inner, br#"{"n":12345678901234567890.50,"z":1,"a":"<&>"}"#);
-    let names: Vec<_> = members(inner).unwrap().into_iter().map(|(name, json)| (name, String::from_utf8_lossy(json).into_owned())).collect();
+    let names: Vec<_> = members(inner)
+        .unwrap()
+        .into_iter()
+        .map(|(name, json)| (name, String::from_utf8_lossy(json).into_owned()))
+        .collect();
     assert_eq!(names[0], ("n".to_owned(), "12345678901234567890.50".to_owned()));
     assert_eq!(names[1].0, "z");
     assert!(response.member("gone").is_none() && response.member("none").is_none());
@@ -160,7 +165,15 @@ async fn a_deleted_version_is_an_answer_and_an_absent_secret_is_not() {
     let response = answered(404, deleted).await.0.unwrap();
     assert_eq!(response.status, 404);
     assert!(response.member("data").is_none() && response.member("metadata").is_some());
-    assert_eq!(answered(404, r#"{"warnings":["Invalid path for a versioned K/V secrets engine"]}"#).await.0.unwrap().warnings.len(), 1);
+    assert_eq!(
+        answered(404, r#"{"warnings":["Invalid path for a versioned K/V secrets engine"]}"#)
+            .await
+            .0
+            .unwrap()
+            .warnings
+            .len(),
+        1
+    );
     let fault = answered(404, r#"{"errors":[]}"#).await.0.err().unwrap();
     assert_eq!(fault.kind(), Kind::NotFound);
     assert_eq!(refusal(&fault).map(|refusal| refusal.status), Some(404));
@@ -236,7 +249,8 @@ async fn the_text_of_a_refusal_is_the_one_that_people_search_for() {
 #[tokio::test]
 async fn plain_http_at_a_tls_port_is_told_in_the_servers_words() {
     let server = StandIn::start(|_, _| {
-        Reply::new(400, "Client sent an HTTP request to an HTTPS server.\n").header("content-type", "text/plain; charset=utf-8")
+        Reply::new(400, "Client sent an HTTP request to an HTTPS server.\n")
+            .header("content-type", "text/plain; charset=utf-8")
     })
     .await;
     let fault = connect(settings(&server)).send(&Call::read("a"), None).await.err().unwrap();

@@ -74,7 +74,8 @@ async fn two_hundred_reads_at_once_log_in_once() {
 #[tokio::test]
 async fn two_hundred_reads_share_a_failed_login_and_the_next_one_tries_again() {
     let server = StandIn::start(|_, _| {
-        Reply::new(400, r#"{"errors":["invalid role name \"reader\" for canary-jwt"]}"#).after(Duration::from_millis(200))
+        Reply::new(400, r#"{"errors":["invalid role name \"reader\" for canary-jwt"]}"#)
+            .after(Duration::from_millis(200))
     })
     .await;
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
@@ -103,7 +104,11 @@ async fn each_method_sends_what_its_login_wants() {
     let cases = [
         (app_role(Some("si\n")), "auth/approle/login", r#"{"role_id":"ri","secret_id":"si"}"#),
         (app_role(None), "auth/approle/login", r#"{"role_id":"ri"}"#),
-        (Auth::Jwt { mount: s("jwt/a"), role: s("r"), jwt: "j".into() }, "auth/jwt/a/login", r#"{"jwt":"j","role":"r"}"#),
+        (
+            Auth::Jwt { mount: s("jwt/a"), role: s("r"), jwt: "j".into() },
+            "auth/jwt/a/login",
+            r#"{"jwt":"j","role":"r"}"#,
+        ),
         (Auth::Jwt { mount: s("jwt"), role: s(""), jwt: "j".into() }, "auth/jwt/login", r#"{"jwt":"j"}"#),
         (
             Auth::UserPass { mount: s("userpass"), username: s("a b"), password: "p".into() },
@@ -120,11 +125,8 @@ async fn each_method_sends_what_its_login_wants() {
     ];
     for (auth, path, body) in cases {
         let server = StandIn::start(|_, _| Reply::new(200, token(1, 0, false))).await;
-        let keeping = Keeping {
-            login_namespace: Some(s("admin")),
-            login_headers: vec![(s("X-A"), s("method"))],
-            renew: false,
-        };
+        let keeping =
+            Keeping { login_namespace: Some(s("admin")), login_headers: vec![(s("X-A"), s("method"))], renew: false };
         Session::open(connection(&server), auth, keeping).meta().await.unwrap();
         let asked = server.asked()[0].clone();
         assert_eq!((asked.line(), asked.body.as_str()), (format!("PUT /v1/{path}"), body));
@@ -136,7 +138,11 @@ async fn each_method_sends_what_its_login_wants() {
 async fn a_login_without_its_secret_is_not_tried() {
     let server = vault(0, fine).await;
     let nowhere = SecretSource::ask(|| Box::pin(async { Err(Fault::wrong("no key \"id\" found in secret")) }));
-    let approle = |secret: SecretSource| Auth::AppRole { mount: "approle".to_owned(), role_id: "r".into(), secret_id: Some(secret) };
+    let approle = |secret: SecretSource| Auth::AppRole {
+        mount: "approle".to_owned(),
+        role_id: "r".into(),
+        secret_id: Some(secret),
+    };
     let cases = [
         (approle(" \n".into()), "cannot log in to Vault: the secret id is empty"),
         (approle(nowhere), "no key \"id\" found in secret"),
@@ -204,7 +210,8 @@ fn what_a_denial_leads_to() {
 #[tokio::test]
 async fn a_dead_token_is_replaced_whoever_meets_it_first() {
     // The server has forgotten the first token; every later one works.
-    let server = vault(3600, |asked| if asked.header("x-vault-token") == "canary-1" { denied() } else { fine(asked) }).await;
+    let server =
+        vault(3600, |asked| if asked.header("x-vault-token") == "canary-1" { denied() } else { fine(asked) }).await;
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
     let changes = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
@@ -231,7 +238,8 @@ async fn a_living_token_without_the_right_is_believed() {
 
 #[tokio::test]
 async fn an_old_token_is_replaced_because_its_role_may_have_got_rights() {
-    let server = vault(3600, |asked| if asked.header("x-vault-token") == "canary-1" { denied() } else { fine(asked) }).await;
+    let server =
+        vault(3600, |asked| if asked.header("x-vault-token") == "canary-1" { denied() } else { fine(asked) }).await;
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
     let changes = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
@@ -245,7 +253,8 @@ async fn an_old_token_is_replaced_because_its_role_may_have_got_rights() {
 
 #[tokio::test]
 async fn a_given_token_is_asked_for_again_when_it_is_refused() {
-    let server = vault(0, |asked| if asked.header("x-vault-token") == "old-canary" { denied() } else { fine(asked) }).await;
+    let server =
+        vault(0, |asked| if asked.header("x-vault-token") == "old-canary" { denied() } else { fine(asked) }).await;
     let (times, count) = (Arc::new(AtomicUsize::new(0)), 2);
     let source = SecretSource::ask(move || {
         let text = if times.fetch_add(1, Ordering::SeqCst) < count { "old-canary" } else { "new-canary" };
@@ -311,7 +320,10 @@ async fn a_renewable_token_is_kept_alive_until_it_has_reached_its_end() {
     session.call(&Call::read("a")).await.unwrap();
     assert_eq!(server.count_of(LOGIN), 1, "it has lived longer than its first lease");
     assert!(server.count_of("PUT /v1/auth/token/renew-self") >= 1);
-    assert_eq!(server.asked().iter().find(|asked| asked.target.ends_with("renew-self")).unwrap().body, r#"{"increment":1}"#);
+    assert_eq!(
+        server.asked().iter().find(|asked| asked.target.ends_with("renew-self")).unwrap().body,
+        r#"{"increment":1}"#
+    );
     let (weak, count) = (Arc::downgrade(&session), server.count());
     drop(session);
     tokio::time::sleep(Duration::from_millis(900)).await;
@@ -337,7 +349,9 @@ async fn a_token_that_is_renewed_no_more_is_told_and_replaced() {
 
 #[tokio::test]
 async fn closing_revokes_what_was_logged_in_for() {
-    let server = vault(3600, |asked| if asked.target.ends_with("revoke-self") { Reply::new(204, "") } else { fine(asked) }).await;
+    let server =
+        vault(3600, |asked| if asked.target.ends_with("revoke-self") { Reply::new(204, "") } else { fine(asked) })
+            .await;
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
     session.close().await.unwrap();
     assert_eq!(server.count(), 0, "nothing was logged in for");
@@ -387,7 +401,8 @@ async fn a_superseded_token_is_revoked_unless_leases_hang_on_it() {
         assert!(session.call(&Call::read("denied")).await.is_err());
         assert_eq!(server.count_of(LOGIN), 2);
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let revocations: Vec<_> = server.asked().into_iter().filter(|asked| asked.target.ends_with("revoke-self")).collect();
+        let revocations: Vec<_> =
+            server.asked().into_iter().filter(|asked| asked.target.ends_with("revoke-self")).collect();
         assert_eq!(revocations.len(), revoked, "{lease:?}");
         assert!(revocations.iter().all(|asked| asked.header("x-vault-token") == "canary-1"));
     }
