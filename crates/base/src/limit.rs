@@ -14,6 +14,8 @@ pub const REASON_CHARACTERS: usize = 2048;
 pub const DEPTH: usize = 512;
 /// How many nodes YAML aliases may unfold to: above it lies the billion-laughs attack.
 pub const ALIAS_NODES: usize = 1_000_000;
+/// How many bytes of text YAML aliases may unfold to: the same attack with one long text.
+pub const ALIAS_BYTES: usize = 64 * 1024 * 1024;
 /// Steps of one template run: a template that needs more is a loop.
 pub const TEMPLATE_STEPS: u64 = 10_000_000;
 /// Bytes one template may write: eight times what a Secret can hold.
