@@ -1,3 +1,12 @@
-//! The Kubernetes types.
+//! The Kubernetes types: one file a kind with its schema and its short accessors, the peers' fixed names, and
+//! Reloader's annotations as typed rules.
+//!
+//! It decides nothing and asks nobody; it knows kube's schema half (`kube-core`, `kube-derive`), never its client.
+//! Specification: ESO §3, §5; VSO §4; SS §3, §4; RL §8.1; design §9, §10, §19.
 
+pub mod external_secrets;
+pub mod meta;
 pub mod reload;
+mod shape;
+
+pub use external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore};

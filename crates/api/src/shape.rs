@@ -1,0 +1,72 @@
+//! Schema shapes that the peers' CRDs share: `#[schemars(with = "…")]` markers for texts with a pattern, integers
+//! without a format, free JSON and the peers' conditions. They are never constructed; the fields stay plain Rust types.
+//! Specification: ESO notation and §5.1; VSO §4.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// Declares marker types with their schema.
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident => $schema:tt)*) => {$(
+        $(#[$doc])*
+        pub(crate) enum $name {}
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+shapes! {
+    /// ESO's `dns253`: a name of an object.
+    Dns253 => {
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    }
+    /// ESO's `dns63`: a name of a namespace.
+    Dns63 => { "type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" }
+    /// ESO's `seckey`: a key of a Secret.
+    SecretKey => { "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[-._a-zA-Z0-9]+$" }
+    /// Five cron fields or a descriptor (ESO §5.2).
+    CronSchedule => {
+        "type": "string", "minLength": 1,
+        "pattern": r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$",
+    }
+    /// An object of any shape.
+    AnyObject => { "type": "object", "x-kubernetes-preserve-unknown-fields": true }
+    /// Seconds as a number, or a Go duration as a text.
+    IntOrDuration => { "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true }
+    /// The condition of stores, PushSecret and GeneratorState (ESO §5.4, §5.5).
+    StoreCondition => {
+        "type": "object",
+        "required": ["status", "type"],
+        "properties": {
+            "lastTransitionTime": { "type": "string", "format": "date-time" },
+            "message": { "type": "string" },
+            "reason": { "type": "string" },
+            "status": { "type": "string" },
+            "type": { "type": "string" },
+        },
+    }
+    /// ExternalSecret's condition: a closed list of types (ESO §5.2).
+    ExternalSecretCondition => {
+        "type": "object",
+        "required": ["status", "type"],
+        "properties": {
+            "lastTransitionTime": { "type": "string", "format": "date-time" },
+            "message": { "type": "string" },
+            "reason": { "type": "string" },
+            "status": { "type": "string" },
+            "type": { "type": "string", "enum": ["Ready", "Deleted"] },
+        },
+    }
+}
