@@ -64,7 +64,8 @@ struct Shared {
 /// What connections must have in common to be shared.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Pool {
-    tls: [u8; 32],
+    /// None without TLS: reading the system's roots takes longer than most requests, and fails where there are none.
+    tls: Option<[u8; 32]>,
     direct: bool,
     /// The host that is really called where a certificate for another name is expected.
     host: Option<String>,
@@ -187,7 +188,8 @@ impl Client {
         }
         // Without a proxy there is nothing to keep apart.
         let direct = request.direct && !self.shared.settings.proxy.is_none();
-        let key = Pool { tls: self.digest, direct, host: host.map(str::to_owned) };
+        let tls = (url.scheme() == "https" || proxied).then_some(self.digest);
+        let key = Pool { tls, direct, host: host.map(str::to_owned) };
         let mut pools = self.shared.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = pools.get(&key).and_then(Weak::upgrade) {
             self.hold(&client);
@@ -225,7 +227,10 @@ impl Client {
             // Under HTTP/2 the name in the URL would be sent as the host, too.
             builder = builder.dns_resolver(Renamed(host.as_str().into())).http1_only();
         }
-        let builder = self.tls.apply(builder)?;
+        let builder = match pool.tls {
+            Some(_) => self.tls.apply(builder)?,
+            None => builder.tls_certs_only([]),
+        };
         builder.build().map_err(|error| Fault::wrong("cannot open an HTTP client").because(error.without_url()))
     }
 }

@@ -241,17 +241,19 @@ async fn a_certificate_is_verified_unless_a_user_says_otherwise() {
 
 #[tokio::test]
 async fn equal_settings_share_their_connections() {
-    let server = StandIn::start(|_, _| Reply::new(200, "")).await;
-    let first = client();
-    let second = first.with_tls(&Tls::default());
-    let request = Request::get(&server.url("/")).unwrap();
-    first.send(&request, &quick()).await.unwrap();
-    second.send(&request, &quick()).await.unwrap();
-    first.with_tls(&Tls::default().unverified()).send(&request, &quick()).await.unwrap();
-    let pools = first.shared.pools.lock().unwrap();
-    assert_eq!(pools.len(), 2);
-    drop(pools);
-    assert!(Arc::ptr_eq(&first.held.lock().unwrap()[0], &second.held.lock().unwrap()[0]));
+    let (first, server) = (client(), StandIn::start(|_, _| Reply::new(200, "")).await);
+    let (second, third) = (first.with_tls(&Tls::default()), first.with_tls(&Tls::default().unverified()));
+    let pool = |client: &Client, scheme: &str| {
+        let request = Request::get(&format!("{scheme}://{}/", server.address)).unwrap();
+        client.pool(&request, &request.url).unwrap()
+    };
+    assert!(Arc::ptr_eq(&pool(&first, "https"), &pool(&second, "https")));
+    assert!(!Arc::ptr_eq(&pool(&first, "https"), &pool(&third, "https")));
+    assert!(Arc::ptr_eq(&pool(&first, "http"), &pool(&third, "http")), "without TLS its settings do not count");
+    assert_eq!(first.shared.pools.lock().unwrap().len(), 3);
+    drop(third);
+    pool(&first.with_tls(&Tls::default().with_server_name("x")), "https");
+    assert_eq!(first.shared.pools.lock().unwrap().len(), 3, "what nobody uses is closed");
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ async fn the_default_chain_has_the_order_of_the_sdks() {
         ("/token", "jwt"),
     ];
     let all: Vec<_> = keys.iter().chain(&web).copied().collect();
-    let cases: [(Variables, Option<&str>, &str); 9] = [
+    let cases: [(Variables<'_>, Option<&str>, &str); 9] = [
         (&all, None, "AK-env"),
         (&web, None, "AK-web"),
         (&[], None, "AK-default"),
@@ -233,7 +233,7 @@ async fn without_keys_the_fault_says_what_to_set() {
         "/home/u/.aws/config",
         "[profile bad]\ncredential_process = echo canary; exit 3\n[profile talk]\ncredential_process = echo canary",
     )];
-    let cases: [(Variables, Kind, &str); 5] = [
+    let cases: [(Variables<'_>, Kind, &str); 5] = [
         (&[], Kind::Wrong, "cannot call AWS: no credentials were found"),
         (&[("AWS_PROFILE", "nowhere")], Kind::NotFound, "cannot find AWS profile `nowhere`"),
         (
