@@ -17,6 +17,8 @@ pub struct Proxy {
     http: Option<Url>,
     https: Option<Url>,
     bypass: Vec<Bypass>,
+    /// Whether loopback addresses go through it, too.
+    everywhere: bool,
 }
 
 #[derive(Clone)]
@@ -45,16 +47,17 @@ impl Proxy {
             http: parse("HTTP_PROXY")?,
             https: parse("HTTPS_PROXY")?,
             bypass: bypass.split(',').filter_map(Bypass::parse).collect(),
+            everywhere: false,
         })
     }
 
-    /// Everything goes through this one (`VAULT_PROXY_ADDR`).
+    /// Everything goes through this one (`VAULT_PROXY_ADDR`), loopback addresses too.
     ///
     /// # Errors
     /// It is no URL that we can speak through.
     pub fn always(text: &str) -> Result<Self, Fault> {
         let url = address("the proxy address", text)?;
-        Ok(Self { http: Some(url.clone()), https: Some(url), bypass: Vec::new() })
+        Ok(Self { http: Some(url.clone()), https: Some(url), bypass: Vec::new(), everywhere: true })
     }
 
     /// The proxy for a request to this URL, if it goes through one.
@@ -63,7 +66,8 @@ impl Proxy {
         let proxy = if url.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() }?;
         let host = url.host()?;
         let port = url.port_or_known_default();
-        let direct = is_loopback(&host) || self.bypass.iter().any(|bypass| bypass.covers(&host, port));
+        let direct =
+            (!self.everywhere && is_loopback(&host)) || self.bypass.iter().any(|bypass| bypass.covers(&host, port));
         (!direct).then_some(proxy)
     }
 

@@ -1,16 +1,20 @@
 //! Vault and OpenBao, which speak the same language: [`call`] is one request and its answer, [`auth`] how a token is got,
-//! [`session`] who keeps it. ESO, VSO, vals and SOPS' transit keys share sessions; whoever opens one decides its key.
+//! [`connection`] where a server is and how it is spoken to, [`session`] who keeps the token. ESO, VSO, vals and SOPS' transit
+//! keys share sessions; whoever opens one decides its key.
 //!
-//! What paths mean (KV versions, leases, certificates) is the callers' business. Specification: VSO §8 and §17, ESO §10.5, VALS §10.1.
+//! What paths mean (KV versions, leases, certificates) is the callers' business.
+//! Specification: VSO §8 and §17, ESO §10.5, VALS §10.1.
 
 pub mod auth;
 pub mod call;
 pub mod connection;
+pub mod rate;
 pub mod session;
+pub mod variables;
 
 mod replication;
 
 pub use auth::Auth;
-pub use call::{Call, Refusal, Response, refusal};
+pub use call::{Call, Refusal, Response, members, refusal};
 pub use connection::Connection;
 pub use session::Session;

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::client::Client;
+use crate::proxy::Proxy;
 use crate::request::{Redirects, Request};
 use crate::retry::Retry;
 use crate::tls::Tls;
 use crate::vault::call::{Call, Response};
+use crate::vault::rate::{Rate, Turns};
 use crate::vault::replication::States;
 
 /// How a server is spoken to. Only the address has no default.
@@ -35,6 +37,12 @@ pub struct Settings {
     pub read_your_writes: bool,
     /// Asks standbys that are behind to forward the call to the active node.
     pub forward_inconsistent: bool,
+    /// Follows the redirect of a standby to the active node.
+    pub follow_standby: bool,
+    /// How many calls a second are made at most.
+    pub rate: Option<Rate>,
+    /// The proxies for this server alone, instead of the client's.
+    pub proxy: Option<Proxy>,
 }
 
 impl Settings {
@@ -50,6 +58,9 @@ impl Settings {
             retry: Retry::vault(),
             read_your_writes: false,
             forward_inconsistent: false,
+            follow_standby: true,
+            rate: None,
+            proxy: None,
         }
     }
 }
@@ -60,6 +71,7 @@ pub struct Connection {
     address: Url,
     settings: Settings,
     states: States,
+    turns: Option<Turns>,
 }
 
 impl Connection {
@@ -82,7 +94,10 @@ impl Connection {
             return Err(Fault::wrong(format!("setting header \"{name}\" on VaultConnection is not permitted"))
                 .hint("name the namespace in the field for it"));
         }
-        Ok(Self { client: client.with_tls(&settings.tls), address, settings, states: States::default() })
+        let client = client.with_tls(&settings.tls);
+        let client = settings.proxy.clone().map_or(client.clone(), |proxy| client.with_proxy(proxy));
+        let turns = settings.rate.map(Turns::new);
+        Ok(Self { client, address, settings, states: States::default(), turns })
     }
 
     /// The settings it was opened with.
@@ -106,6 +121,9 @@ impl Connection {
         let namespace = call.namespace.as_deref().unwrap_or(&self.settings.namespace).trim_matches('/');
         let shown = url.to_string();
         let request = self.request(call, url, namespace, token)?;
+        if let Some(turns) = &self.turns {
+            turns.wait().await;
+        }
         let answer = self
             .client
             .send(&request, &self.settings.retry)
@@ -125,7 +143,7 @@ impl Connection {
     fn request(&self, call: &Call, url: Url, namespace: &str, token: Option<&SecretText>) -> Result<Request, Fault> {
         let mut request = Request::to(call.method.clone(), url)?
             .timeout(self.settings.timeout)
-            .redirects(Redirects::VaultStandby)
+            .redirects(if self.settings.follow_standby { Redirects::VaultStandby } else { Redirects::Refuse })
             .header("X-Vault-Request", "true");
         request = if call.idempotent { request.idempotent() } else { request.once() };
         for (name, value) in self.settings.headers.iter().chain(&call.headers) {

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::vault::auth::Auth;
-use crate::vault::call::{AuthBlock, Call, Response};
+use crate::vault::call::{AuthBlock, Call, Response, refusal};
 use crate::vault::connection::Connection;
 
 /// What a session does beside answering calls.
@@ -119,7 +119,7 @@ impl Session {
     pub async fn call(&self, call: &Call) -> Result<Response, Fault> {
         let held = self.token().await?;
         match self.send_with(&held, call).await {
-            Err(fault) if fault.kind() == Kind::Denied => match self.after_denial(&held).await? {
+            Err(fault) if fault.kind() == Kind::Denied => match self.after_denial(&held, &fault).await? {
                 Some(fresh) => self.send_with(&fresh, call).await,
                 None => Err(fault),
             },
@@ -290,7 +290,7 @@ impl Session {
         }
     }
 
-    async fn after_denial(&self, held: &Arc<Held>) -> Result<Option<Arc<Held>>, Fault> {
+    async fn after_denial(&self, held: &Arc<Held>, fault: &Fault) -> Result<Option<Arc<Held>>, Fault> {
         let mut gate = self.gate.lock().await;
         if let Some(current) = self.living().filter(|current| current.generation != held.generation) {
             return Ok(Some(current));
@@ -299,7 +299,8 @@ impl Session {
             let now = source.text().await?.trimmed();
             return if now == held.block.client_token { Ok(None) } else { self.log_in(&mut gate).await.map(Some) };
         }
-        match reaction(held.since.elapsed(), gate.checked.map(|checked| checked.elapsed())) {
+        let by_policy = refusal(fault).is_some_and(|refusal| refusal.says("1 error occurred"));
+        match reaction(by_policy, held.since.elapsed(), gate.checked.map(|checked| checked.elapsed())) {
             Reaction::LogIn => self.log_in(&mut gate).await.map(Some),
             Reaction::Believe => Ok(None),
             Reaction::Check => {
@@ -329,7 +330,11 @@ impl Session {
 
     async fn revoke(&self, held: &Held) -> Result<(), Fault> {
         let call = Call::write_nothing("auth/token/revoke-self").idempotent();
-        self.connection.send(&call, Some(&held.block.client_token)).await.map(drop)
+        match self.connection.send(&call, Some(&held.block.client_token)).await {
+            // Whom the server does not know is revoked already.
+            Err(fault) if fault.kind() == Kind::Denied => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// Forgets this token, if it is still the one that is held.
@@ -404,11 +409,12 @@ enum Reaction {
     Believe,
 }
 
-/// `age` of the token; how long ago it was last seen alive.
-fn reaction(age: Duration, checked: Option<Duration>) -> Reaction {
+/// Whether the server speaks of a policy (VSO §17.1 has both texts), the token's age, and how long ago it was last seen alive.
+fn reaction(by_policy: bool, age: Duration, checked: Option<Duration>) -> Reaction {
+    let trusted = if by_policy { CHECK_INTERVAL } else { CHECK_INTERVAL / 10 };
     if age >= RELOGIN_INTERVAL {
         Reaction::LogIn
-    } else if checked.is_some_and(|ago| ago < CHECK_INTERVAL) {
+    } else if checked.is_some_and(|ago| ago < trusted) {
         Reaction::Believe
     } else {
         Reaction::Check
@@ -417,7 +423,8 @@ fn reaction(age: Duration, checked: Option<Duration>) -> Reaction {
 
 /// A living token is replaced at most this often (VSO §8.8).
 const RELOGIN_INTERVAL: Duration = Duration::from_secs(60);
-/// Two hundred objects that are refused at once ask once whether their token lives.
+/// Two hundred objects that are refused at once ask once whether their token lives; a tenth of it counts where the server may mean
+/// the token and not a policy.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Longer than any call takes that is not in trouble.
 const REVOCATION_DELAY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });

@@ -7,12 +7,14 @@ use std::time::Duration;
 use base::{Fault, Kind, SecretBytes, SecretText};
 
 use super::*;
+use crate::aws;
 use crate::client::Client;
+use crate::environment::Surroundings;
 use crate::retry::{Retry, Wait};
 use crate::secret_source::SecretSource;
 use crate::stand_in::{Asked, Reply, StandIn, everything};
+use crate::vault::auth::AwsIam;
 use crate::vault::connection::Settings;
-use crate::vault::refusal;
 
 const LOGIN: &str = "PUT /v1/auth/kubernetes/login";
 
@@ -135,6 +137,42 @@ async fn each_method_sends_what_its_login_wants() {
 }
 
 #[tokio::test]
+async fn an_aws_login_sends_a_signed_question() {
+    let server = StandIn::start(|_, _| Reply::new(403, r#"{"errors":["permission denied"]}"#)).await;
+    let identity = aws::Identity::Keys {
+        access_key_id: "AK".into(),
+        secret_access_key: "canary-key".into(),
+        session_token: Some("canary-session".into()),
+    };
+    let settings = aws::Settings { region: Some("eu-west-1".to_owned()), identity, ..aws::Settings::new() };
+    let keys =
+        aws::Session::open(&Client::new(crate::client::Settings::default()), settings, Surroundings::none()).unwrap();
+    let iam = AwsIam {
+        mount: "aws".to_owned(),
+        role: "web".to_owned(),
+        server_id: "vault.example.com".to_owned(),
+        session: keys,
+    };
+    let session = Session::open(connection(&server), Auth::AwsIam(Box::new(iam)), Keeping::default());
+    let fault = session.meta().await.err().unwrap();
+    assert_eq!(fault.kind(), Kind::Denied);
+    let asked = server.asked()[0].clone();
+    assert_eq!(asked.line(), "PUT /v1/auth/aws/login");
+    let body: std::collections::BTreeMap<String, String> = serde_json::from_str(&asked.body).unwrap();
+    let decoded = |name: &str| {
+        let bytes = base::encoding::Base64::Standard.decode(body[name].as_bytes()).unwrap();
+        String::from_utf8(bytes.into_exposed()).unwrap()
+    };
+    assert_eq!((body["role"].as_str(), body["iam_http_request_method"].as_str()), ("web", "POST"));
+    assert_eq!(decoded("iam_request_url"), "https://sts.eu-west-1.amazonaws.com/");
+    assert_eq!(decoded("iam_request_body"), "Action=GetCallerIdentity&Version=2011-06-15");
+    let headers: std::collections::BTreeMap<String, Vec<String>> =
+        serde_json::from_str(&decoded("iam_request_headers")).unwrap();
+    assert_eq!(headers["x-vault-aws-iam-server-id"], ["vault.example.com"]);
+    assert!(headers["authorization"][0].starts_with("AWS4-HMAC-SHA256 Credential=AK/"));
+}
+
+#[tokio::test]
 async fn a_login_without_its_secret_is_not_tried() {
     let server = vault(0, fine).await;
     let nowhere = SecretSource::ask(|| Box::pin(async { Err(Fault::wrong("no key \"id\" found in secret")) }));
@@ -195,15 +233,17 @@ async fn what_is_known_of_a_token() {
 fn what_a_denial_leads_to() {
     let s = Duration::from_secs;
     let cases = [
-        (s(0), None, Reaction::Check),
-        (s(59), None, Reaction::Check),
-        (s(59), Some(s(3)), Reaction::Believe),
-        (s(59), Some(s(10)), Reaction::Check),
-        (s(60), Some(s(3)), Reaction::LogIn),
-        (s(3600), None, Reaction::LogIn),
+        (false, s(0), None, Reaction::Check),
+        (true, s(59), None, Reaction::Check),
+        (true, s(59), Some(s(3)), Reaction::Believe),
+        (false, s(59), Some(s(3)), Reaction::Check),
+        (false, s(59), Some(s(0)), Reaction::Believe),
+        (true, s(59), Some(s(10)), Reaction::Check),
+        (true, s(60), Some(s(3)), Reaction::LogIn),
+        (false, s(3600), None, Reaction::LogIn),
     ];
-    for (age, checked, expected) in cases {
-        assert_eq!(reaction(age, checked), expected, "{age:?} {checked:?}");
+    for (by_policy, age, checked, expected) in cases {
+        assert_eq!(reaction(by_policy, age, checked), expected, "{by_policy} {age:?} {checked:?}");
     }
 }
 
@@ -360,6 +400,11 @@ async fn closing_revokes_what_was_logged_in_for() {
     assert_eq!(server.count_of("PUT /v1/auth/token/revoke-self"), 1);
     session.meta().await.unwrap();
     assert_eq!(server.count_of(LOGIN), 2);
+    let forgetful = vault(3600, |_| denied()).await;
+    let session = Session::open(connection(&forgetful), kubernetes(), Keeping::default());
+    session.meta().await.unwrap();
+    session.close().await.unwrap();
+    assert_eq!(forgetful.count(), 2, "a token that the server does not know is revoked already");
 }
 
 #[tokio::test]
