@@ -80,16 +80,21 @@ fn sealed(plain: &str, format: Format, change: impl FnOnce(&mut Metadata)) -> St
     text(&encrypted.into_tree(format).expect("a place for the metadata"), format)
 }
 
+const GOLDEN_YAML: &str = include_str!("golden/golden.yaml");
 const GOLDEN_ENV: &str = include_str!("golden/golden.env");
 
 #[test]
 fn golden_files_are_decrypted() {
+    assert_eq!(plain(GOLDEN_YAML, Format::Yaml, MacCheck::Verify).as_deref(), Ok(include_str!("golden/plain.yaml")));
     assert_eq!(plain(GOLDEN_ENV, Format::Dotenv, MacCheck::Verify).as_deref(), Ok(include_str!("golden/plain.env")));
 }
 
 #[test]
 fn golden_files_are_written_byte_for_byte() {
-    let cases = [(GOLDEN_ENV, include_str!("golden/plain.env"), Format::Dotenv, 0x11)];
+    let cases = [
+        (GOLDEN_YAML, include_str!("golden/plain.yaml"), Format::Yaml, 1),
+        (GOLDEN_ENV, include_str!("golden/plain.env"), Format::Dotenv, 0x11),
+    ];
     for (golden, plain, format, first_iv) in cases {
         let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
         let metadata = load(golden, format).metadata;
@@ -192,6 +197,46 @@ fn files_without_metadata_are_plain() {
     assert!(!is_reserved(&parse("{\"a\": {\"sops\": 1}}", Format::Json), Format::Json));
     let fault = EncryptedDocument::read(parse("{\"sops\": 1}", Format::Json), Format::Json).err().expect("refused");
     assert_eq!(Fault::from(fault).to_string(), "Found sops entry that is not a mapping");
+}
+
+#[test]
+fn a_binary_file_is_a_json_file_without_a_selection() {
+    let bytes = b"\xff\x00\n\"binary\"";
+    let plain = document::read(bytes, Format::Binary, &ReadOptions::default()).expect("anything");
+    let metadata = Metadata { selection: None, ..metadata(&[&["age:age1x"]], 0) };
+    let encrypted = EncryptedDocument::encrypt(plain, metadata, &golden_key(), &Stash::default(), NOW, &mut Golden(1));
+    let tree = encrypted.map_err(Fault::from).expect("encrypts").0.into_tree(Format::Binary).expect("metadata");
+    let file = text(&tree, Format::Binary.encrypted());
+    assert!(file.starts_with("{\n\t\"data\": \"ENC[") && !file.contains("suffix"), "{file}");
+    let opened = load(&file, Format::Json).decrypt(&golden_key(), MacCheck::Verify, None).map_err(Fault::from);
+    let back = document::emit(&opened.expect("opens").document, Format::Binary, &EmitOptions::default());
+    assert_eq!(back.expect("one text"), bytes);
+}
+
+#[test]
+fn comments_of_lists_survive_both_ways() {
+    let plain = "l:\n    # first\n    - a # inline\n    #\n    - b\nm:\n    # own\n    k: v # inline\n";
+    let file = sealed(plain, Format::Yaml, |_| {});
+    let lines: Vec<&str> = file.lines().collect();
+    let kind = |at: usize| lines[at].rsplit(",type:").next().unwrap_or_default().trim_end_matches(']');
+    // Encrypted, each comment of a list is an element, except an empty one, which the peer makes an empty value.
+    assert_eq!([1, 2, 3, 5].map(kind), ["comment", "comment", "str", "str"]);
+    assert_eq!(lines[4], "    #");
+    let expected = plain.replace("    - a # inline", "    # inline\n    - a");
+    let read = load(&file, Format::Yaml).decrypt(&golden_key(), MacCheck::Verify, None).map_err(Fault::from);
+    assert_eq!(text(&read.expect("opens").document, Format::Yaml), expected);
+}
+
+#[test]
+fn different_metadata_in_the_documents_of_a_file_is_told() {
+    let file = sealed("a: 1\n---\nb: 2\n", Format::Yaml, |_| {});
+    let told = |file: &str| {
+        EncryptedDocument::read(parse(file, Format::Yaml), Format::Yaml).map_err(Fault::from).expect("reads").1
+    };
+    assert!(told(&file).is_empty());
+    let at = file.rfind("_unencrypted").expect("a selection");
+    let merged = format!("{}_clear{}", &file[..at], &file[at + "_unencrypted".len()..]);
+    assert_eq!(told(&merged), ["the documents of the file carry different sops metadata; the first one counts"]);
 }
 
 #[test]

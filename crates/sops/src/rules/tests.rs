@@ -220,3 +220,35 @@ fn flags_go_before_the_rule() {
     );
     assert!(Recipe::of(Flags::default(), None).is_ok_and(|recipe| recipe.groups.is_empty()));
 }
+
+#[test]
+fn a_configuration_as_users_write_it() {
+    let yaml = "# keys of the team
+stores:
+  yaml: {indent: 2}
+keys:
+  - &alice age1alice
+  - &bob FBC7 B9E2
+creation_rules:
+  - path_regex: ^secrets/[^/]+\\.ya?ml$   # all of them
+    encrypted_regex: ^(data|stringData)$
+    key_groups:
+      - age: [*alice]
+        pgp:
+          - *bob
+  - age: >-
+      age1carol,
+      age1dave
+";
+    let document = document::read(yaml.as_bytes(), Format::Yaml, &ReadOptions::default()).expect("YAML");
+    let rules = Rules::read(&document).expect("reads");
+    assert_eq!(rules.stores.yaml, Some(2));
+    let told = |file: &str| {
+        let recipe = rules.recipe("/repo/", file, Timestamp::UNIX_EPOCH).expect("matches").expect("has rules");
+        let keys: Vec<String> = recipe.groups.iter().flat_map(|group| &group.keys).map(MasterKey::identity).collect();
+        (keys.join(" "), recipe.selection.map(|selection| selection.text().to_owned()))
+    };
+    let selection = Some("^(data|stringData)$".to_owned());
+    assert_eq!(told("/repo/secrets/a.yml"), ("age1alice FBC7B9E2".to_owned(), selection));
+    assert_eq!(told("/repo/secrets/b/a.yml"), ("age1carol age1dave".to_owned(), None));
+}
