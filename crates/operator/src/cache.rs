@@ -376,13 +376,14 @@ pub struct Caches {
     scopes: Vec<Scope>,
     stores: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     tasks: Mutex<tokio::task::JoinSet<()>>,
+    sights: Mutex<Vec<watch::Receiver<Sight>>>,
 }
 
 impl Caches {
     /// Stores fed by this client; namespaced kinds are watched in these scopes.
     #[must_use]
     pub fn new(client: kube::Client, scopes: Vec<Scope>) -> Self {
-        Self { client, scopes, stores: Mutex::default(), tasks: Mutex::default() }
+        Self { client, scopes, stores: Mutex::default(), tasks: Mutex::default(), sights: Mutex::default() }
     }
 
     /// The store of a kind. Without [`Self::watch`] it stays empty.
@@ -390,6 +391,15 @@ impl Caches {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         let any = stores.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Store::<T>::default()));
         Arc::downcast(Arc::clone(any)).expect("a store lies under its own type")
+    }
+
+    /// Waits until the first lists of all watches are here, or denied: no pass decides on half of the picture.
+    pub async fn ready(&self) {
+        let sights = self.sights.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for mut sight in sights {
+            // The stores live as long as the caches.
+            let _ = sight.wait_for(|sight| *sight != Sight::Waiting).await;
+        }
     }
 
     /// Starts the watches of a namespaced kind, once; listeners and indexes must be there before.
@@ -419,6 +429,7 @@ impl Caches {
         {
             return;
         }
+        self.sights.lock().unwrap_or_else(PoisonError::into_inner).push(store.sight());
         let mut config = watcher::Config::default().page_size(PAGE);
         config.label_selector.clone_from(&selectors.labels);
         config.field_selector.clone_from(&selectors.fields);

@@ -90,9 +90,7 @@ impl Driver {
         if leads.wait_for(|leads| *leads).await.is_err() {
             return;
         }
-        for row in &self.rows {
-            row.ready(&self.shared).await;
-        }
+        self.shared.caches().ready().await;
         let places = Arc::new(Semaphore::new(self.workers));
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let Some(work) = self.queue.next().await else { break };
@@ -154,12 +152,10 @@ impl Driver {
 }
 
 type Pass<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
-type Ready<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A controller without its type.
 trait Runner: Send + Sync {
     fn row(&self) -> &'static Row;
-    fn ready<'a>(&'a self, shared: &'a Shared) -> Ready<'a>;
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a>;
 }
 
@@ -168,10 +164,6 @@ struct Script<C>(std::marker::PhantomData<C>);
 impl<C: Controller> Runner for Script<C> {
     fn row(&self) -> &'static Row {
         const { &C::ROW }
-    }
-
-    fn ready<'a>(&'a self, shared: &'a Shared) -> Ready<'a> {
-        Box::pin(async move { shared.caches().store::<C::Object>().ready().await })
     }
 
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a> {

@@ -7,6 +7,7 @@ pub mod controller;
 pub mod credentials;
 pub mod driver;
 pub mod effects;
+pub mod external_secrets;
 pub mod feature;
 pub mod kube_secret;
 pub mod leader;

@@ -2,6 +2,7 @@
 //! acting does (live) or tells (dry: `explain`). What outlives a pass – caches, connections, memories – is [`Shared`].
 //! Specification: design §11.3.
 
+pub mod stores;
 pub mod workloads;
 
 use std::any::{Any, TypeId};
@@ -93,6 +94,17 @@ impl Shared {
     /// what it remembers. It may be lost with the process.
     pub fn remember<T: Send + Sync + 'static>(&self, memory: T) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<T>(), Arc::new(memory));
+    }
+
+    /// What was put there.
+    ///
+    /// # Errors
+    /// Nothing of that type was: a feature was started without its settings.
+    pub fn recall<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, Fault> {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let any = memories.get(&TypeId::of::<T>()).cloned();
+        any.and_then(|any| Arc::downcast(any).ok())
+            .ok_or_else(|| Fault::bug(format!("nothing is known of `{}`", std::any::type_name::<T>())))
     }
 
     /// What was put there, or its default.

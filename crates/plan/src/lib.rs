@@ -5,9 +5,11 @@
 pub mod backoff;
 pub mod conditions;
 pub mod effect;
+pub mod external_secret;
 pub mod finish;
 pub mod present;
 pub mod reload;
+pub mod schedule;
 pub mod target;
 pub mod write;
 

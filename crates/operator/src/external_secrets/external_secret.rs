@@ -1,0 +1,271 @@
+//! ExternalSecret: look at stores and target, ask what is due, decide, write. The Secret is looked at before "due", so that
+//! one that was changed or deleted is repaired at once. Specification: ESO §6.1; design §11.2.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::external_secrets::names;
+use api::{ClusterSecretStore, ExternalSecret, SecretStore};
+use base::duration::GoDuration;
+use base::fingerprint::Fingerprint;
+use base::{Fault, Timestamp};
+use plan::backoff::Backoff;
+use plan::external_secret::{self as es, Due, Facts, Orphan, Standing};
+use plan::{Event, Finish, Present, Write};
+
+use crate::World;
+use crate::cache::{Changed, Kept, Selectors};
+use crate::controller::{Controller, Rights, Row, spec_changed};
+use crate::driver::Enqueue;
+use crate::feature::FeatureName;
+use crate::queue::Lane;
+use crate::seen::{SeenSecret, fingerprint_of};
+use crate::world::Shared;
+use crate::world::stores::Providers;
+
+/// The row.
+pub struct Reconcile;
+
+/// What may be lost with the process: when objects were refreshed, and which data of targets was found whole.
+#[derive(Default)]
+struct Memory {
+    refreshed: Mutex<HashMap<String, Timestamp>>,
+    whole: Mutex<HashMap<String, Fingerprint>>,
+}
+
+/// The index of ExternalSecrets by the name of their target.
+const BY_TARGET: &str = "target";
+/// The index of ExternalSecrets by the stores that they use.
+const BY_STORE: &str = "store";
+/// The index of Secrets by their owner's hash.
+const BY_OWNER: &str = "created-by";
+
+impl Controller for Reconcile {
+    type Object = ExternalSecret;
+
+    const ROW: Row = Row {
+        name: "externalsecret",
+        feature: FeatureName::ExternalSecrets,
+        component: "external-secrets",
+        finalizer: Some(names::EXTERNAL_SECRET_FINALIZER),
+        manager: "external-secrets",
+        backoff: Backoff {
+            first: GoDuration::from_seconds(1),
+            factor: 2.0,
+            cap: GoDuration::from_seconds(420),
+            jitter: 0.1,
+        },
+        rights: &[
+            Rights {
+                group: names::GROUP,
+                resource: "externalsecrets",
+                verbs: &["get", "list", "watch", "update", "patch"],
+                is_local: false,
+            },
+            Rights {
+                group: names::GROUP,
+                resource: "externalsecrets/status",
+                verbs: &["get", "update", "patch"],
+                is_local: false,
+            },
+            Rights {
+                group: "",
+                resource: "secrets",
+                verbs: &["get", "list", "watch", "create", "update", "delete", "patch"],
+                is_local: false,
+            },
+        ],
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        let caches = shared.caches();
+        let own = caches.store::<ExternalSecret>();
+        own.index(BY_TARGET, |o| {
+            vec![format!("{}/{}", o.metadata.namespace.as_deref().unwrap_or_default(), o.target_name())]
+        });
+        own.index(BY_STORE, |o| {
+            let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
+            let keys = o.store_refs().into_iter().map(|(kind, name)| match kind {
+                api::external_secrets::StoreKind::SecretStore => format!("{namespace}/{name}"),
+                api::external_secrets::StoreKind::ClusterSecretStore => format!("/{name}"),
+            });
+            keys.collect()
+        });
+        enqueue.own::<ExternalSecret>(caches, spec_changed);
+        let secrets = caches.store::<SeenSecret>();
+        secrets.index(BY_OWNER, |seen| seen.labels.get(names::CREATED_BY).cloned().into_iter().collect());
+        let (users, row) = (Arc::clone(&own), enqueue.clone());
+        secrets.listen(move |changed: &Changed<SeenSecret>| {
+            // Foreign Secrets come and go by the thousand: only one that is somebody's target matters.
+            if !changed.is_initial && is_drift(changed) {
+                let target = format!("{}/{}", changed.name.0, changed.name.1);
+                wake(&row, &users.by(BY_TARGET, &target));
+            }
+        });
+        wake_users::<SecretStore>(shared, &enqueue, |store| {
+            let meta = &store.metadata;
+            format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+        });
+        wake_users::<ClusterSecretStore>(shared, &enqueue, |store| {
+            format!("/{}", store.metadata.name.as_deref().unwrap_or_default())
+        });
+        caches.watch::<SecretStore>(&Selectors::default());
+        caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
+        caches.watch::<SeenSecret>(&Selectors::default());
+        caches.watch::<ExternalSecret>(&Selectors::default());
+    }
+
+    async fn reconcile(w: &World, o: &ExternalSecret) -> Result<Finish, Fault> {
+        let memory = w.memory::<Memory>();
+        let (standing, target) = look(w, o, &memory).await?;
+        let providers = w.shared().recall::<Providers>()?;
+        let at = es::Now {
+            stores: &w.stores(o),
+            standing,
+            refreshed: memory.refreshed(o),
+            class: providers.class(),
+            now: w.now(),
+        };
+        let asks = match es::due(o, &at)? {
+            Due::Not(finish) => return Ok(finish),
+            Due::Now(asks) => asks,
+        };
+        let target = match target {
+            None if standing != Standing::Absent => w.secret(namespace(o), o.target_name()).await?,
+            known => known,
+        };
+        let read = w.fetch(namespace(o), asks.reads).await;
+        let facts = Facts { target, orphans: orphans(w, o), read, made: Vec::new(), now: w.now() };
+        let mut after = es::decide(o, facts)?;
+        for write in after.writes {
+            let fingerprint = written_fingerprint(&write);
+            let written = w.act(write).await.map_err(|fault| fault.within(es::NOT_WRITTEN))?;
+            if after.tells_target && written.changed && !written.uid.is_empty() {
+                let (reason, text) =
+                    if written.created { ("Created", "secret created") } else { ("Updated", "secret updated") };
+                after.finish.events.push(Event::normal(reason, text));
+            }
+            if let Some(fingerprint) = fingerprint {
+                memory.set_whole(&written.uid, fingerprint);
+            }
+        }
+        memory.set_refreshed(o, w.now());
+        Ok(after.finish)
+    }
+
+    fn failed(o: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
+        es::failed(o, fault, now)
+    }
+
+    async fn cleanup(w: &World, o: &ExternalSecret) -> Result<Finish, Fault> {
+        let target = w.secret(namespace(o), o.target_name()).await?;
+        for write in es::cleanup(o, target.as_ref()) {
+            w.act(write).await.map_err(|fault| fault.within("could not delete secret"))?;
+        }
+        Ok(Finish::settled())
+    }
+
+    fn wants_finalizer(o: &ExternalSecret) -> bool {
+        es::wants_finalizer(o)
+    }
+}
+
+fn namespace(o: &ExternalSecret) -> &str {
+    o.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+/// Whether a Secret's change may have spoiled a target: its data, the managed label or the stored hash.
+fn is_drift(changed: &Changed<SeenSecret>) -> bool {
+    let of = |seen: &SeenSecret| {
+        (seen.data, seen.labels.get(names::MANAGED).cloned(), seen.annotations.get(names::DATA_HASH).cloned())
+    };
+    match (&changed.before, &changed.after) {
+        (Some(before), Some(after)) => of(before) != of(after),
+        _ => true,
+    }
+}
+
+fn wake(row: &Enqueue, users: &[Arc<ExternalSecret>]) {
+    for user in users {
+        row.add(crate::cache::name_of(&user.metadata), Lane::Changed);
+    }
+}
+
+/// A store that appears or changes wakes whoever uses it (the peer watches no stores, ESO §14).
+fn wake_users<S>(shared: &Arc<Shared>, enqueue: &Enqueue, key: fn(&S) -> String)
+where
+    S: Kept + kube::Resource,
+{
+    let users = shared.caches().store::<ExternalSecret>();
+    let row = enqueue.clone();
+    shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
+        if let Some(after) = &changed.after
+            && !changed.is_initial
+            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
+        {
+            wake(&row, &users.by(BY_STORE, &key(after)));
+        }
+    });
+}
+
+/// How the target stands. The cache answers without a request where there is none, or where its data is what this process
+/// found whole before; otherwise the Secret is read once and judged by its own hash.
+async fn look(w: &World, o: &ExternalSecret, memory: &Memory) -> Result<(Standing, Option<Present>), Fault> {
+    let Some(seen) = w.seen_secret(namespace(o), o.target_name()) else { return Ok((Standing::Absent, None)) };
+    let is_managed = seen.labels.get(names::MANAGED).is_some_and(|value| value == "true");
+    if is_managed && memory.is_whole(&seen.uid, seen.data) {
+        return Ok((Standing::Whole, None));
+    }
+    let present = w.secret(namespace(o), o.target_name()).await?;
+    let standing = es::standing(present.as_ref());
+    if let (Standing::Whole, Some(present)) = (standing, &present) {
+        memory.set_whole(&present.uid, fingerprint_of(&present.data));
+    }
+    Ok((standing, present))
+}
+
+/// Secrets that carry our owner hash under another name.
+fn orphans(w: &World, o: &ExternalSecret) -> Vec<Orphan> {
+    let all = w.cache::<SeenSecret>().by(BY_OWNER, &es::render::created_by(o));
+    let others = all.into_iter().filter(|seen| *seen.namespace == *namespace(o) && *seen.name != *o.target_name());
+    others
+        .map(|seen| Orphan {
+            name: seen.name.to_string(),
+            uid: seen.uid.clone(),
+            resource_version: seen.resource_version.clone(),
+        })
+        .collect()
+}
+
+/// The fingerprint of the data that a write leaves, where that is known before.
+fn written_fingerprint(write: &Write) -> Option<Fingerprint> {
+    match write {
+        Write::CreateSecret { target, .. } => Some(fingerprint_of(&target.data)),
+        Write::ReplaceSecret { target, rule, present: Some(present), .. } => match target.over(rule, present).ok()? {
+            plan::Laid::Same => Some(fingerprint_of(&present.data)),
+            plan::Laid::Update(laid) | plan::Laid::Again(laid) => Some(fingerprint_of(&laid.data)),
+        },
+        _ => None,
+    }
+}
+
+impl Memory {
+    fn refreshed(&self, o: &ExternalSecret) -> Option<Timestamp> {
+        let uid = o.metadata.uid.as_ref()?;
+        self.refreshed.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied()
+    }
+
+    fn set_refreshed(&self, o: &ExternalSecret, now: Timestamp) {
+        if let Some(uid) = o.metadata.uid.clone() {
+            self.refreshed.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, now);
+        }
+    }
+
+    fn is_whole(&self, uid: &str, data: Fingerprint) -> bool {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).get(uid) == Some(&data)
+    }
+
+    fn set_whole(&self, uid: &str, data: Fingerprint) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), data);
+    }
+}

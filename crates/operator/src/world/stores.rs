@@ -1,0 +1,292 @@
+//! Stores and what they hold: which stores an object may use, their opened clients, and reads joined with other users'.
+//! A client is kept while its store and everything that it was opened with are unchanged – the caches tell, without a
+//! request – so a round of many objects is one login. All checks come before a client or a join key exists.
+//! Specification: ESO §6.8 (conditions), §6.9; design §5, §8 "Tenants".
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::external_secrets::secret_store::StoreCondition;
+use api::external_secrets::{Store, StoreKind};
+use api::meta::LabelSelector;
+use api::{ClusterSecretStore, ExternalSecret, SecretStore};
+use base::fingerprint::Fingerprint;
+use base::{Credentials, Fault, ObjectRef, Tenant};
+use futures::future::join_all;
+use plan::Address;
+use plan::external_secret::{Answer, Read, What};
+use plan::write::Resource;
+use providers::join::Joined;
+use providers::reach::Reach;
+use providers::registry;
+use providers::row::Client;
+use regex::Regex;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::World;
+use crate::credentials::{ClusterCredentials, Dependency};
+use crate::seen::{SeenConfigMap, SeenSecret};
+
+/// What a process has of providers: what they may use, their clients, and the reads of this tick.
+pub struct Providers {
+    reach: Reach,
+    class: String,
+    joined: Joined,
+    clients: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
+}
+
+/// For whom a client was opened: a store, and the namespace that may lend it credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Slot {
+    store: ObjectRef,
+    consumer: String,
+}
+
+struct Opened {
+    uid: String,
+    generation: i64,
+    client: Client,
+    connection: Fingerprint,
+    dependencies: Vec<Dependency>,
+    since: Instant,
+}
+
+/// How long a client is kept whose credentials lie in objects that no cache of ours sees.
+const UNSEEN: Duration = Duration::from_secs(120);
+
+impl Providers {
+    /// Providers that may use this, for the stores of a controller class.
+    #[must_use]
+    pub fn new(reach: Reach, class: impl Into<String>) -> Self {
+        Self { reach, class: class.into(), joined: Joined::default(), clients: Mutex::default() }
+    }
+
+    /// The controller class.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What providers may use.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+}
+
+impl World {
+    /// A store as the cache has it.
+    #[must_use]
+    pub fn store(&self, kind: StoreKind, namespace: &str, name: &str) -> Option<Store> {
+        match kind {
+            StoreKind::SecretStore => {
+                self.cache::<SecretStore>().find(namespace, name).map(|store| Store::from(&*store))
+            }
+            StoreKind::ClusterSecretStore => {
+                self.cache::<ClusterSecretStore>().find("", name).map(|store| Store::from(&*store))
+            }
+        }
+    }
+
+    /// The stores that an object uses and that exist.
+    #[must_use]
+    pub fn stores(&self, es: &ExternalSecret) -> Vec<Store> {
+        let namespace = es.metadata.namespace.as_deref().unwrap_or_default();
+        es.store_refs().into_iter().filter_map(|(kind, name)| self.store(kind, namespace, name)).collect()
+    }
+
+    /// Reads what was asked, on behalf of a namespace: all at once, each joined with whoever else reads the same.
+    pub async fn fetch(&self, namespace: &str, reads: Vec<Read>) -> Vec<(Read, Result<Answer, Fault>)> {
+        let answers = join_all(reads.iter().map(|read| self.fetch_one(namespace, read))).await;
+        reads.into_iter().zip(answers).collect()
+    }
+
+    async fn fetch_one(&self, namespace: &str, read: &Read) -> Result<Answer, Fault> {
+        let providers = self.shared().recall::<Providers>()?;
+        let (kind, name) = &read.store;
+        let (client, connection) = self.client(&providers, *kind, namespace, name).await?;
+        match &read.what {
+            What::Value(remote) => {
+                let at = remote.locator();
+                let payload = providers.joined.fetch(connection, &client, &at).await?;
+                client.select(&at, &payload, remote.property.as_deref()).map(Answer::Value)
+            }
+            What::Entries(remote) => {
+                let at = remote.locator();
+                let payload = providers.joined.fetch(connection, &client, &at).await?;
+                client.entries(&at, &payload, remote.property.as_deref()).map(Answer::Entries)
+            }
+            What::Found(find) => client.find(find).await.map(Answer::Entries),
+        }
+    }
+
+    /// An opened client of a store for a consumer's namespace, with the digest under which its reads are joined.
+    async fn client(
+        &self,
+        providers: &Providers,
+        kind: StoreKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<(Client, Fingerprint), Fault> {
+        let store = self.usable_store(providers, kind, namespace, name).await?;
+        if store.ready == Some(false) {
+            return Err(Fault::busy(format!("{} \"{name}\" is not ready", kind.as_str())).about(store.object()));
+        }
+        self.open(providers, &store, namespace).await
+    }
+
+    /// The store, if this namespace may use it (ESO §6.9: exists, class, conditions).
+    async fn usable_store(
+        &self,
+        providers: &Providers,
+        kind: StoreKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Store, Fault> {
+        let word = kind.as_str();
+        let store = self.store(kind, namespace, name).ok_or_else(|| {
+            Fault::wrong(format!("could not get {word} \"{name}\""))
+                .because(format!("{word} \"{name}\" not found"))
+                .about(ObjectRef::new(word, if kind == StoreKind::SecretStore { namespace } else { "" }, name))
+        })?;
+        if store.class().is_some_and(|class| class != providers.class) {
+            return Err(Fault::wrong("can not reference unmanaged store").about(store.object()));
+        }
+        if kind == StoreKind::ClusterSecretStore && !self.is_allowed(&store.spec.conditions, namespace).await? {
+            let denied = format!("using cluster store \"{name}\" is not allowed from namespace \"{namespace}\"");
+            return Err(Fault::denied(denied).because("denied by spec.condition").about(store.object()));
+        }
+        Ok(store)
+    }
+
+    /// Conditions are alternatives, and so are the three parts of one. The namespace's labels are read only if asked for.
+    async fn is_allowed(&self, conditions: &[StoreCondition], namespace: &str) -> Result<bool, Fault> {
+        if conditions.is_empty() {
+            return Ok(true);
+        }
+        for condition in conditions {
+            let by_name = condition.namespaces.iter().any(|name| name == namespace);
+            if by_name || matches_any(&condition.namespace_regexes, namespace)? {
+                return Ok(true);
+            }
+            let Some(selector) = &condition.namespace_selector else { continue };
+            if selects(selector, &self.namespace_labels(namespace).await?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn namespace_labels(&self, namespace: &str) -> Result<std::collections::BTreeMap<String, String>, Fault> {
+        let at = Address::new(Resource::new("", "v1", "Namespace", "namespaces"), "", namespace);
+        let object: Option<kube::core::PartialObjectMeta> = self.cluster().read_as(&at).await?;
+        Ok(object.and_then(|object| object.metadata.labels).unwrap_or_default())
+    }
+
+    /// The client of a store: the one that is open, if nothing it was opened with has changed.
+    pub(crate) async fn open(
+        &self,
+        providers: &Providers,
+        store: &Store,
+        consumer: &str,
+    ) -> Result<(Client, Fingerprint), Fault> {
+        let is_cluster = store.kind == StoreKind::ClusterSecretStore;
+        let lender = if is_cluster { consumer.to_owned() } else { String::new() };
+        let slot = Slot { store: store.object(), consumer: lender };
+        let place = {
+            let mut clients = providers.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(clients.entry(slot).or_default())
+        };
+        // Whoever comes first opens; the others wait for it instead of logging in as well.
+        let mut place = place.lock().await;
+        if let Some(opened) = place.as_ref().filter(|opened| self.is_current(opened, store)) {
+            return Ok((Arc::clone(&opened.client), opened.connection));
+        }
+        if let Some(old) = place.take() {
+            // Its token may be the last of a login; failing to give it back harms nobody.
+            let _ = old.client.close().await;
+        }
+        let (row, settings) = registry::store(&store.spec.provider).map_err(|fault| fault.about(store.object()))?;
+        let open = row.open.ok_or_else(|| Fault::wrong(format!("provider `{}` cannot be a store", row.name)))?;
+        let source = ClusterCredentials::new(self.cluster().clone());
+        let tenant = Tenant::new(store.object(), consumer);
+        let opening = open(settings, &providers.reach, Credentials::new(tenant, source.clone()));
+        let client = opening.await.map_err(|fault| fault.about(store.object()))?;
+        let (dependencies, credentials) = source.record();
+        let connection = connection(row.name, settings, credentials);
+        let (uid, generation) = (store.uid.clone(), store.generation);
+        let opened =
+            Opened { uid, generation, client: Arc::clone(&client), connection, dependencies, since: Instant::now() };
+        *place = Some(opened);
+        Ok((client, connection))
+    }
+
+    fn is_current(&self, opened: &Opened, store: &Store) -> bool {
+        opened.uid == store.uid
+            && opened.generation == store.generation
+            && opened.dependencies.iter().all(|dependency| match self.seen_version(&dependency.at) {
+                Some(version) => version == dependency.resource_version,
+                None => opened.since.elapsed() < UNSEEN,
+            })
+    }
+
+    /// The version of a Secret or ConfigMap as a cache has it; empty for one that is gone, none where no cache looks.
+    fn seen_version(&self, at: &Address) -> Option<String> {
+        let (namespace, name) = (&at.namespace, &at.name);
+        match at.resource.kind.as_str() {
+            "Secret" => {
+                let cache = self.cache::<SeenSecret>();
+                let seen = cache.find(namespace, name).map(|seen| seen.resource_version.clone());
+                cache.is_ready().then(|| seen.unwrap_or_default())
+            }
+            _ => {
+                let cache = self.cache::<SeenConfigMap>();
+                let seen = cache.find(namespace, name).map(|seen| seen.resource_version.clone());
+                cache.is_ready().then(|| seen.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// What reads must have in common to be joined: the provider, its settings in one form, and the resolved credentials.
+fn connection(row: &str, settings: &Value, credentials: Fingerprint) -> Fingerprint {
+    let mut digest = crate::seen::key().digest();
+    digest.part(row.as_bytes());
+    // serde_json's maps are sorted, so equal settings are equal texts.
+    digest.part(settings.to_string().as_bytes());
+    digest.part(credentials.as_bytes());
+    digest.finish()
+}
+
+fn matches_any(patterns: &[String], text: &str) -> Result<bool, Fault> {
+    for pattern in patterns {
+        let pattern = Regex::new(pattern)
+            .map_err(|error| Fault::wrong(format!("cannot compile the expression `{pattern}`")).because(error))?;
+        if pattern.is_match(text) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether labels fulfil a selector; an unknown operator fulfils nothing.
+pub(crate) fn selects(selector: &LabelSelector, labels: &std::collections::BTreeMap<String, String>) -> bool {
+    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    equal
+        && selector.match_expressions.iter().flatten().all(|requirement| {
+            let value = labels.get(&requirement.key);
+            let among = || {
+                let values = requirement.values.as_deref().unwrap_or_default();
+                value.is_some_and(|value| values.contains(value))
+            };
+            match requirement.operator.as_str() {
+                "In" => among(),
+                "NotIn" => !among(),
+                "Exists" => value.is_some(),
+                "DoesNotExist" => value.is_none(),
+                _ => false,
+            }
+        })
+}

@@ -1,0 +1,303 @@
+//! ExternalSecret: from the object, its stores and its target to what is asked (`due`), and from the answers to what is
+//! written (`decide`). Pure; the script is `operator/external_secrets/external_secret`. Specification: ESO §6.
+
+pub mod assemble;
+pub mod due;
+pub mod hash;
+pub mod keys;
+pub mod render;
+pub mod rewrite;
+pub mod rule;
+
+use std::sync::Arc;
+
+use api::ExternalSecret;
+use api::external_secrets::external_secret::Binding;
+use api::external_secrets::names;
+use api::external_secrets::target::{CreationPolicy, DeletionPolicy};
+use base::{Fault, Kind, SecretBytes, SecretMap, SecretValue, Timestamp};
+use serde_json::json;
+
+pub use assemble::Answer;
+pub use due::{Asks, Due, Make, Now, Read, Standing, What, due};
+pub use rule::TargetRule;
+
+use crate::conditions::{self, Condition};
+use crate::{Address, Event, Finish, Next, Present, Status, Target, Write};
+
+/// What a decision is made on.
+pub struct Facts {
+    /// The target as it stands.
+    pub target: Option<Present>,
+    /// Secrets of the namespace that carry our owner hash under another name: uid and version guard their deletion.
+    pub orphans: Vec<Orphan>,
+    /// One answer per read.
+    pub read: Vec<(Read, Result<Answer, Fault>)>,
+    /// What generators made, by place in `spec.dataFrom`.
+    pub made: Vec<(usize, SecretMap)>,
+    /// The moment at which the pass began.
+    pub now: Timestamp,
+}
+
+/// A Secret that was this ExternalSecret's target once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its version.
+    pub resource_version: String,
+}
+
+/// What comes of it.
+pub struct After {
+    /// The writes in order: orphans first, then the target.
+    pub writes: Vec<Write>,
+    /// How the pass ends if all writes succeed.
+    pub finish: Finish,
+    /// The event of the target's write, if it changes something: created or updated.
+    pub tells_target: bool,
+}
+
+/// The message of a condition when values could not be read.
+pub const NO_DATA: &str = "could not get secret data from provider";
+/// The message of a condition when the target could not be written.
+pub const NOT_WRITTEN: &str = "could not update secret";
+
+/// The bytes of a value, as a Secret holds them (ESO §6.4).
+pub(crate) fn bytes_of(value: &SecretValue) -> SecretBytes {
+    source::select::bytes(value)
+}
+
+/// Decides what is written.
+///
+/// # Errors
+/// Values could not be read, or the target may not be written; the fault's text is the condition's message.
+pub fn decide(es: &ExternalSecret, facts: Facts) -> Result<After, Fault> {
+    let assembled = assemble::assemble(es, facts.read, facts.made).map_err(|fault| fault.within(NO_DATA))?;
+    let mut after = if assembled.data.is_empty() {
+        emptied(es, facts.target, facts.now)?
+    } else {
+        written(es, assembled.data, facts.target, facts.orphans, facts.now)?
+    };
+    after.finish.events.splice(0..0, assembled.events);
+    Ok(after)
+}
+
+/// The provider has nothing: what `deletionPolicy` says (ESO §6.5, table "Empty provider data").
+fn emptied(es: &ExternalSecret, target: Option<Present>, now: Timestamp) -> Result<After, Fault> {
+    match es.deletion_policy() {
+        DeletionPolicy::Retain => {
+            let finish = synced(es, "SecretSynced", "secret retained due to DeletionPolicy=Retain", now)?;
+            Ok(After { writes: Vec::new(), finish, tells_target: false })
+        }
+        DeletionPolicy::Merge => written(es, SecretMap::new(), target, Vec::new(), now),
+        DeletionPolicy::Delete if es.creation_policy() != CreationPolicy::Owner => {
+            let name = es.target_name();
+            let policy = es.creation_policy().as_str();
+            let text = format!("unable to delete secret {name}: creationPolicy={policy} is not Owner");
+            let finish = refused(es, "could not delete secret", &text, now);
+            Ok(After { writes: Vec::new(), finish, tells_target: false })
+        }
+        DeletionPolicy::Delete => {
+            let mut finish = synced(es, "SecretDeleted", "secret deleted due to DeletionPolicy=Delete", now)?;
+            let mut writes = Vec::new();
+            if let Some(present) = target {
+                if !is_ours(es, &present) {
+                    let text = format!("secret {} is not owned by this ExternalSecret", present.name);
+                    let finish = refused(es, "could not delete secret", &text, now);
+                    return Ok(After { writes, finish, tells_target: false });
+                }
+                writes.push(deletion(&present, "delete: the values are gone at the provider"));
+                finish.events.push(Event::normal("Deleted", "secret deleted due to DeletionPolicy=Delete"));
+            }
+            Ok(After { writes, finish, tells_target: false })
+        }
+    }
+}
+
+/// Whether a Secret is controlled by this ExternalSecret: what may be deleted.
+fn is_ours(es: &ExternalSecret, present: &Present) -> bool {
+    present.controller().is_some_and(|owner| Some(&owner.uid) == es.metadata.uid.as_ref())
+}
+
+fn deletion(present: &Present, why: &str) -> Write {
+    Write::Delete {
+        at: Address::secret(present.namespace.clone(), present.name.clone()),
+        uid: Some(present.uid.clone()),
+        resource_version: Some(present.resource_version.clone()),
+        background: false,
+        why: why.to_owned(),
+    }
+}
+
+fn written(
+    es: &ExternalSecret,
+    data: SecretMap,
+    present: Option<Present>,
+    orphans: Vec<Orphan>,
+    now: Timestamp,
+) -> Result<After, Fault> {
+    let policy = es.creation_policy();
+    if policy == CreationPolicy::None {
+        let finish = synced(es, "SecretSynced", "secret synced", now)?;
+        return Ok(After { writes: Vec::new(), finish, tells_target: false });
+    }
+    if policy == CreationPolicy::Merge && present.is_none() {
+        let finish = synced(es, "SecretMissing", "secret will not be created due to CreationPolicy=Merge", now)?;
+        return Ok(After { writes: Vec::new(), finish, tells_target: false });
+    }
+    let namespace = es.metadata.namespace.clone().unwrap_or_default();
+    let mut writes: Vec<Write> = Vec::new();
+    let mut finish = synced(es, "SecretSynced", "secret synced", now)?;
+    if policy == CreationPolicy::Owner {
+        for orphan in orphans {
+            finish.events.push(Event::normal("Deleted", "secret deleted because it was orphaned"));
+            writes.push(Write::Delete {
+                at: Address::secret(namespace.clone(), orphan.name),
+                uid: Some(orphan.uid),
+                resource_version: Some(orphan.resource_version),
+                background: false,
+                why: "delete: it is no target of this ExternalSecret any more".to_owned(),
+            });
+        }
+    }
+    let target = render::target(es, data).map_err(|fault| fault.within(NOT_WRITTEN))?;
+    writes.push(target_write(es, target, present));
+    Ok(After { writes, finish, tells_target: true })
+}
+
+fn target_write(es: &ExternalSecret, mut target: Target, present: Option<Present>) -> Write {
+    let name = es.metadata.name.clone().unwrap_or_default();
+    let manager = hash::manager(&name);
+    match present {
+        None => {
+            rule::with_hash(&mut target);
+            Write::CreateSecret { target, manager }
+        }
+        Some(present) => {
+            let is_immutable = es.spec.target.immutable == Some(true);
+            let rule = Arc::new(TargetRule { name, policy: es.creation_policy(), is_immutable });
+            Write::ReplaceSecret { target, rule, present: Some(Box::new(present)), manager }
+        }
+    }
+}
+
+/// A refresh that changes nothing else moves `refreshTime` at most this often (ESO §6.7, WE DIFFER).
+const REFRESH_TIME_SECONDS: i64 = 300;
+
+/// The end of a pass that succeeded.
+fn synced(es: &ExternalSecret, reason: &str, message: &str, now: Timestamp) -> Result<Finish, Fault> {
+    let mut status = es.status.clone().unwrap_or_default();
+    let before = serde_json::to_value(&status).unwrap_or_default();
+    let refreshed = status.refresh_time.take();
+    set_ready(&mut status.conditions, conditions::condition("Ready", true, reason, message, now));
+    status.binding = Some(Binding { name: es.target_name().to_owned() });
+    status.synced_resource_version = Some(hash::version_of(es));
+    // As it was, until we know that something else changes or the time is old.
+    status.refresh_time.clone_from(&refreshed);
+    let changes = serde_json::to_value(&status).unwrap_or_default() != before;
+    let is_old = refreshed
+        .as_ref()
+        .is_none_or(|time| time.0 > now || now.duration_since(time.0).as_secs() >= REFRESH_TIME_SECONDS);
+    if changes || is_old {
+        status.refresh_time = Some(conditions::time(now));
+    }
+    Ok(Finish { status: Some(status_of(&status)), next: next_refresh(es, now)?, ..Finish::default() })
+}
+
+fn next_refresh(es: &ExternalSecret, now: Timestamp) -> Result<Next, Fault> {
+    use api::external_secrets::external_secret::RefreshPolicy::{CreatedOnce, OnChange};
+    let interval = es.refresh_interval()?;
+    if matches!(es.spec.refresh_policy, Some(CreatedOnce | OnChange)) || !interval.is_positive() {
+        return Ok(Next::Settled);
+    }
+    Ok(now.saturating_add(interval.to_signed()).map_or(Next::Settled, Next::At))
+}
+
+fn set_ready(all: &mut Vec<Condition>, ready: Condition) {
+    all.retain(|condition| condition.type_ != "Deleted");
+    conditions::set(all, ready);
+}
+
+fn status_of(status: &api::external_secrets::ExternalSecretStatus) -> Status {
+    let value = serde_json::to_value(status).unwrap_or_else(|_| json!({}));
+    Status { value, form: crate::finish::StatusForm::Put }
+}
+
+/// A pass that ends badly and is not tried again until something changes.
+fn refused(es: &ExternalSecret, message: &str, event: &str, now: Timestamp) -> Finish {
+    let mut finish = failing(es, message, event, now);
+    finish.next = Next::Settled;
+    finish
+}
+
+/// How a failed pass ends. The condition's message begins with the peer's sentence and goes on with the cause (ESO §13.3:
+/// the peer tells it in events only). Refresh time and version stay, so that the next pass tries again.
+#[must_use]
+pub fn failed(es: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
+    let attempt = fault.to_string();
+    let chain = fault.chain();
+    let is_final = [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE].contains(&attempt.as_str());
+    if is_final {
+        let event = match attempt.as_str() {
+            rule::IMMUTABLE => "secret is immutable",
+            _ => chain.strip_prefix(&format!("{attempt}: ")).unwrap_or(&chain),
+        };
+        return refused(es, &attempt, event, now);
+    }
+    let known = [NO_DATA, NOT_WRITTEN, "could not delete orphaned secrets", "could not delete secret"];
+    let message =
+        if known.iter().any(|start| chain.starts_with(start)) { chain } else { format!("{NOT_WRITTEN}: {chain}") };
+    let event =
+        known.iter().find_map(|start| message.strip_prefix(start)?.strip_prefix(": ")).unwrap_or(&message).to_owned();
+    let mut finish = failing(es, &message, &event, now);
+    finish.next = if fault.kind() == Kind::Dry { Next::Settled } else { Next::Retry };
+    finish
+}
+
+fn failing(es: &ExternalSecret, message: &str, event: &str, now: Timestamp) -> Finish {
+    let mut status = es.status.clone().unwrap_or_default();
+    set_ready(&mut status.conditions, conditions::condition("Ready", false, "SecretSyncedError", message, now));
+    Finish {
+        status: Some(status_of(&status)),
+        events: vec![Event::warning("UpdateFailed", event)],
+        next: Next::Retry,
+        failed: true,
+    }
+}
+
+/// What is done before an ExternalSecret with `deletionPolicy: Delete` may go: its target, if it is ours (ESO §6.1).
+#[must_use]
+pub fn cleanup(es: &ExternalSecret, target: Option<&Present>) -> Vec<Write> {
+    if es.deletion_policy() != DeletionPolicy::Delete {
+        return Vec::new();
+    }
+    target
+        .filter(|present| is_ours(es, present))
+        .map(|present| deletion(present, "delete with its ExternalSecret"))
+        .into_iter()
+        .collect()
+}
+
+/// Whether the object must not go before we have cleaned up after it.
+#[must_use]
+pub fn wants_finalizer(es: &ExternalSecret) -> bool {
+    es.deletion_policy() == DeletionPolicy::Delete || es.spec.target.manifest.is_some()
+}
+
+/// How the target stands, judged by what it holds.
+#[must_use]
+pub fn standing(present: Option<&Present>) -> Standing {
+    let Some(present) = present else { return Standing::Absent };
+    let is_managed = present.labels.get(names::MANAGED).is_some_and(|value| value == "true");
+    let stored = present.annotations.get(names::DATA_HASH);
+    match stored {
+        Some(stored) if is_managed && hash::is_of_data(stored, &present.data) => Standing::Whole,
+        _ => Standing::Changed,
+    }
+}
+
+#[cfg(test)]
+mod tests;
