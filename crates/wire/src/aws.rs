@@ -1,10 +1,13 @@
-//! AWS without its SDK: [`session`] knows whose keys count, [`call`] signs and sends, [`sts`] and [`roles`] turn one identity
-//! into another, [`profile`] reads the shared files, [`endpoint`] knows where a service lives. Signatures and the metadata
-//! services' protocols are reqsign's. What the services' answers mean is the business of `providers`.
+//! AWS without its SDK: [`session`] knows whose keys count and makes calls with them, [`call`] is one signed call, [`caller`] how
+//! calls are sent, [`endpoint`] where services live, [`sts`] and [`roles`] turn one identity into another, [`profile`] reads the
+//! shared files. Signatures and the metadata services' protocols are reqsign's. What the services' answers mean is the business
+//! of `providers`.
 //!
 //! Specification: ESO §10.1, VALS §10.2 and §11.
 
 pub mod call;
+pub mod caller;
+pub mod credentials;
 pub mod endpoint;
 pub mod profile;
 pub mod roles;
@@ -14,6 +17,7 @@ pub mod sts;
 mod chain;
 
 pub use call::{Call, Refusal, refusal};
+pub use credentials::Credentials;
 pub use endpoint::{Endpoints, Service};
 pub use roles::Role;
-pub use session::{Credentials, Identity, Session, Settings};
+pub use session::{Identity, Session, Settings};

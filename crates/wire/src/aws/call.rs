@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::answer::{self, Answer};
+use crate::aws::credentials::Credentials;
 use crate::aws::endpoint::Service;
-use crate::aws::session::Credentials;
 use crate::request::Request;
 
 /// One call.

@@ -11,51 +11,48 @@ use reqsign_aws_v4::{ECSCredentialProvider, IMDSv2CredentialProvider};
 use reqsign_core::{Context, ProvideCredential, StaticEnv};
 use serde::Deserialize;
 
+use crate::aws::caller::Caller;
+use crate::aws::credentials::Credentials;
 use crate::aws::endpoint::Endpoints;
 use crate::aws::profile::{First, Profiles};
 use crate::aws::roles::{self, Role};
-use crate::aws::session::{Credentials, Identity, Session, Settings};
-use crate::aws::sts;
 use crate::client::Client;
 use crate::environment::{Environment, ReadFile, Surroundings};
 use crate::program::Program;
 use crate::request::Request;
 use crate::retry::Retry;
 
-/// The shared files, as far as a session is concerned: none of them counts where keys or a token are given.
-pub(crate) struct Shared {
+/// The profile that counts for a session, and the shared files it stands in.
+pub(crate) struct Profile {
     profiles: Profiles,
     name: String,
 }
 
-impl Shared {
-    /// Reads them, if they can count.
-    pub(crate) fn read(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Fault> {
-        let Identity::Default { profile } = &settings.identity else {
-            return Ok(Self { profiles: Profiles::default(), name: String::new() });
-        };
-        let name = profile.as_deref().or_else(|| named(&surroundings.environment)).unwrap_or("default").to_owned();
+impl Profile {
+    /// Reads the files; `profile` is the session's own.
+    pub(crate) fn read(profile: Option<&str>, surroundings: &Surroundings) -> Result<Self, Fault> {
+        let name = profile.or_else(|| named(&surroundings.environment)).unwrap_or("default").to_owned();
         Ok(Self { profiles: profiles(surroundings)?, name })
     }
 
-    /// The session's own region, else the variables', else the profile's.
-    pub(crate) fn region(&self, settings: &Settings, environment: &Environment) -> Result<String, Fault> {
-        let own = settings.region.as_deref().filter(|region| !region.is_empty());
-        own.or_else(|| environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
-            .or_else(|| self.profiles.region(&self.name))
-            .map(str::to_owned)
-            .ok_or_else(|| {
-                Fault::wrong("cannot call AWS: no region is set").hint("set the region in the settings, or AWS_REGION")
-            })
-    }
-
-    /// The addresses that the profile sets.
+    /// The addresses that it sets.
     pub(crate) fn endpoints(&self, environment: &Environment) -> Result<Endpoints, Fault> {
         if environment.is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
             return Ok(Endpoints::default());
         }
         self.profiles.endpoints(&self.name)
     }
+}
+
+/// The session's own region, else the variables', else the profile's.
+pub(crate) fn region(own: Option<&str>, environment: &Environment, profile: Option<&Profile>) -> Result<String, Fault> {
+    own.filter(|region| !region.is_empty())
+        .or_else(|| environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
+        .or_else(|| profile.and_then(|profile| profile.profiles.region(&profile.name)))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Fault::wrong("cannot call AWS: no region is set").hint("set the region in the settings, or AWS_REGION")
+        })
 }
 
 /// The profile that the variables name.
@@ -92,38 +89,42 @@ fn profiles(surroundings: &Surroundings) -> Result<Profiles, Fault> {
 }
 
 /// The keys that count when nobody says.
-pub(crate) async fn default(session: &Session, profile: Option<&str>) -> Result<Credentials, Fault> {
-    let environment = &session.surroundings.environment;
+pub(crate) async fn default(
+    caller: &Caller,
+    surroundings: &Surroundings,
+    profile: Option<&str>,
+) -> Result<Credentials, Fault> {
+    let environment = &surroundings.environment;
     if profile.is_none() {
-        if let Some(keys) = from_environment(&session.surroundings) {
+        if let Some(keys) = from_environment(surroundings) {
             return Ok(keys);
         }
         if let (Some(token_file), Some(arn)) =
             (environment.value("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.value("AWS_ROLE_ARN"))
         {
             let session_name = environment.value("AWS_ROLE_SESSION_NAME").unwrap_or_default().to_owned();
-            return web_identity(session, &Role { session_name, ..Role::new(arn) }, token_file).await;
+            return web_identity(caller, surroundings, &Role { session_name, ..Role::new(arn) }, token_file).await;
         }
     }
-    let profiles = profiles(&session.surroundings)?;
+    let profiles = profiles(surroundings)?;
     let chosen = profile.or_else(|| named(environment));
     let name = chosen.unwrap_or("default");
     if chosen.is_none() && !profiles.contains(name) {
-        return metadata(session).await;
+        return metadata(caller, surroundings).await;
     }
     let resolved = profiles.resolve(name)?;
     let keys = match resolved.first {
         First::Keys(keys) => keys,
-        First::Environment => from_environment(&session.surroundings).ok_or_else(|| {
+        First::Environment => from_environment(surroundings).ok_or_else(|| {
             Fault::wrong(format!("AWS profile `{name}` wants the keys of the variables, which are not set"))
         })?,
-        First::Container => container(session).await?.ok_or_else(none)?,
-        First::Instance => instance(session).await?.ok_or_else(none)?,
-        First::WebIdentity { role, token_file } => web_identity(session, &role, &token_file).await?,
+        First::Container => container(caller, surroundings).await?.ok_or_else(none)?,
+        First::Instance => instance(caller, surroundings).await?.ok_or_else(none)?,
+        First::WebIdentity { role, token_file } => web_identity(caller, surroundings, &role, &token_file).await?,
         First::Process(command) => process(name, command).await?,
-        First::Unspecified => metadata(session).await?,
+        First::Unspecified => metadata(caller, surroundings).await?,
     };
-    roles::assume(session, keys, &resolved.roles).await
+    roles::assume(caller, keys, &resolved.roles).await
 }
 
 fn from_environment(surroundings: &Surroundings) -> Option<Credentials> {
@@ -136,11 +137,16 @@ fn from_environment(surroundings: &Surroundings) -> Option<Credentials> {
     })
 }
 
-async fn web_identity(session: &Session, role: &Role, token_file: &str) -> Result<Credentials, Fault> {
+async fn web_identity(
+    caller: &Caller,
+    surroundings: &Surroundings,
+    role: &Role,
+    token_file: &str,
+) -> Result<Credentials, Fault> {
     let attempt = || format!("cannot assume role `{}` with the token in `{token_file}`", role.arn);
-    let token = (session.surroundings.read_file)(token_file).map_err(|fault| fault.within(attempt()))?;
+    let token = (surroundings.read_file)(token_file).map_err(|fault| fault.within(attempt()))?;
     let token = token.to_text().ok_or_else(|| Fault::wrong(attempt()).because("the token is not text"))?.trimmed();
-    sts::assume_role_with_web_identity(session, role, &token).await.map_err(|fault| fault.within(attempt()))
+    roles::assume_with_web_identity(caller, role, &token).await.map_err(|fault| fault.within(attempt()))
 }
 
 /// A program of the user's own configuration that prints keys; as in the SDKs, a shell reads the line.
@@ -171,10 +177,10 @@ async fn process(profile: &str, command: String) -> Result<Credentials, Fault> {
     })
 }
 
-async fn metadata(session: &Session) -> Result<Credentials, Fault> {
-    match container(session).await? {
+async fn metadata(caller: &Caller, surroundings: &Surroundings) -> Result<Credentials, Fault> {
+    match container(caller, surroundings).await? {
         Some(keys) => Ok(keys),
-        None => instance(session).await?.ok_or_else(none),
+        None => instance(caller, surroundings).await?.ok_or_else(none),
     }
 }
 
@@ -183,31 +189,35 @@ fn none() -> Fault {
         .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
 }
 
-async fn container(session: &Session) -> Result<Option<Credentials>, Fault> {
-    provided(session, &ECSCredentialProvider::new(), "container").await
+async fn container(caller: &Caller, surroundings: &Surroundings) -> Result<Option<Credentials>, Fault> {
+    provided(caller, surroundings, &ECSCredentialProvider::new(), "container").await
 }
 
-async fn instance(session: &Session) -> Result<Option<Credentials>, Fault> {
-    if session.surroundings.environment.is_true("AWS_EC2_METADATA_DISABLED") {
+async fn instance(caller: &Caller, surroundings: &Surroundings) -> Result<Option<Credentials>, Fault> {
+    if surroundings.environment.is_true("AWS_EC2_METADATA_DISABLED") {
         return Ok(None);
     }
-    match provided(session, &IMDSv2CredentialProvider::new(), "machine").await {
+    match provided(caller, surroundings, &IMDSv2CredentialProvider::new(), "machine").await {
         // Most machines have no such service: then nobody has keys, which is the message that helps.
         Err(fault) if fault.kind() == Kind::Unreachable => Err(none().because(fault)),
         other => other,
     }
 }
 
-async fn provided<P>(session: &Session, provider: &P, whose: &str) -> Result<Option<Credentials>, Fault>
+async fn provided<P>(
+    caller: &Caller,
+    surroundings: &Surroundings,
+    provider: &P,
+    whose: &str,
+) -> Result<Option<Credentials>, Fault>
 where
     P: ProvideCredential<Credential = reqsign_aws_v4::Credential>,
 {
-    let surroundings = &session.surroundings;
     let envs = surroundings.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let context = Context::new()
         .with_env(StaticEnv { home_dir: None, envs })
         .with_file_read(Files(surroundings.read_file.clone()))
-        .with_http_send(Metadata(session.client.clone()));
+        .with_http_send(Metadata(caller.client.clone()));
     // The library's text is left out: it quotes bodies.
     let provided = provider.provide_credential(&context).await.map_err(|error| {
         Fault::unreachable(format!("cannot get keys from the metadata service of this {whose}"))

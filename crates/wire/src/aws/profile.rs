@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Fault, SecretText};
 
+use crate::aws::credentials::Credentials;
 use crate::aws::endpoint::Endpoints;
 use crate::aws::roles::Role;
-use crate::aws::session::Credentials;
 use crate::environment::Environment;
 
 /// The profiles of both files. Keys are among the settings, so there is no `Debug`.

@@ -5,55 +5,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use base::{Fault, SecretText, Timestamp};
+use base::{Fault, Timestamp};
 
 use crate::answer::Answer;
-use crate::aws::call::{self, Call, is_transient};
+use crate::aws::call::{Call, is_transient};
+use crate::aws::caller::Caller;
 use crate::aws::chain;
-use crate::aws::endpoint::{Endpoints, STS};
+use crate::aws::credentials::Credentials;
+use crate::aws::endpoint::Endpoints;
 use crate::aws::roles::{self, Role};
-use crate::aws::sts;
+use crate::aws::sts::{self, CallerIdentity, IdentityProof, SessionTokenParameters};
 use crate::client::Client;
 use crate::environment::Surroundings;
-use crate::request::Request;
-use crate::retry::{Retry, Tries};
+use crate::retry::Retry;
 use crate::secret_source::SecretSource;
-
-/// Keys that sign calls.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The key's name.
-    pub access_key_id: String,
-    /// The key.
-    pub secret_access_key: SecretText,
-    /// What temporary keys carry beside them.
-    pub session_token: Option<SecretText>,
-    /// When they end; none: they do not.
-    pub expires_at: Option<Timestamp>,
-}
-
-impl Credentials {
-    /// Whether they are good for calls that begin now.
-    #[must_use]
-    pub fn are_fresh(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|end| end.duration_since(now) > jiff::SignedDuration::from_secs(REFRESH_SECONDS))
-    }
-
-    pub(crate) fn for_signing(&self) -> reqsign_aws_v4::Credential {
-        reqsign_aws_v4::Credential {
-            access_key_id: self.access_key_id.clone(),
-            secret_access_key: self.secret_access_key.expose().to_owned(),
-            session_token: self.session_token.as_ref().map(|token| token.expose().to_owned()),
-            // We judge ourselves; a clock that is ahead must not keep us from asking.
-            expires_in: None,
-        }
-    }
-}
-
-/// How long before their end keys are got anew: more than any call takes, retries included.
-const REFRESH_SECONDS: i64 = 120;
 
 /// Who we are before any role is assumed.
 #[derive(Clone)]
@@ -121,10 +88,10 @@ impl Default for Settings {
 
 /// Keys that are kept, and the calls made with them.
 pub struct Session {
-    pub(crate) client: Client,
-    pub(crate) settings: Settings,
-    pub(crate) surroundings: Surroundings,
-    region: String,
+    caller: Caller,
+    identity: Identity,
+    roles: Vec<Role>,
+    surroundings: Surroundings,
     /// Times that no keys were got: tells those who waited for such a failure from those who come later.
     failures: AtomicU64,
     held: tokio::sync::Mutex<Held>,
@@ -141,25 +108,32 @@ impl Session {
     ///
     /// # Errors
     /// Nobody says which region, or a shared file or a variable of AWS cannot be read.
-    pub fn open(client: &Client, mut settings: Settings, surroundings: Surroundings) -> Result<Arc<Self>, Fault> {
-        let shared = chain::Shared::read(&settings, &surroundings)?;
-        let region = shared.region(&settings, &surroundings.environment)?;
-        let set = Endpoints::of(&surroundings.environment)?;
-        settings.endpoints = settings.endpoints.or(set).or(shared.endpoints(&surroundings.environment)?);
+    pub fn open(client: &Client, settings: Settings, surroundings: Surroundings) -> Result<Arc<Self>, Fault> {
+        let Settings { region, identity, roles, endpoints, retry, timeout } = settings;
+        let environment = &surroundings.environment;
+        let profile = match &identity {
+            Identity::Default { profile } => Some(chain::Profile::read(profile.as_deref(), &surroundings)?),
+            Identity::Keys { .. } | Identity::WebIdentity { .. } => None,
+        };
+        let region = chain::region(region.as_deref(), environment, profile.as_ref())?;
+        let set = endpoints.or(Endpoints::of(environment)?);
+        let endpoints =
+            profile.map_or(Ok(set.clone()), |profile| Ok::<_, Fault>(set.or(profile.endpoints(environment)?)))?;
+        let caller = Caller { client: client.clone(), region, endpoints, retry, timeout };
         let (failures, held) = (AtomicU64::new(0), tokio::sync::Mutex::default());
-        Ok(Arc::new(Self { client: client.clone(), settings, surroundings, region, failures, held }))
+        Ok(Arc::new(Self { caller, identity, roles, surroundings, failures, held }))
     }
 
     /// The region of its calls.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.region
+        &self.caller.region
     }
 
     /// The addresses that count instead of AWS' own.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
-        &self.settings.endpoints
+        &self.caller.endpoints
     }
 
     /// Calls a service.
@@ -168,7 +142,7 @@ impl Session {
     /// There are no keys, no answer came, or the service refused: then [`crate::aws::refusal`] finds its code in the fault.
     pub async fn call(&self, call: &Call) -> Result<Answer, Fault> {
         let keys = self.credentials().await?;
-        self.call_with(call, &keys).await
+        self.caller.call(call, &keys).await
     }
 
     /// The keys at the end of the chain, got if need be: `Validate` of a store asks for nothing else.
@@ -197,58 +171,38 @@ impl Session {
         }
     }
 
-    /// The proof of who we are, for others to ask STS with: a signed `GetCallerIdentity`.
+    /// Who the keys belong to.
+    ///
+    /// # Errors
+    /// There are no keys, or the service refused.
+    pub async fn caller_identity(&self) -> Result<CallerIdentity, Fault> {
+        sts::caller_identity(&self.caller, &self.credentials().await?).await
+    }
+
+    /// Temporary keys of the same identity.
+    ///
+    /// # Errors
+    /// There are no keys, or the service refused.
+    pub async fn session_token(&self, parameters: &SessionTokenParameters) -> Result<Credentials, Fault> {
+        sts::session_token(&self.caller, &self.credentials().await?, parameters).await
+    }
+
+    /// The proof of who we are, for others to ask STS with.
     ///
     /// # Errors
     /// There are no keys.
     pub async fn identity_proof(&self, server_id: &str) -> Result<IdentityProof, Fault> {
-        let keys = self.credentials().await?;
-        let url = self.settings.endpoints.url(STS, &self.region)?;
-        let body = "Action=GetCallerIdentity&Version=2011-06-15";
-        let mut request = Request::to(http::Method::POST, url.clone())?
-            .body("application/x-www-form-urlencoded; charset=utf-8", body)
-            .header("x-amz-content-sha256", IDENTITY_BODY_SHA256);
-        if !server_id.is_empty() {
-            request = request.header("x-vault-aws-iam-server-id", server_id);
-        }
-        request.check()?;
-        let headers = call::signed_headers(&request, STS, &self.region, &keys).await?;
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), SecretText::from(value.to_str().unwrap_or_default())))
-            .collect();
-        Ok(IdentityProof { url: url.to_string(), body: body.to_owned(), headers })
-    }
-
-    pub(crate) async fn call_with(&self, call: &Call, keys: &Credentials) -> Result<Answer, Fault> {
-        let mut tries = Tries::new(&self.settings.retry, call.idempotent);
-        let begun = Instant::now();
-        let url = self.settings.endpoints.url(call.service, &self.region)?;
-        loop {
-            // Signed anew each time: a signature is good for some minutes only.
-            let request = call.signed(&url, &self.region, keys).await?.timeout(self.settings.timeout);
-            let outcome = self.client.try_once(&request).await;
-            match self.client.next_wait(&mut tries, &outcome, begun) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return outcome.settle().and_then(|answer| call.accepted(answer)),
-            }
-        }
-    }
-
-    pub(crate) async fn call_unsigned(&self, call: &Call) -> Result<Answer, Fault> {
-        let url = self.settings.endpoints.url(call.service, &self.region)?;
-        let request = call.request(&url)?.timeout(self.settings.timeout);
-        call.accepted(self.client.send(&request, &self.settings.retry).await?)
+        sts::identity_proof(&self.caller, &self.credentials().await?, server_id).await
     }
 
     async fn end_of_chain(&self) -> Result<Credentials, Fault> {
         let first = self.first().await?;
-        roles::assume(self, first, &self.settings.roles).await
+        roles::assume(&self.caller, first, &self.roles).await
     }
 
     async fn first(&self) -> Result<Credentials, Fault> {
-        match &self.settings.identity {
-            Identity::Default { profile } => chain::default(self, profile.as_deref()).await,
+        match &self.identity {
+            Identity::Default { profile } => chain::default(&self.caller, &self.surroundings, profile.as_deref()).await,
             Identity::Keys { access_key_id, secret_access_key, session_token } => {
                 let session_token = match session_token {
                     Some(token) => Some(token.text().await?.trimmed()).filter(|token| !token.is_empty()),
@@ -263,25 +217,12 @@ impl Session {
             }
             Identity::WebIdentity { role, token } => {
                 let token = token.text().await?.trimmed();
-                sts::assume_role_with_web_identity(self, role, &token)
+                roles::assume_with_web_identity(&self.caller, role, &token)
                     .await
                     .map_err(|fault| fault.within(format!("cannot assume role `{}` with a web identity", role.arn)))
             }
         }
     }
-}
-
-/// The SHA-256 of the only body of an identity proof.
-const IDENTITY_BODY_SHA256: &str = "ab821ae955788b0e33ebd34c208442ccfc2d406e2edc5e7a39bd6458fbb4f843";
-
-/// A signed question to STS.
-pub struct IdentityProof {
-    /// Where it would be asked.
-    pub url: String,
-    /// Its body.
-    pub body: String,
-    /// Its headers, the signature among them.
-    pub headers: Vec<(String, SecretText)>,
 }
 
 #[cfg(test)]

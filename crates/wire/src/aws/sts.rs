@@ -1,5 +1,5 @@
-//! The Security Token Service: one identity for another, who we are, and the signed question by which Vault learns it.
-//! Answers are XML; what they hold is never quoted.
+//! The Security Token Service: who we are, temporary keys of our own, and the signed question by which Vault learns it.
+//! Roles are in [`crate::aws::roles`]. Answers are XML; what they hold is never quoted.
 //!
 //! Specification: ESO §10.1, §11 (STSSessionToken), VSO §8.5, VALS §10.14; AWS STS API 2011-06-15.
 
@@ -9,11 +9,13 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::Answer;
 use crate::aws::call::{self, Call};
+use crate::aws::caller::Caller;
+use crate::aws::credentials::Credentials;
 use crate::aws::endpoint::STS;
-use crate::aws::roles::Role;
-use crate::aws::session::{Credentials, Session};
+use crate::request::Request;
 
-const VERSION: (&str, &str) = ("Version", "2011-06-15");
+/// The API's version, which every call names.
+pub(crate) const VERSION: (&str, &str) = ("Version", "2011-06-15");
 
 /// Who the keys belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,18 +29,18 @@ pub struct CallerIdentity {
     pub user_id: String,
 }
 
-/// Who the session's keys belong to.
+/// Who holds `keys`.
 ///
 /// # Errors
-/// There are no keys, or the service refused.
-pub async fn caller_identity(session: &Session) -> Result<CallerIdentity, Fault> {
+/// The service refused.
+pub async fn caller_identity(caller: &Caller, keys: &Credentials) -> Result<CallerIdentity, Fault> {
     #[derive(Deserialize)]
     struct Envelope {
         #[serde(rename = "GetCallerIdentityResult")]
         result: CallerIdentity,
     }
     let call = Call::form(STS, &[("Action", "GetCallerIdentity"), VERSION]).idempotent();
-    Ok(read::<Envelope>(&call, &session.call(&call).await?)?.result)
+    Ok(read::<Envelope>(&call, &caller.call(&call, keys).await?)?.result)
 }
 
 /// What a session token may be limited by.
@@ -55,8 +57,12 @@ pub struct SessionTokenParameters {
 /// Temporary keys of the same identity.
 ///
 /// # Errors
-/// There are no keys, or the service refused.
-pub async fn session_token(session: &Session, parameters: &SessionTokenParameters) -> Result<Credentials, Fault> {
+/// The service refused.
+pub async fn session_token(
+    caller: &Caller,
+    keys: &Credentials,
+    parameters: &SessionTokenParameters,
+) -> Result<Credentials, Fault> {
     let duration = parameters.duration_seconds.map(|seconds| seconds.to_string());
     let mut form = vec![("Action", "GetSessionToken"), VERSION];
     form.extend(duration.as_deref().map(|seconds| ("DurationSeconds", seconds)));
@@ -66,7 +72,7 @@ pub async fn session_token(session: &Session, parameters: &SessionTokenParameter
     if let Some(code) = &parameters.token_code {
         call = call.hide(&SecretText::from(code.as_str()));
     }
-    let answer = session.call(&call).await?;
+    let answer = caller.call(&call, keys).await?;
     #[derive(Deserialize)]
     struct Envelope {
         #[serde(rename = "GetSessionTokenResult")]
@@ -75,64 +81,44 @@ pub async fn session_token(session: &Session, parameters: &SessionTokenParameter
     read::<Envelope>(&call, &answer)?.result.credentials()
 }
 
-/// The keys of a role, for whoever holds `keys`.
-pub(crate) async fn assume_role(session: &Session, keys: &Credentials, role: &Role) -> Result<Credentials, Fault> {
-    let mut form: Vec<(String, String)> = Vec::new();
-    let mut add = |name: &str, value: &str| form.push((name.to_owned(), value.to_owned()));
-    add("Action", "AssumeRole");
-    add(VERSION.0, VERSION.1);
-    add("RoleArn", &role.arn);
-    add("RoleSessionName", role.session_name());
-    if !role.external_id.is_empty() {
-        add("ExternalId", &role.external_id);
-    }
-    if let Some(seconds) = role.duration_seconds {
-        add("DurationSeconds", &seconds.to_string());
-    }
-    for (index, (key, value)) in role.tags.iter().enumerate() {
-        add(&format!("Tags.member.{}.Key", index + 1), key);
-        add(&format!("Tags.member.{}.Value", index + 1), value);
-    }
-    for (index, key) in role.transitive_tag_keys.iter().enumerate() {
-        add(&format!("TransitiveTagKeys.member.{}", index + 1), key);
-    }
-    let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    // Another session of the role is another set of keys and nothing else: it may be asked twice.
-    let call = Call::form(STS, &form).idempotent();
-    #[derive(Deserialize)]
-    struct Envelope {
-        #[serde(rename = "AssumeRoleResult")]
-        result: Keys,
-    }
-    read::<Envelope>(&call, &session.call_with(&call, keys).await?)?.result.credentials()
+/// A signed question to STS.
+pub struct IdentityProof {
+    /// Where it would be asked.
+    pub url: String,
+    /// Its body.
+    pub body: String,
+    /// Its headers, the signature among them.
+    pub headers: Vec<(String, SecretText)>,
 }
 
-/// The keys of a role, for whoever holds a token that the role trusts.
-pub(crate) async fn assume_role_with_web_identity(
-    session: &Session,
-    role: &Role,
-    token: &SecretText,
-) -> Result<Credentials, Fault> {
-    let duration = role.duration_seconds.map(|seconds| seconds.to_string());
-    let mut form = vec![
-        ("Action", "AssumeRoleWithWebIdentity"),
-        VERSION,
-        ("RoleArn", role.arn.as_str()),
-        ("RoleSessionName", role.session_name()),
-        ("WebIdentityToken", token.expose()),
-    ];
-    form.extend(duration.as_deref().map(|seconds| ("DurationSeconds", seconds)));
-    let call = Call::form(STS, &form).idempotent().hide(token);
-    #[derive(Deserialize)]
-    struct Envelope {
-        #[serde(rename = "AssumeRoleWithWebIdentityResult")]
-        result: Keys,
+/// The proof of who holds `keys`, for others to ask STS with: a signed `GetCallerIdentity`.
+///
+/// # Errors
+/// The server id cannot be a header.
+pub async fn identity_proof(caller: &Caller, keys: &Credentials, server_id: &str) -> Result<IdentityProof, Fault> {
+    let url = caller.endpoints.url(STS, &caller.region)?;
+    let body = "Action=GetCallerIdentity&Version=2011-06-15";
+    let mut request = Request::to(http::Method::POST, url.clone())?
+        .body("application/x-www-form-urlencoded; charset=utf-8", body)
+        .header("x-amz-content-sha256", IDENTITY_BODY_SHA256);
+    if !server_id.is_empty() {
+        request = request.header("x-vault-aws-iam-server-id", server_id);
     }
-    read::<Envelope>(&call, &session.call_unsigned(&call).await?)?.result.credentials()
+    request.check()?;
+    let headers = call::signed_headers(&request, STS, &caller.region, keys).await?;
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), SecretText::from(value.to_str().unwrap_or_default())))
+        .collect();
+    Ok(IdentityProof { url: url.to_string(), body: body.to_owned(), headers })
 }
 
+/// The SHA-256 of the only body of an identity proof.
+const IDENTITY_BODY_SHA256: &str = "ab821ae955788b0e33ebd34c208442ccfc2d406e2edc5e7a39bd6458fbb4f843";
+
+/// Keys as answers of STS carry them.
 #[derive(Deserialize)]
-struct Keys {
+pub(crate) struct Keys {
     #[serde(rename = "Credentials")]
     credentials: KeysXml,
 }
@@ -147,7 +133,8 @@ struct KeysXml {
 }
 
 impl Keys {
-    fn credentials(self) -> Result<Credentials, Fault> {
+    /// The keys, if their end is a time.
+    pub(crate) fn credentials(self) -> Result<Credentials, Fault> {
         let KeysXml { access_key_id, secret_access_key, session_token, expiration } = self.credentials;
         let expires_at: Timestamp = expiration
             .parse()
@@ -161,7 +148,8 @@ impl Keys {
     }
 }
 
-fn read<T: DeserializeOwned>(call: &Call, answer: &Answer) -> Result<T, Fault> {
+/// Reads an answer of STS.
+pub(crate) fn read<T: DeserializeOwned>(call: &Call, answer: &Answer) -> Result<T, Fault> {
     // The parser's message is left out: it quotes what it could not read.
     quick_xml::de::from_str(call::text(&answer.body)).map_err(|_| {
         Fault::unreachable(format!("cannot read the answer of sts {}: not the XML that was expected", call.operation))

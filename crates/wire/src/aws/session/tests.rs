@@ -10,7 +10,7 @@ use base::{Fault, Kind, SecretBytes, SecretText, Timestamp};
 use crate::aws::call::Call;
 use crate::aws::endpoint::{Endpoints, SSM, STS};
 use crate::aws::roles::Role;
-use crate::aws::session::{Credentials, Identity, Session, Settings};
+use crate::aws::session::{Identity, Session, Settings};
 use crate::client::Client;
 use crate::environment::Surroundings;
 use crate::secret_source::SecretSource;
@@ -122,22 +122,6 @@ async fn keys_near_their_end_are_got_anew() {
         session.credentials().await.unwrap();
         session.credentials().await.unwrap();
         assert_eq!(server.count(), expected, "{life}");
-    }
-    let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let keys = |end: Option<&str>| Credentials {
-        access_key_id: String::new(),
-        secret_access_key: SecretText::default(),
-        session_token: None,
-        expires_at: end.map(|end| end.parse().unwrap()),
-    };
-    let cases = [
-        (None, true),
-        (Some("2026-01-01T00:02:00Z"), false),
-        (Some("2026-01-01T00:02:01Z"), true),
-        (Some("2025-01-01T00:00:00Z"), false),
-    ];
-    for (end, expected) in cases {
-        assert_eq!(keys(end).are_fresh(now), expected, "{end:?}");
     }
 }
 

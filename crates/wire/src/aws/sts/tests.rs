@@ -6,7 +6,7 @@ use base::Kind;
 
 use crate::aws::endpoint::Endpoints;
 use crate::aws::session::{Identity, Session, Settings};
-use crate::aws::sts::{self, SessionTokenParameters};
+use crate::aws::sts::SessionTokenParameters;
 use crate::client::Client;
 use crate::environment::Surroundings;
 use crate::stand_in::{Reply, StandIn, everything};
@@ -30,7 +30,7 @@ async fn who_we_are() {
         )
     })
     .await;
-    let identity = sts::caller_identity(&session(&server)).await.unwrap();
+    let identity = session(&server).caller_identity().await.unwrap();
     assert_eq!(
         (identity.arn.as_str(), identity.account.as_str(), identity.user_id.as_str()),
         ("arn:aws:iam::1:user/u", "1", "U")
@@ -55,7 +55,7 @@ async fn a_session_token_and_nonsense_in_its_place() {
     };
     let good = keys("2030-01-01T00:00:00Z");
     let server = StandIn::start(move |_, _| Reply::new(200, good.clone())).await;
-    let given = sts::session_token(&session(&server), &parameters).await.unwrap();
+    let given = session(&server).session_token(&parameters).await.unwrap();
     assert_eq!((given.access_key_id.as_str(), given.secret_access_key.expose()), ("AS", "canary-s"));
     assert_eq!(given.expires_at.unwrap().to_string(), "2030-01-01T00:00:00Z");
     let form = server.asked()[0].form();
@@ -65,7 +65,7 @@ async fn a_session_token_and_nonsense_in_its_place() {
     );
     for body in [keys("canary"), "<a>canary".to_owned(), "canary".to_owned(), String::new(), "{}".to_owned()] {
         let server = StandIn::start(move |_, _| Reply::new(200, body.clone())).await;
-        let fault = sts::session_token(&session(&server), &SessionTokenParameters::default()).await.err().unwrap();
+        let fault = session(&server).session_token(&SessionTokenParameters::default()).await.err().unwrap();
         assert_eq!(fault.kind(), Kind::Unreachable);
         assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
     }
