@@ -126,7 +126,11 @@ impl Request {
     /// Sends `Authorization: Bearer …`.
     #[must_use]
     pub fn bearer(mut self, token: &SecretText) -> Self {
-        self.set_header(AUTHORIZATION.as_str(), &format!("Bearer {}", token.expose()), true);
+        let mut value = String::with_capacity("Bearer ".len() + token.len());
+        value.push_str("Bearer ");
+        value.push_str(token.expose());
+        let value = SecretText::new(value);
+        self.set_header(AUTHORIZATION.as_str(), value.expose(), true);
         self.hide(token)
     }
 

@@ -1,4 +1,5 @@
-//! Keys that sign calls to AWS, and until when.
+//! Keys that sign calls to AWS, and until when. Where they come from is the business of [`crate::aws::session`] and its chain.
+//! Specification: ESO §10.1, VALS §11.6.
 
 use base::{SecretText, Timestamp};
 

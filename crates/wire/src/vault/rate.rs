@@ -1,4 +1,5 @@
 //! How many calls a second a connection makes at most (`VAULT_RATE_LIMIT`, `rate[:burst]`): calls beyond it wait their turn.
+//! Specification: VALS §10.1, VSO §8.1.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -34,7 +34,7 @@ fn settings(server: &StandIn, identity: Identity) -> Settings {
 fn surroundings(variables: Variables<'_>, files: Variables<'_>) -> Surroundings {
     let files: BTreeMap<String, String> =
         files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    let off = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/home/u")];
+    let off = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/u")];
     Surroundings {
         environment: off.iter().chain(variables).copied().collect(),
         read_file: Arc::new(move |path| match files.get(path) {
@@ -180,11 +180,11 @@ async fn the_default_chain_has_the_order_of_the_sdks() {
     ];
     let files = [
         (
-            "/home/u/.aws/config",
+            "/u/.aws/config",
             "[profile chain]\nrole_arn = arn:aws:iam::1:role/chain\nsource_profile = keys\n[profile run]\ncredential_process = printf '{\"Version\":1,\"AccessKeyId\":\"AK-run\",\"SecretAccessKey\":\"s\"}'",
         ),
         (
-            "/home/u/.aws/credentials",
+            "/u/.aws/credentials",
             "[default]\naws_access_key_id = AK-default\naws_secret_access_key = s\n[keys]\naws_access_key_id = AK-file\naws_secret_access_key = s",
         ),
         ("/elsewhere", "[default]\naws_access_key_id = AK-elsewhere\naws_secret_access_key = s"),
@@ -214,7 +214,7 @@ async fn the_default_chain_has_the_order_of_the_sdks() {
 async fn without_keys_the_fault_says_what_to_set() {
     let server = sts("PT1H").await;
     let files = [(
-        "/home/u/.aws/config",
+        "/u/.aws/config",
         "[profile bad]\ncredential_process = echo canary; exit 3\n[profile talk]\ncredential_process = echo canary",
     )];
     let cases: [(Variables<'_>, Kind, &str); 5] = [
@@ -247,7 +247,7 @@ async fn without_keys_the_fault_says_what_to_set() {
 
 #[tokio::test]
 async fn the_region_is_the_settings_then_the_variables_then_the_profiles() {
-    let files = [("/home/u/.aws/config", "[default]\nregion = file-1\nendpoint_url = http://127.0.0.1:9")];
+    let files = [("/u/.aws/config", "[default]\nregion = file-1\nendpoint_url = http://127.0.0.1:9")];
     let region = |own: Option<&str>, variables: &[(&str, &str)], files: &[(&str, &str)]| {
         let settings = Settings { region: own.map(str::to_owned), ..Settings::new() };
         open(settings, surroundings(variables, files)).map(|session| session.region().to_owned())
