@@ -22,7 +22,7 @@ mod places;
 mod post_quantum;
 
 use agent::Agent;
-use asker::Asker;
+use asker::{Asker, told};
 use identity::{Identity, Message};
 use places::{Found, PLACES, Place, QUIETEST_FIRST};
 
@@ -49,7 +49,7 @@ impl Age {
     pub fn encrypt(&self, recipient: &str, plaintext: &SecretBytes) -> Result<String, Fault> {
         let recipient = self.recipient(recipient.trim())?;
         armored(&*recipient, plaintext.expose())
-            .map_err(|error| Fault::wrong("failed to encrypt sops data key with age").because(error))
+            .map_err(|error| Fault::wrong("failed to encrypt sops data key with age").because(told(&error)))
     }
 
     /// The data key in an armored age file.
@@ -110,7 +110,7 @@ impl Age {
             let recipient: plugin::Recipient = text.parse().map_err(|error: &str| wrong(error.to_owned()))?;
             let name = recipient.plugin().to_owned();
             let program = plugin::RecipientPluginV1::new(&name, &[recipient], &[], self.asker.clone());
-            return Ok(Box::new(program.map_err(|error| wrong(error.to_string()))?));
+            return Ok(Box::new(program.map_err(|error| wrong(told(&error)))?));
         }
         if text.starts_with("age1") {
             let recipient: x25519::Recipient =

@@ -1,6 +1,7 @@
 //! The person behind [`Ask`], as the age crate wants to ask them; for files of identities gpg-agent is asked first.
 //! Specification: SOPS §5.1 (prompts).
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use ::age::Callbacks;
@@ -8,6 +9,12 @@ use ::age::secrecy::SecretString;
 
 use super::agent::Agent;
 use crate::keys::Ask;
+
+/// An error of the age crate on one line, without the marks that its translations put around names.
+pub(super) fn told(error: &dyn Display) -> String {
+    let text = error.to_string().replace(['\u{2068}', '\u{2069}'], "");
+    text.lines().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
 
 /// Passes age's questions on.
 #[derive(Clone)]

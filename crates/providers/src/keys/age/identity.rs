@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::agent;
-use super::asker::Asker;
+use super::asker::{Asker, told};
 use super::post_quantum;
 
 /// Something that may open an age file.
@@ -85,7 +85,7 @@ impl<'a> Message<'a> {
         match opened {
             Ok(data) => Ok(Some(data)),
             Err(DecryptError::NoMatchingKeys) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(told(&error)),
         }
     }
 
@@ -160,7 +160,7 @@ impl Identity {
             Self::Ssh(key) => key.open(message, asker),
             Self::Plugin(key) => {
                 let program = plugin::IdentityPluginV1::new(key.plugin(), std::slice::from_ref(key), asker.clone());
-                message.open(&program.map_err(|error| error.to_string())?)
+                message.open(&program.map_err(|error| told(&error))?)
             }
             Self::Locked(file) => {
                 let inside = file.opened.get_or_init(|| file.unlock(asker)).as_ref().map_err(String::clone)?;
@@ -216,8 +216,8 @@ impl Locked {
         let decryptor = Decryptor::new_buffered(ArmoredReader::new(self.bytes.expose()));
         let reader = decryptor.and_then(|decryptor| decryptor.decrypt(std::iter::once(&identity as _)));
         let mut text = Zeroizing::new(String::new());
-        let mut reader = reader.map_err(|error| error.to_string())?;
-        reader.read_to_string(&mut text).map_err(|error| error.to_string())?;
+        let mut reader = reader.map_err(|error| told(&error))?;
+        reader.read_to_string(&mut text).map_err(|error| told(&error))?;
         Identity::read_all(&text, Separator::Line)
     }
 }

@@ -34,6 +34,10 @@ N4TJFtvR1QlbHNoQ==
 const LOCKED_SSH_RECIPIENT: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXHx/aJMxyU7h91Jgq5MaOjsHYggNKTgsun5y5LHcy1 test";
 
+/// Of a plugin that nobody has.
+const PLUGIN_RECIPIENT: &str = "age1foo1qyqszqgpqyqszc494qc";
+const PLUGIN_KEY: &str = "AGE-PLUGIN-FOO-1QYQSZQGPQYQSZKMR7A4";
+
 /// Names and texts: variables, or files.
 type Texts<'a> = &'a [(&'a str, &'a str)];
 
@@ -172,6 +176,9 @@ fn nothing_that_fits_is_told_with_places_and_failures() {
     ] {
         assert!(broken.contains(part), "{part} in {broken}");
     }
+    let plugin = told(&[("SOPS_AGE_KEY", PLUGIN_KEY)], &[]);
+    assert!(plugin.contains("identities: Could not find 'age-plugin-foo' on the PATH. Have you"), "{plugin}");
+
     let other = "AGE-SECRET-KEY-1EYSTKPULJJKH09CURE3FQA95QXG26QDPFYC2PRZ6U7XC2G4TR4VQVM0NYA";
     let unfit = told(
         &[("SOPS_AGE_KEY", other), ("SOPS_AGE_KEY_CMD", "false"), ("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "echo xx")],
@@ -194,6 +201,10 @@ fn what_is_no_recipient_is_refused() {
         ("", "failed to parse input, unknown recipient type: \"\""),
         ("age1x", "failed to parse input as Bech32-encoded age public key: "),
         ("age1foo1x", "failed to parse input as age key from age plugin: "),
+        (
+            PLUGIN_RECIPIENT,
+            "failed to parse input as age key from age plugin: Could not find 'age-plugin-foo' on the PATH. Have you",
+        ),
         ("ssh-dss AAAA", "failed to parse input as age-ssh public key: "),
         ("age1pq1qqq", "failed to parse input as age post-quantum public key: invalid Bech32 encoding"),
     ];
