@@ -118,11 +118,18 @@ impl Emitter {
         if !self.dialect.keeps_layout() {
             return;
         }
-        for line in comments.iter().flat_map(|comment| comment.text.expose().split(|byte| *byte == b'\n')) {
-            self.pad(column);
-            self.out.push(b'#');
-            self.out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-            self.out.push(b'\n');
+        for comment in comments {
+            for (index, line) in comment.text.expose().split(|byte| *byte == b'\n').enumerate() {
+                self.pad(column);
+                // Only the first line has lost its mark.
+                self.out.extend_from_slice(match (index, line.first()) {
+                    (0, _) => b"#",
+                    (_, Some(b'#')) => b"",
+                    _ => b"# ",
+                });
+                self.out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+                self.out.push(b'\n');
+            }
         }
     }
 
@@ -253,6 +260,7 @@ impl Emitter {
             return if number > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() };
         }
         match scalar::json(number) {
+            Some(text) if self.dialect == Dialect::Go2 && text == "-0" => "0".to_owned(),
             Some(text) if self.dialect == Dialect::Go2 && !text.contains(['.', 'e']) => text,
             _ => scalar::general(number),
         }

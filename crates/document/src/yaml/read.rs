@@ -4,7 +4,7 @@
 //! Specification: SOPS §4.13 (load).
 
 use base::{Fault, SecretBytes, limit};
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag, YamlVersion};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag, YamlVersion};
 
 use super::anchor::{Anchors, merge, too_deep};
 use super::{Dialect, scalar};
@@ -54,6 +54,9 @@ pub(super) fn stream(source: &str, reading: Reading) -> Result<Stream, Fault> {
 }
 
 fn syntax(error: &ScanError) -> Fault {
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep();
+    }
     Fault::wrong(format!("yaml: line {}: {}", error.marker().line(), error.info()))
 }
 
