@@ -4,7 +4,7 @@
 //! Specification: VSO §8.2–8.6 and §17.3, ESO §10.5, VALS §10.1. `gcp` is not here yet: whoever reads settings says so.
 
 use base::encoding::Base64;
-use base::{Fault, SecretBytes, SecretText};
+use base::{Fault, SecretText};
 use serde_json::json;
 
 use crate::aws;
@@ -186,6 +186,6 @@ fn login(mount: &str, body: &serde_json::Value, hidden: &[SecretText]) -> Result
     }
     let path = format!("auth/{mount}/login");
     // Another login is another token and nothing else: it may be asked twice.
-    let call = Call::write(&path, SecretBytes::from(body.to_string())).idempotent();
+    let call = Call::write_json(&path, body)?.idempotent();
     Ok(hidden.iter().fold(call, Call::hide))
 }

@@ -23,6 +23,8 @@ pub struct Call {
     pub(crate) segments: Vec<String>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<SecretBytes>,
+    /// Whether each text in the body is a secret, so that no fault may quote it.
+    secret_body: bool,
     pub(crate) media_type: &'static str,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) namespace: Option<String>,
@@ -43,20 +45,21 @@ impl Call {
         Self::new(Method::GET, path, true).query("list", "true")
     }
 
-    /// Writes JSON to a path. It is not asked twice after it may have been carried out, unless [`Self::idempotent`].
+    /// Writes secret JSON to a path: no fault quotes a text of it. It is not asked twice after it may have been carried out,
+    /// unless [`Self::idempotent`].
     #[must_use]
     pub fn write(path: &str, body: SecretBytes) -> Self {
-        Self { body: Some(body), ..Self::new(Method::PUT, path, false) }
+        Self { body: Some(body), secret_body: true, ..Self::new(Method::PUT, path, false) }
     }
 
-    /// As [`Self::write`], for a body that is no secret.
+    /// As [`Self::write`], for a body that a fault may quote (a role, a name, a lease); single secrets of it are [`Self::hide`]'s.
     ///
     /// # Errors
     /// The body cannot be JSON.
     pub fn write_json(path: &str, body: &impl serde::Serialize) -> Result<Self, Fault> {
         let body =
             serde_json::to_vec(body).map_err(|_| Fault::bug(format!("cannot write the body for `{path}` as JSON")))?;
-        Ok(Self::write(path, SecretBytes::new(body)))
+        Ok(Self { secret_body: false, ..Self::write(path, SecretBytes::new(body)) })
     }
 
     /// Writes to a path without a body.
@@ -65,11 +68,11 @@ impl Call {
         Self::new(Method::PUT, path, false)
     }
 
-    /// Merges JSON into what stands at a path.
+    /// Merges secret JSON into what stands at a path.
     #[must_use]
     pub fn patch(path: &str, body: SecretBytes) -> Self {
         let call = Self::new(Method::PATCH, path, false);
-        Self { body: Some(body), media_type: "application/merge-patch+json", ..call }
+        Self { body: Some(body), secret_body: true, media_type: "application/merge-patch+json", ..call }
     }
 
     /// Deletes a path.
@@ -146,6 +149,7 @@ impl Call {
             segments: path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect(),
             query: Vec::new(),
             body: None,
+            secret_body: false,
             media_type: "application/json",
             headers: Vec::new(),
             namespace: None,
@@ -432,7 +436,12 @@ impl Refusal {
     }
 
     fn new(answer: &Answer, call: &Call, url: &str, namespace: &str, errors: Option<Vec<String>>) -> Self {
-        let hidden: Vec<_> = answer.hidden.iter().chain(&call.hidden).cloned().collect();
+        let mut hidden = answer.hidden.clone();
+        if let Some(body) = call.body.as_ref().filter(|_| call.secret_body) {
+            collect_texts(&serde_json::from_slice(body.expose()).unwrap_or_default(), &mut hidden);
+            // A text that holds another one is taken out first.
+            hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        }
         let is_vaults = errors.is_some();
         let errors = errors.unwrap_or_else(|| plain_reason(answer).into_iter().collect());
         Self {
@@ -488,6 +497,17 @@ pub fn refusal(fault: &Fault) -> Option<&Refusal> {
         cause = error.source();
     }
     None
+}
+
+/// Each text and number in a JSON value.
+fn collect_texts(value: &serde_json::Value, texts: &mut Vec<SecretText>) {
+    match value {
+        serde_json::Value::String(text) => texts.push(SecretText::from(text.as_str())),
+        serde_json::Value::Number(number) => texts.push(SecretText::new(number.to_string())),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| collect_texts(value, texts)),
+        serde_json::Value::Object(entries) => entries.values().for_each(|value| collect_texts(value, texts)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
+    }
 }
 
 /// What a server that speaks plain text says ("Client sent an HTTP request to an HTTPS server."), in one line.

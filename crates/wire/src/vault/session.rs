@@ -47,7 +47,10 @@ struct Gate {
     generation: u64,
     /// The last failed login: the how manieth failure it was, and why.
     failed: Option<(u64, Arc<Fault>)>,
+    /// When the token was last seen alive, or found to be all that its source has.
     checked: Option<Instant>,
+    /// When a living token was last to be replaced.
+    relogin: Option<Instant>,
 }
 
 type Listener = Box<dyn Fn(Change) + Send + Sync>;
@@ -208,10 +211,8 @@ impl Session {
         if let Some(held) = self.living() {
             return Ok(held);
         }
-        if let Some((number, fault)) = &gate.failed
-            && *number > seen
-        {
-            return Err(Fault::shared(fault));
+        if let Some(fault) = gate.failure_since(seen) {
+            return Err(fault);
         }
         self.log_in(&mut gate).await
     }
@@ -291,33 +292,46 @@ impl Session {
     }
 
     async fn after_denial(&self, held: &Arc<Held>, fault: &Fault) -> Result<Option<Arc<Held>>, Fault> {
+        let seen = self.failures.load(Ordering::Acquire);
         let mut gate = self.gate.lock().await;
         if let Some(current) = self.living().filter(|current| current.generation != held.generation) {
             return Ok(Some(current));
         }
-        if let Auth::Token(source) = &self.auth {
-            let now = source.text().await?.trimmed();
-            return if now == held.block.client_token { Ok(None) } else { self.log_in(&mut gate).await.map(Some) };
+        if let Some(fault) = gate.failure_since(seen) {
+            return Err(fault);
         }
         let by_policy = refusal(fault).is_some_and(|refusal| refusal.says("1 error occurred"));
-        match reaction(by_policy, held.since.elapsed(), gate.checked.map(|checked| checked.elapsed())) {
-            Reaction::LogIn => self.log_in(&mut gate).await.map(Some),
+        let checked = gate.checked.map(|checked| checked.elapsed());
+        // A given token cannot be replaced by a login, however old it is.
+        let since = gate.relogin.map_or(held.since, |relogin| relogin.max(held.since));
+        let age = if self.auth.logs_in() { since.elapsed() } else { Duration::ZERO };
+        match reaction(by_policy, age, checked) {
             Reaction::Believe => Ok(None),
+            Reaction::LogIn => {
+                gate.relogin = Some(Instant::now());
+                self.log_in(&mut gate).await.map(Some)
+            }
             Reaction::Check => {
-                let lookup = Call::read("auth/token/lookup-self");
-                match self.connection.send(&lookup, Some(&held.block.client_token)).await {
-                    Err(fault) if fault.kind() == Kind::Denied => {
-                        held.end();
-                        self.log_in(&mut gate).await.map(Some)
-                    }
-                    Err(_) => Ok(None),
-                    Ok(_) => {
-                        gate.checked = Some(Instant::now());
-                        Ok(None)
-                    }
-                }
+                gate.checked = Some(Instant::now());
+                if self.is_dead(held).await? { self.log_in(&mut gate).await.map(Some) } else { Ok(None) }
             }
         }
+    }
+
+    /// Whether another token must be had: the server does not know this one, or its source has another.
+    async fn is_dead(&self, held: &Held) -> Result<bool, Fault> {
+        if let Auth::Token(source) = &self.auth {
+            return Ok(source.text().await?.trimmed() != held.block.client_token);
+        }
+        let lookup = Call::read("auth/token/lookup-self");
+        let dead = match self.connection.send(&lookup, Some(&held.block.client_token)).await {
+            Err(fault) => fault.kind() == Kind::Denied,
+            Ok(_) => false,
+        };
+        if dead {
+            held.end();
+        }
+        Ok(dead)
     }
 
     async fn renew(&self, held: &Held, increment: u64) -> Result<(), Fault> {
@@ -428,6 +442,13 @@ const RELOGIN_INTERVAL: Duration = Duration::from_secs(60);
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Longer than any call takes that is not in trouble.
 const REVOCATION_DELAY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });
+
+impl Gate {
+    /// The failure of a login that ended after so many had failed.
+    fn failure_since(&self, seen: u64) -> Option<Fault> {
+        self.failed.as_ref().filter(|(number, _)| *number > seen).map(|(_, fault)| Fault::shared(fault))
+    }
+}
 
 impl Held {
     fn new(generation: u64, block: AuthBlock, login: SecretBytes) -> Self {

@@ -232,8 +232,7 @@ async fn the_text_of_a_refusal_is_the_one_that_people_search_for() {
     })
     .await;
     let connection = connect(Settings { namespace: "team".to_owned(), ..settings(&server) });
-    let password = SecretText::from("canary-password");
-    let call = Call::write("kv/data/a", SecretBytes::from("{\"p\":\"canary-password\"}")).hide(&password);
+    let call = Call::write("kv/data/a", SecretBytes::from("{\"p\":\"canary-password\"}"));
     let fault = connection.send(&call, Some(&SecretText::from("canary-token"))).await.err().unwrap();
     let said = refusal(&fault).unwrap();
     assert!(said.says("permission denied"));
@@ -244,6 +243,31 @@ async fn the_text_of_a_refusal_is_the_one_that_people_search_for() {
     );
     assert_eq!(said.to_string(), expected);
     assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
+}
+
+#[tokio::test]
+async fn what_is_secret_in_a_body_is_not_quoted() {
+    let server = StandIn::start(|asked, _| {
+        Reply::new(400, serde_json::json!({"errors": [format!("cannot use {}", asked.body)]}).to_string())
+    })
+    .await;
+    let connection = connect(settings(&server));
+    let json = serde_json::json!({"a": ["canary", "canary-longer"], "n": 123456, "role": "reader"});
+    let body = || SecretBytes::from(json.to_string());
+    let hidden = r#"cannot use {"a":["****","****"],"n":****,"role":"****"}"#;
+    let cases = [
+        (Call::write("kv/a", body()), hidden),
+        (Call::patch("kv/a", body()), hidden),
+        (
+            Call::write_json("pki/issue/r", &json).unwrap().hide(&"canary-longer".into()).hide(&"canary".into()),
+            r#"cannot use {"a":["****","****"],"n":123456,"role":"reader"}"#,
+        ),
+    ];
+    for (call, expected) in cases {
+        let fault = connection.send(&call, None).await.err().unwrap();
+        assert_eq!(refusal(&fault).unwrap().errors, [expected]);
+        assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
+    }
 }
 
 #[tokio::test]

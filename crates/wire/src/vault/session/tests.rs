@@ -292,6 +292,30 @@ async fn an_old_token_is_replaced_because_its_role_may_have_got_rights() {
 }
 
 #[tokio::test]
+async fn a_replacement_that_fails_is_not_tried_for_every_refusal() {
+    let logins = AtomicUsize::new(0);
+    let server = StandIn::start(move |asked, _| match asked.target.as_str() {
+        "/v1/auth/kubernetes/login" if logins.fetch_add(1, Ordering::SeqCst) > 0 => {
+            Reply::new(400, r#"{"errors":["gone"]}"#)
+        }
+        "/v1/auth/kubernetes/login" => Reply::new(200, token(1, 3600, true)),
+        "/v1/auth/token/lookup-self" => fine(asked),
+        _ => denied(),
+    })
+    .await;
+    let session = Session::open(connection(&server), kubernetes(), Keeping::default());
+    session.meta().await.unwrap();
+    grow_old(&session);
+    let call = Call::read("kv/data/a");
+    for _ in 0..2 {
+        let reads = futures::future::join_all((0..50).map(|_| session.call(&call))).await;
+        assert!(reads.iter().all(Result::is_err));
+    }
+    assert_eq!((server.count_of(LOGIN), server.count_of("GET /v1/auth/token/lookup-self")), (2, 1));
+    assert_eq!(session.current().unwrap().accessor, "a-1", "a token that lives is kept");
+}
+
+#[tokio::test]
 async fn a_given_token_is_asked_for_again_when_it_is_refused() {
     let server =
         vault(0, |asked| if asked.header("x-vault-token") == "old-canary" { denied() } else { fine(asked) }).await;
@@ -303,6 +327,7 @@ async fn a_given_token_is_asked_for_again_when_it_is_refused() {
     let session = Session::open(connection(&server), Auth::Token(source), Keeping::default());
     let fault = session.call(&Call::read("a")).await.err().unwrap();
     assert_eq!((fault.kind(), server.count()), (Kind::Denied, 1), "the same token again is not tried");
+    tokio::time::sleep(CHECK_INTERVAL / 10).await;
     session.call(&Call::read("a")).await.unwrap();
     assert_eq!(server.count(), 3);
     session.close().await.unwrap();
