@@ -76,6 +76,8 @@ impl Retry {
         self.retries = retries;
         if let Some(interval) = interval {
             self.wait = Wait::Fixed(interval);
+            // The user's own numbers are not cut short by ours.
+            self.total = self.total.saturating_add(interval.saturating_mul(retries));
         }
         self
     }

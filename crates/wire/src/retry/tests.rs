@@ -95,6 +95,7 @@ fn tries_end_by_number_by_time_and_by_budget() {
     assert!(Tries::new(&Retry::never(), true).next(&answer(500, None), moment(0, 0.5), &Budget::default()).is_none());
     let settings = Retry::vault().with(5, Some(Duration::from_secs(3)));
     assert_eq!((settings.retries, settings.wait), (5, Wait::Fixed(Duration::from_secs(3))));
+    assert!(Retry::vault().with(9, Some(Duration::from_secs(60))).total > Duration::from_secs(540));
     assert_eq!(Retry::vault().with(0, None).wait, Retry::vault().wait);
 }
 
