@@ -1,0 +1,197 @@
+//! ExternalSecret, from the object to the Secret and back to its status. Specification: ESO §6.
+
+use operator::external_secrets;
+use operator::feature::FeatureName;
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+const V1: &str = "external-secrets.io/v1";
+
+async fn stage() -> Stage {
+    let mut stage = Stage::new();
+    start(&mut stage).await;
+    stage
+}
+
+async fn start(stage: &mut Stage) {
+    stage.start(FeatureName::ExternalSecrets, |_| {}, external_secrets::rows).await;
+}
+
+fn store(values: Value) -> Value {
+    json!({"apiVersion": V1, "kind": "SecretStore", "metadata": {"name": "fake", "namespace": "demo"},
+        "spec": {"provider": {"fake": {"data": values}}}})
+}
+
+fn values(password: &str) -> Value {
+    json!([{"key": "db", "value": format!(r#"{{"user":"app","password":"{password}"}}"#)}])
+}
+
+fn external_secret(extra: Value) -> Value {
+    let mut object = json!({"apiVersion": V1, "kind": "ExternalSecret", "metadata": {"name": "db", "namespace": "demo"},
+        "spec": {"secretStoreRef": {"name": "fake"}, "refreshInterval": "1h",
+            "target": {"creationPolicy": "Owner", "deletionPolicy": "Retain"},
+            "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}});
+    for (key, value) in extra.as_object().into_iter().flatten() {
+        object["spec"][key] = value.clone();
+    }
+    object
+}
+
+fn ready(stage: &Stage) -> String {
+    stage.condition(V1, "ExternalSecret", "demo", "db", "Ready")
+}
+
+#[tokio::test]
+async fn a_secret_is_made_told_and_kept() {
+    let mut stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.sandbox.recorder().clear();
+    stage.apply(external_secret(json!({}))).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    assert_eq!(ready(&stage), "True SecretSynced: secret synced");
+    assert_eq!(stage.events(), ["Normal Created: secret created"]);
+    let secret = stage.object("v1", "Secret", "demo", "db").unwrap();
+    assert_eq!(secret["metadata"]["labels"]["reconcile.external-secrets.io/managed"], "true");
+    assert_eq!(
+        secret["metadata"]["labels"]["reconcile.external-secrets.io/created-by"],
+        "c3c1175f9808effdecd2cacf2329fdbbaf3678575e56b711f43b12c1"
+    );
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["controller"], true);
+    let ours =
+        |recorded: &sandbox::Recorded| !recorded.resource.starts_with("externalsecrets") || recorded.verb != "create";
+    let writes: Vec<_> = stage.sandbox.recorder().writes().into_iter().filter(ours).collect();
+    assert_eq!(writes.len(), 3, "Secret, status, event: {writes:?}");
+    // A restart writes nothing.
+    stage.stop().await;
+    stage.sandbox.recorder().clear();
+    start(&mut stage).await;
+    assert!(stage.sandbox.recorder().writes().is_empty(), "{:?}", stage.sandbox.recorder().writes());
+}
+
+#[tokio::test]
+async fn a_rotation_reaches_the_secret_and_a_round_without_change_writes_nothing() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.apply(external_secret(json!({}))).await;
+    stage.apply(store(values("two"))).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"), "not due yet");
+    stage.later(3_601).await;
+    // Timers are the runtime's, the clock is the test's: a change wakes the object, and the clock says that it is due.
+    stage.patch(external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=two"));
+}
+
+#[tokio::test]
+async fn drift_is_repaired_at_once() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.apply(external_secret(json!({}))).await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "demo"}});
+    stage.patch(secret.clone(), json!({"data": {"password": "ZXZpbA==", "extra": "eA=="}})).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    stage.delete(secret).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+}
+
+#[tokio::test]
+async fn a_failing_provider_never_empties_a_secret() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.apply(external_secret(json!({}))).await;
+    stage.apply(store(json!([]))).await;
+    stage.patch(external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    assert!(
+        ready(&stage).starts_with("False SecretSyncedError: could not get secret data from provider"),
+        "{}",
+        ready(&stage)
+    );
+    stage.apply(store(values("two"))).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=two"), "the store's change wakes its users");
+    assert_eq!(ready(&stage), "True SecretSynced: secret synced");
+}
+
+#[tokio::test]
+async fn deletion_policies_decide_what_missing_values_mean() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    let with =
+        |deletion: &str| external_secret(json!({"target": {"creationPolicy": "Owner", "deletionPolicy": deletion}}));
+    stage.apply(with("Delete")).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    stage.apply(store(json!([]))).await;
+    stage.patch(with("Delete"), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("demo", "db"), None);
+    assert_eq!(ready(&stage), "True SecretDeleted: secret deleted due to DeletionPolicy=Delete");
+    assert!(stage.events().iter().any(|event| event.contains("MissingProviderSecret")), "{:?}", stage.events());
+}
+
+#[tokio::test]
+async fn a_foreign_owner_is_never_overwritten() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    let mut other = external_secret(json!({"target": {"name": "db"}}));
+    other["metadata"]["name"] = json!("other");
+    other["spec"]["data"][0]["secretKey"] = json!("others");
+    stage.apply(other).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("others=one"));
+    stage.apply(external_secret(json!({}))).await;
+    assert_eq!(ready(&stage), "False SecretSyncedError: target is owned by another ExternalSecret");
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("others=one"));
+    let event = "Warning UpdateFailed: secret is owned by another ExternalSecret: other";
+    assert!(stage.events().contains(&event.to_owned()), "{:?}", stage.events());
+}
+
+#[tokio::test]
+async fn a_merge_keeps_foreign_keys_and_removes_its_own() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "data": {"foreign": "dg=="}, "metadata": {"name": "db", "namespace": "demo"}}))
+        .await;
+    let merge = |data: Value| external_secret(json!({"target": {"creationPolicy": "Merge"}, "data": data}));
+    stage.apply(merge(json!([{"secretKey": "a", "remoteRef": {"key": "db", "property": "user"}}]))).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("a=app foreign=v"));
+    stage.apply(merge(json!([{"secretKey": "b", "remoteRef": {"key": "db", "property": "user"}}]))).await;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some("b=app foreign=v"));
+}
+
+#[tokio::test]
+async fn a_renamed_target_leaves_no_orphan() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.apply(external_secret(json!({}))).await;
+    stage.apply(external_secret(json!({"target": {"name": "renamed"}}))).await;
+    assert_eq!(stage.secret("demo", "renamed").as_deref(), Some("password=one"));
+    assert_eq!(stage.secret("demo", "db"), None);
+}
+
+#[tokio::test]
+async fn extract_find_and_order() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage
+        .apply(external_secret(json!({
+            "dataFrom": [{"extract": {"key": "db"}}, {"find": {"name": {"regexp": "^d"}}}],
+            "data": [{"secretKey": "user", "remoteRef": {"key": "db", "property": "password"}}]})))
+        .await;
+    let expected = r#"db={"user":"app","password":"one"} password=one user=one"#;
+    assert_eq!(stage.secret("demo", "db").as_deref(), Some(expected));
+}
+
+#[tokio::test]
+async fn two_hundred_on_one_store_and_three_requests_each() {
+    let stage = stage().await;
+    stage.apply(store(values("one"))).await;
+    stage.sandbox.recorder().clear();
+    for n in 0..200 {
+        let mut object = external_secret(json!({}));
+        object["metadata"]["name"] = json!(format!("db-{n}"));
+        stage.sandbox.load(&object, "kubectl").expect("the sandbox takes it");
+    }
+    stage.settle().await;
+    let writes = stage.sandbox.recorder().writes().len();
+    assert_eq!(writes, 600);
+    assert_eq!(stage.secret("demo", "db-199").as_deref(), Some("password=one"));
+}

@@ -1,0 +1,5 @@
+//! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
+
+mod external_secret;
+mod reloader;
+mod stage;
