@@ -233,14 +233,23 @@ fn refused(es: &ExternalSecret, message: &str, event: &str, now: Timestamp) -> F
     finish
 }
 
+/// A fault of the target's write; a refusal that is final keeps its own sentence.
+#[must_use]
+pub fn not_written(fault: Fault) -> Fault {
+    if is_final(&fault) { fault } else { fault.within(NOT_WRITTEN) }
+}
+
+fn is_final(fault: &Fault) -> bool {
+    [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE].contains(&fault.to_string().as_str())
+}
+
 /// How a failed pass ends. The condition's message begins with the peer's sentence and goes on with the cause (ESO §13.3:
 /// the peer tells it in events only). Refresh time and version stay, so that the next pass tries again.
 #[must_use]
 pub fn failed(es: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
     let attempt = fault.to_string();
     let chain = fault.chain();
-    let is_final = [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE].contains(&attempt.as_str());
-    if is_final {
+    if is_final(fault) {
         let event = match attempt.as_str() {
             rule::IMMUTABLE => "secret is immutable",
             _ => chain.strip_prefix(&format!("{attempt}: ")).unwrap_or(&chain),

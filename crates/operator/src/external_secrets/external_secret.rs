@@ -139,7 +139,7 @@ impl Controller for Reconcile {
         let mut after = es::decide(o, facts)?;
         for write in after.writes {
             let fingerprint = written_fingerprint(&write);
-            let written = w.act(write).await.map_err(|fault| fault.within(es::NOT_WRITTEN))?;
+            let written = w.act(write).await.map_err(es::not_written)?;
             if after.tells_target && written.changed && !written.uid.is_empty() {
                 let (reason, text) =
                     if written.created { ("Created", "secret created") } else { ("Updated", "secret updated") };
