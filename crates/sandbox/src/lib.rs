@@ -49,7 +49,7 @@ use write::Manner;
 struct Shared {
     store: Arc<Mutex<Store>>,
     listings: Mutex<Listings>,
-    clock: Clock,
+    clock: Arc<Clock>,
     recorder: Recorder,
     troubles: Troubles,
 }
@@ -72,6 +72,12 @@ impl Sandbox {
         Self::default()
     }
 
+    /// A sandbox that stamps by a clock which others read, too.
+    #[must_use]
+    pub fn with_clock(clock: Arc<Clock>) -> Self {
+        Self { shared: Arc::new(Shared { clock, ..Shared::default() }) }
+    }
+
     /// Serves a custom resource, as posting its definition would, but without the definition as an object.
     ///
     /// # Errors
@@ -89,6 +95,13 @@ impl Sandbox {
         kube::Client::new(self.door(None), "default")
     }
 
+    /// A client that may do everything, is not recorded and meets no trouble: the hands of a test, beside those that it
+    /// watches. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn quiet_client(&self) -> kube::Client {
+        kube::Client::new(Door { is_quiet: true, ..self.door(None) }, "default")
+    }
+
     /// A client that runs under a role: what no rule allows is answered 403. Must be called within a tokio runtime.
     #[must_use]
     pub fn client_as(&self, role: Role) -> kube::Client {
@@ -98,11 +111,11 @@ impl Sandbox {
     /// The service itself, for a client with layers of its own.
     #[must_use]
     pub fn door(&self, role: Option<Role>) -> Door {
-        Door { shared: Arc::clone(&self.shared), role: role.map(Arc::new) }
+        Door { shared: Arc::clone(&self.shared), role: role.map(Arc::new), is_quiet: false }
     }
 
     #[must_use]
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &Arc<Clock> {
         &self.shared.clock
     }
 

@@ -137,6 +137,11 @@ async fn troubles_strike_what_they_match_and_so_often_as_told() {
         api.get("db").await.expect("it is over");
         assert_eq!(struck.hits(), 1);
     }
+    let before = sandbox.recorder().requests().len();
+    sandbox.trouble(Trouble::on("get", "secrets", Fate::Broken).times(1));
+    secrets(&sandbox.quiet_client()).get("db").await.expect("the test's own hands meet no trouble");
+    assert_eq!(sandbox.recorder().requests().len(), before);
+    assert_eq!(refusal(api.get("db").await).0, 500);
     let struck = sandbox.trouble(Trouble::on("*", "*", Fate::Disconnect).within("demo"));
     assert!(!matches!(api.get("db").await, Ok(_) | Err(kube::Error::Api(_))));
     struck.end();
