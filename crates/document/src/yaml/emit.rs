@@ -160,16 +160,16 @@ impl Emitter {
 
     fn key(&mut self, key: &Key, column: usize) {
         match key {
-            Key::Text(text) => {
-                if text == "<<" && self.dialect.tags_merge() {
-                    self.out.extend_from_slice(b"!!merge ");
-                }
-                match style::choose(text) {
-                    Style::Plain => self.out.extend_from_slice(text.as_bytes()),
-                    Style::Single => style::single(text, &mut self.unfolded(column)),
-                    Style::Double | Style::Literal => style::double(text, &mut self.unfolded(column)),
-                }
+            Key::Text(text) if text == "<<" => {
+                // Plain and without the tag it would merge when it is read.
+                let form: &[u8] = if self.dialect.tags_merge() { b"!!merge <<" } else { b"\"<<\"" };
+                self.out.extend_from_slice(form);
             }
+            Key::Text(text) => match style::choose(text) {
+                Style::Plain => self.out.extend_from_slice(text.as_bytes()),
+                Style::Single => style::single(text, &mut self.unfolded(column)),
+                Style::Double | Style::Literal => style::double(text, &mut self.unfolded(column)),
+            },
             Key::Other(_, text) => self.out.extend_from_slice(text.as_bytes()),
         }
     }
@@ -260,7 +260,9 @@ impl Emitter {
             return if number > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() };
         }
         match scalar::json(number) {
-            Some(text) if self.dialect == Dialect::Go2 && text == "-0" => "0".to_owned(),
+            // SOPS' own `-0` reads back as an integer, and the MAC of a clear value then fails.
+            Some(text) if text == "-0" && self.dialect == Dialect::Go3 => "-0.0".to_owned(),
+            Some(text) if text == "-0" && self.dialect == Dialect::Go2 => "0".to_owned(),
             Some(text) if self.dialect == Dialect::Go2 && !text.contains(['.', 'e']) => text,
             _ => scalar::general(number),
         }

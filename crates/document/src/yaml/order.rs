@@ -54,3 +54,6 @@ fn magnitude(digits: &str) -> (usize, &str) {
     let digits = digits.trim_start_matches('0');
     (digits.len(), digits)
 }
+
+#[cfg(test)]
+mod tests;

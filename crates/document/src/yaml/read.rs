@@ -79,6 +79,8 @@ struct Frame {
     column: usize,
     is_flow: bool,
     anchor: usize,
+    /// The line where it starts.
+    line: usize,
 }
 
 enum Content {
@@ -256,7 +258,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.frames.push(Frame { content, column, is_flow, anchor });
+        self.frames.push(Frame { content, column, is_flow, anchor, line: span.start.line() });
         self.put_pending();
         self.last = Last::Nothing;
         Ok(())
@@ -315,7 +317,7 @@ impl<'a> Reader<'a> {
             Content::Map(map) => Node::Branch(self.finished(map)?),
         };
         self.anchors.keep(frame.anchor, &node)?;
-        self.add(node, span.start.line())?;
+        self.add(node, frame.line)?;
         self.last = if is_flow { Last::Flow { line: span.end.line() } } else { Last::Nothing };
         Ok(())
     }

@@ -195,3 +195,6 @@ fn is_base_60(text: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;
