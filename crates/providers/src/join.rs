@@ -58,7 +58,7 @@ impl Joined {
             }
             Err(fault) => {
                 self.forget(&key);
-                Err(again(&fault))
+                Err(Fault::shared(&fault))
             }
         }
     }
@@ -111,25 +111,6 @@ impl Joined {
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A fault of one's own out of a shared one: same kind, sentence, object and advice; the chain goes on below.
-fn again(shared: &Arc<Fault>) -> Fault {
-    let mut fault = Fault::new(shared.kind(), shared.to_string());
-    if let Some(object) = shared.object() {
-        fault = fault.about(object.clone());
-    }
-    if let Some(hint) = shared.advice() {
-        fault = fault.hint(hint);
-    }
-    match std::error::Error::source(&**shared) {
-        Some(_) => {
-            let chain = shared.chain();
-            let cause = chain.strip_prefix(&format!("{shared}: ")).unwrap_or(&chain).to_owned();
-            fault.because(cause)
-        }
-        None => fault,
     }
 }
 

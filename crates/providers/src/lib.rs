@@ -8,5 +8,6 @@ pub mod keys;
 pub mod reach;
 pub mod registry;
 pub mod row;
+pub mod selectors;
 pub mod settings;
 pub mod stores;

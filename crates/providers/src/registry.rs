@@ -7,7 +7,7 @@ use crate::row::{GeneratorRow, Row};
 use crate::stores;
 
 /// All places that hold values, by name.
-pub const STORES: &[&Row] = &[&stores::fake::ROW];
+pub const STORES: &[&Row] = &[&stores::fake::ROW, &stores::vault::ROW];
 
 /// All generators, by kind.
 pub const GENERATORS: &[&GeneratorRow] = &[];

@@ -1,3 +1,4 @@
 //! The places that hold values, one file each.
 
 pub mod fake;
+pub mod vault;
