@@ -233,7 +233,9 @@ impl VaultClient {
         let key = &entry.at.key;
         let standing = self.standing(key).await?;
         if standing.as_ref().is_some_and(|(_, is_ours)| !is_ours) {
-            return Err(Fault::conflict(format!("cannot push to `{key}`")).because("secret not managed by external-secrets"));
+            return Err(
+                Fault::conflict(format!("cannot push to `{key}`")).because("secret not managed by external-secrets")
+            );
         }
         let before = standing.map(|(fields, _)| fields);
         let fields = match (&entry.at.property, &entry.source) {

@@ -70,9 +70,10 @@ impl Mount {
 
     /// The path that lists a folder (with its trailing `/`, or empty for all).
     pub fn list_path(&self, folder: &str) -> Result<String, Fault> {
-        let mount = self.path.as_deref().ok_or_else(|| {
-            Fault::wrong("cannot search without a mount").hint("set `path`, the mount, in the store")
-        })?;
+        let mount = self
+            .path
+            .as_deref()
+            .ok_or_else(|| Fault::wrong("cannot search without a mount").hint("set `path`, the mount, in the store"))?;
         Ok(match self.version {
             Version::V1 => format!("{mount}/{folder}"),
             Version::V2 => format!("{mount}/metadata/{folder}"),

@@ -235,7 +235,8 @@ impl Settings {
     }
 
     async fn with_identity(&self, tls: Tls, credentials: &Credentials) -> Result<Tls, Fault> {
-        let by_tls = self.tls.as_ref().and_then(|tls| Some((tls.cert_secret_ref.as_ref()?, tls.key_secret_ref.as_ref()?)));
+        let by_tls =
+            self.tls.as_ref().and_then(|tls| Some((tls.cert_secret_ref.as_ref()?, tls.key_secret_ref.as_ref()?)));
         let cert = self.auth.as_ref().and_then(|auth| auth.cert.as_ref());
         let by_auth = cert.and_then(|cert| Some((cert.client_cert.as_ref()?, cert.secret_ref.as_ref()?)));
         let Some((certificate, key)) = by_auth.or(by_tls) else { return Ok(tls) };
@@ -261,13 +262,16 @@ impl AuthSettings {
         ];
         let accounts = [
             self.kubernetes.as_ref().and_then(|method| method.service_account_ref.as_ref()),
-            self.jwt.as_ref().and_then(|method| Some(&method.kubernetes_service_account_token.as_ref()?.service_account_ref)),
+            self.jwt
+                .as_ref()
+                .and_then(|method| Some(&method.kubernetes_service_account_token.as_ref()?.service_account_ref)),
         ];
         let secrets = secrets.into_iter().flatten().map(SecretKeySelector::selector);
         secrets.chain(accounts.into_iter().flatten().map(ServiceAccountSelector::selector)).collect()
     }
 
     /// The first method that is set, in the peer's order.
+    #[expect(clippy::too_many_lines, reason = "one short branch per method, in an order that matters")]
     async fn method(self, reach: &Reach, credentials: Credentials) -> Result<Auth, Fault> {
         let value = async |selector: &SecretKeySelector, key: &str| {
             let text = credentials.secret_text(&selector.or_key(key)).await?;
@@ -287,7 +291,9 @@ impl AuthSettings {
         }
         if let Some(method) = self.kubernetes {
             let jwt = match (&method.service_account_ref, &method.secret_ref) {
-                (Some(account), _) => account_token(account, account.audiences.clone(), TOKEN_SECONDS, &credentials).await?,
+                (Some(account), _) => {
+                    account_token(account, account.audiences.clone(), TOKEN_SECONDS, &credentials).await?
+                }
                 (None, Some(secret)) => value(secret, "token").await?,
                 (None, None) => pod_token(reach),
             };
@@ -312,7 +318,8 @@ impl AuthSettings {
                     }
                     audiences.extend(token.service_account_ref.audiences.iter().cloned());
                     let seconds = token.expiration_seconds.and_then(|seconds| u32::try_from(seconds).ok());
-                    account_token(&token.service_account_ref, audiences, seconds.unwrap_or(TOKEN_SECONDS), &credentials).await?
+                    account_token(&token.service_account_ref, audiences, seconds.unwrap_or(TOKEN_SECONDS), &credentials)
+                        .await?
                 }
                 (None, Some(secret)) => value(secret, "jwt").await?,
                 (None, None) => return Err(Fault::wrong("jwt needs secretRef or kubernetesServiceAccountToken")),
