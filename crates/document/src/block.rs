@@ -5,7 +5,7 @@
 use base::Fault;
 
 use crate::flatten::{flatten, unflatten};
-use crate::{Branch, Document, Format, Item, Key, Node, Scalar};
+use crate::{Branch, Document, Format, Item, Key, Node, Scalar, line_ends};
 
 /// Puts the block behind everything else: into every document of a YAML file, as lines `sops_…` into a dotenv file, as a
 /// section into an INI file.
@@ -111,33 +111,14 @@ fn unflatten_section(section: Branch) -> Result<Branch, Fault> {
 
 /// An INI file's block has line ends written as `\n`, which only 3.13.0 and 3.13.1 did not do.
 fn escaped(scalar: &Scalar) -> Scalar {
-    Scalar::Text(replaced(&scalar.as_environment(), b"\n", b"\\n").into())
+    Scalar::Text(line_ends::escaped(&scalar.as_environment()).into())
 }
 
 fn unescaped(scalar: Scalar) -> Scalar {
     match scalar {
-        Scalar::Text(text) => Scalar::Text(replaced(text.expose(), b"\\n", b"\n").into()),
+        Scalar::Text(text) => Scalar::Text(line_ends::unescaped(text.expose()).into()),
         other => other,
     }
-}
-
-/// The bytes with every `from` made `to`.
-pub(crate) fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rest.strip_prefix(from) {
-            Some(behind) => {
-                out.extend_from_slice(to);
-                rest = behind;
-            }
-            None => {
-                out.push(rest[0]);
-                rest = &rest[1..];
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

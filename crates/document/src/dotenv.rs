@@ -4,8 +4,7 @@
 
 use base::{Fault, SecretBytes};
 
-use crate::block::replaced;
-use crate::{Branch, Comment, Document, EmitOptions, Item, Key, Node, ReadOptions, Scalar};
+use crate::{Branch, Comment, Document, EmitOptions, Item, Key, Node, ReadOptions, Scalar, line_ends};
 
 /// Reads a dotenv file. One carriage return at a line's end is dropped, so that files with CRLF read alike.
 ///
@@ -23,7 +22,7 @@ pub fn read(bytes: &[u8], _: &ReadOptions) -> Result<Document, Fault> {
             }
             _ => {
                 let (key, value) = entry(line, index + 1)?;
-                branch.push(key, Node::text(replaced(value, b"\\n", b"\n")));
+                branch.push(key, Node::text(line_ends::unescaped(value)));
             }
         }
     }
@@ -49,13 +48,15 @@ pub fn emit(document: &Document, _: &EmitOptions) -> Result<Vec<u8>, Fault> {
     for item in document.only_branch("dotenv")?.map_or(&[][..], |branch| &branch.items) {
         match item {
             Item::Comment(comment) => {
-                out.push(b'#');
-                out.extend(replaced(comment.text.expose(), b"\n", b"\n#"));
+                for (index, line) in comment.text.expose().split(|byte| *byte == b'\n').enumerate() {
+                    out.extend_from_slice(if index == 0 { b"#" } else { b"\n#" });
+                    out.extend_from_slice(line);
+                }
             }
             Item::Entry(key, Node::Leaf(scalar)) => {
                 out.extend_from_slice(name(key)?.as_bytes());
                 out.push(b'=');
-                out.extend(replaced(&scalar.as_environment(), b"\n", b"\\n"));
+                out.extend(line_ends::escaped(&scalar.as_environment()));
             }
             Item::Entry(key, Node::List(_) | Node::Branch(_)) => {
                 let key = key.as_str();

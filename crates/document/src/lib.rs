@@ -15,6 +15,7 @@ pub mod yaml;
 pub mod block;
 pub mod edit;
 pub mod flatten;
+mod line_ends;
 pub mod path;
 pub mod scalar;
 pub mod value;

@@ -272,19 +272,18 @@ impl Emitter {
         if text == "<<" && self.dialect.tags_merge() {
             self.out.extend_from_slice(b"!!merge ");
         }
-        self.text(text, slot, inline);
-        if style::choose(text) == Style::Literal {
+        if self.text(text, slot, inline) == Style::Literal {
             self.out.push(b'\n');
-            let rest = inline.get(1..).unwrap_or_default();
-            self.comments(rest, slot.parent);
+            self.comments(inline.get(1..).unwrap_or_default(), slot.parent);
         } else {
             self.end_line(slot.parent, inline);
         }
     }
 
     /// A text in its style, without the line's end; a comment stands in the header of a literal block.
-    fn text(&mut self, text: &str, slot: &Slot, inline: &[&Comment]) {
-        match style::choose(text) {
+    fn text(&mut self, text: &str, slot: &Slot, inline: &[&Comment]) -> Style {
+        let style = style::choose(text);
+        match style {
             Style::Plain => style::plain(text, &mut self.folded(slot.inner)),
             Style::Single => style::single(text, &mut self.folded(slot.inner)),
             Style::Double => style::double(text, &mut self.folded(slot.inner)),
@@ -293,6 +292,7 @@ impl Emitter {
                 style::literal(text, slot.inner, slot.parent, &header, &mut self.out);
             }
         }
+        style
     }
 
     fn binary(&mut self, bytes: &[u8], slot: &Slot, inline: &[&Comment]) {
