@@ -84,7 +84,7 @@ fn grouped(section: &Branch) -> (Vec<&Comment>, Vec<Line<'_>>) {
 
 fn write_comments(comments: &[&Comment], out: &mut Vec<u8>) {
     for line in comments.iter().flat_map(|comment| comment.text.expose().split(|byte| *byte == b'\n')) {
-        let line = line.trim_ascii();
+        let line = parse::trimmed(line);
         if !matches!(line.first(), Some(b'#' | b';')) {
             out.extend_from_slice(b"; ");
         }
@@ -140,7 +140,7 @@ fn value_form(key: &Key, node: &Node) -> Result<Vec<u8>, Fault> {
         [triple, back, plain, double, single]
     } else if has(b"#;") {
         [back, triple, plain, double, single]
-    } else if value.trim_ascii().len() != value.len() {
+    } else if parse::trimmed(&value).len() != value.len() {
         [double, single, back, triple, plain]
     } else {
         [plain, back, triple, double, single]

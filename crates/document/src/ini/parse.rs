@@ -15,7 +15,7 @@ pub(super) fn file(bytes: &[u8]) -> Result<Branch, Fault> {
     let mut reader = Reader { lines: Lines { rest: bytes, number: 0 }, file: Branch::default(), comment: Vec::new() };
     let mut section = Section::new(DEFAULT);
     while let Some(line) = reader.lines.next() {
-        let line = line.trim_ascii_start();
+        let line = trimmed_start(line);
         match line.first() {
             None => {}
             Some(b'#' | b';') => reader.note(line),
@@ -64,14 +64,14 @@ impl Reader<'_> {
         if !self.comment.is_empty() {
             self.comment.push(b'\n');
         }
-        self.comment.extend_from_slice(comment.trim_ascii());
+        self.comment.extend_from_slice(trimmed(comment));
     }
 
     /// The waiting comment, without the marks in front of its text.
     fn comment(&mut self) -> Option<Item> {
         let text = std::mem::take(&mut self.comment);
         let start = text.iter().position(|byte| !(matches!(byte, b'#' | b';') || byte.is_ascii_whitespace()))?;
-        let text = text[start..].trim_ascii();
+        let text = trimmed(&text[start..]);
         Some(Item::Comment(Comment { text: text.into(), is_inline: false }))
     }
 
@@ -93,7 +93,7 @@ impl Reader<'_> {
 
     /// A comment behind a header or a closing quote.
     fn behind(&mut self, rest: &[u8]) {
-        let rest = rest.trim_ascii();
+        let rest = trimmed(rest);
         if rest.starts_with(b"#") || rest.starts_with(b";") {
             self.note(rest);
         }
@@ -120,7 +120,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, rest: &[u8]) -> Result<Value, Fault> {
-        let line = rest.trim_ascii_start();
+        let line = trimmed_start(rest);
         for quote in [&b"\"\"\""[..], b"`"] {
             if let Some(inside) = line.strip_prefix(quote) {
                 return self.quoted(inside, quote);
@@ -129,10 +129,10 @@ impl Reader<'_> {
         if let Some(start) = without_line_end(line).strip_suffix(b"\\") {
             return Ok(self.continued(start));
         }
-        let mut line = line.trim_ascii();
+        let mut line = trimmed(line);
         if let Some(at) = line.iter().position(|byte| matches!(byte, b'#' | b';')) {
             self.note(&line[at..]);
-            line = line[..at].trim_ascii();
+            line = trimmed(&line[..at]);
         }
         Ok(Value::of(unquoted(line)))
     }
@@ -160,7 +160,7 @@ impl Reader<'_> {
     fn continued(&mut self, start: &[u8]) -> Value {
         let mut value = Value::of(start);
         while let Some(line) = self.lines.next() {
-            let line = line.trim_ascii();
+            let line = trimmed(line);
             match line.strip_suffix(b"\\") {
                 Some(more) => value.push(more),
                 None => {
@@ -219,11 +219,11 @@ pub(super) fn key(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
         let close = position(inside, quote).ok_or("missing closing key quote")?;
         let behind = &inside[close + quote.len()..];
         let at = delimiter(behind).ok_or(NO_DELIMITER)?;
-        return Ok((inside[..close].trim_ascii(), &behind[at + 1..]));
+        return Ok((trimmed(&inside[..close]), &behind[at + 1..]));
     }
     match delimiter(line).ok_or(NO_DELIMITER)? {
         0 => Err("empty key name"),
-        at => Ok((line[..at].trim_ascii(), &line[at + 1..])),
+        at => Ok((trimmed(&line[..at]), &line[at + 1..])),
     }
 }
 
@@ -242,6 +242,15 @@ fn unquoted(line: &[u8]) -> &[u8] {
         [open @ (b'"' | b'\''), inside @ .., close] if open == close && !inside.contains(open) => inside,
         _ => line,
     }
+}
+
+/// Without white space at its ends, in Go's sense.
+pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.trim_ascii(), |text| text.trim().as_bytes())
+}
+
+fn trimmed_start(bytes: &[u8]) -> &[u8] {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.trim_ascii_start(), |text| text.trim_start().as_bytes())
 }
 
 fn without_line_end(line: &[u8]) -> &[u8] {

@@ -92,7 +92,12 @@ fn other_formats_become_ini_where_they_fit() {
         ),
         ("DEFAULT: {a: x}\ns: {b: y}\n", "a = x\n\n[s]\nb = y\n"),
         ("s: {a: 'x\"\"\"y'}\n", "[s]\na = x\"\"\"y\n"),
+        // White space is Unicode's, as Go trims it.
+        ("s: {a: \" x\", b: \"\\u2028y\"}\n", "[s]\na = \" x\"\nb = \"\u{2028}y\"\n"),
+        // Ours, as all forms that the peer would not read back: it writes these plainly.
         ("s: {a: \"'q'\"}\n", "[s]\na = `'q'`\n"),
+        ("s: {a: 'x\\'}\n", "[s]\na = `x\\`\n"),
+        ("s: {a: '\"\"\"x'}\n", "[s]\na = `\"\"\"x`\n"),
         ("s: {a: \"x\\n`y\"}\n", "[s]\na = \"\"\"x\n`y\"\"\"\n"),
         ("a: 1\n", "! Section values should always be TreeBranches"),
         ("s: {a: [1]}\n", "! cannot use complex value in INI file; offending key a"),
