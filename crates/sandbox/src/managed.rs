@@ -154,23 +154,37 @@ fn leaves(map: &Map<String, Value>) -> Tree {
 
 fn add(into: &mut Tree, more: &Tree) {
     for (key, value) in more {
-        let inner = into.entry(key.clone()).or_insert_with(|| Value::Object(Tree::new()));
-        if let (Value::Object(inner), Value::Object(value)) = (inner, value) {
-            add(inner, value);
+        let Some(Value::Object(present)) = into.get_mut(key) else {
+            into.insert(key.clone(), value.clone());
+            continue;
+        };
+        let Value::Object(value) = value else { continue };
+        // A bare branch is owned itself; with leaves below it, `.` says so.
+        if present.is_empty() != value.is_empty() {
+            present.insert(".".to_owned(), Value::Object(Tree::new()));
         }
+        add(present, value);
     }
 }
 
-/// Takes away every leaf of `less`; a branch that has lost all its leaves goes with them.
+/// Takes away every leaf of `less`. A branch that has lost its leaves goes with them, unless it is owned itself: then it
+/// stays bare.
 fn subtract(from: &mut Tree, less: &Tree) {
     for (key, value) in less {
-        let Some(Value::Object(inner)) = from.get_mut(key) else { continue };
-        match value {
-            Value::Object(value) if !value.is_empty() => subtract(inner, value),
-            _ => inner.clear(),
+        let (Some(Value::Object(inner)), Value::Object(value)) = (from.get_mut(key), value) else { continue };
+        let whole = value.is_empty() || (inner.is_empty() && value.contains_key("."));
+        if inner.is_empty() && !whole {
+            continue;
+        }
+        if whole {
+            inner.clear();
+        } else {
+            subtract(inner, value);
         }
         if inner.is_empty() {
             from.remove(key);
+        } else if inner.len() == 1 && inner.contains_key(".") {
+            inner.clear();
         }
     }
 }

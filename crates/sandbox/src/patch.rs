@@ -18,14 +18,16 @@ impl Form {
     /// The form that a Content-Type names; custom resources know no strategic merge.
     pub fn parse(content_type: &str, builtin: bool) -> Result<Self, Refusal> {
         let accepted = if builtin {
-            "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
+            "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+             application/apply-patch+yaml"
         } else {
-            "application/json-patch+json, application/merge-patch+json"
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
         };
         match content_type.split(';').next().unwrap_or_default().trim() {
             "application/json-patch+json" => Ok(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge),
             "application/strategic-merge-patch+json" if builtin => Ok(Self::Strategic),
+            "application/apply-patch+yaml" => Err(Refusal::no_apply()),
             _ => Err(Refusal::unsupported_media_type(accepted)),
         }
     }

@@ -77,6 +77,14 @@ impl Refusal {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// 409 of a delete that insists on another uid or version; told of the kind, not of the resource.
+    pub fn precondition(kind: &Kind, name: &str, what: &str, (wanted, found): (&str, &str), guess: &str) -> Self {
+        let why =
+            format!("the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {guess}");
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.full());
+        Self::new(409, "Conflict", message).about(kind, name)
+    }
+
     /// The conflict of a resource whose kind nobody looked up.
     pub fn conflict_of(group: &str, resource: &str, name: &str) -> Self {
         let full = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
@@ -90,8 +98,7 @@ impl Refusal {
     pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
         let texts: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.text)).collect();
         let all = if texts.len() == 1 { texts[0].clone() } else { format!("[{}]", texts.join(", ")) };
-        let full = if kind.group.is_empty() { kind.kind.clone() } else { format!("{}.{}", kind.kind, kind.group) };
-        let mut refusal = Self::new(422, "Invalid", format!("{full} {name:?} is invalid: {all}"));
+        let mut refusal = Self::new(422, "Invalid", format!("{} {name:?} is invalid: {all}", kind.full()));
         let listed: Vec<Value> = causes
             .iter()
             .map(|cause| json!({ "reason": cause.reason, "message": cause.text, "field": cause.field }))
@@ -132,6 +139,19 @@ impl Refusal {
         refusal
     }
 
+    /// 500 of a kind that the server has no reason for.
+    pub fn unnamed(message: impl Into<String>) -> Self {
+        Self::new(500, "", message.into())
+    }
+
+    /// 422 of a custom resource that is replaced without a resourceVersion: told of the resource, not of the kind.
+    pub fn unversioned(kind: &Kind, name: &str) -> Self {
+        let cause = Cause::invalid_number("metadata.resourceVersion", 0, "must be specified for an update");
+        let mut refusal = Self::invalid(kind, name, &[cause]);
+        refusal.message = refusal.message.replacen(&kind.kind, &kind.plural, 1);
+        refusal
+    }
+
     pub fn too_many_requests(retry_after_seconds: u32) -> Self {
         let mut refusal = Self::new(429, "TooManyRequests", "too many requests, please try again later".to_owned());
         refusal.details = json!({ "retryAfterSeconds": retry_after_seconds });
@@ -159,6 +179,11 @@ impl Refusal {
         let message =
             format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
         Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// What a real server speaks and the sandbox does not.
+    pub fn no_apply() -> Self {
+        Self::new(415, "UnsupportedMediaType", "the sandbox speaks no server-side apply".to_owned())
     }
 
     /// A resource that no table knows. The API server answers plain text there, so that clients see the bare 404.

@@ -11,7 +11,7 @@ use crate::clock::stamp;
 use crate::garbage::{self, Propagation};
 use crate::kinds::Kind;
 use crate::managed::{self, Author};
-use crate::refusal::{Cause, Refusal, STALE};
+use crate::refusal::{Refusal, STALE};
 use crate::store::{Fields, Place, Store, Stored};
 use crate::validate;
 
@@ -129,7 +129,7 @@ fn name_it(
 ) -> Result<Place, Refusal> {
     let meta = meta_of(fields)?;
     if meta.get("resourceVersion").and_then(Value::as_str).is_some_and(|version| !version.is_empty()) {
-        return Err(Refusal::internal("resourceVersion should not be set on objects to be created"));
+        return Err(Refusal::unnamed("resourceVersion should not be set on objects to be created"));
     }
     let given = meta.get("namespace").and_then(Value::as_str).unwrap_or_default();
     if kind.namespaced && !given.is_empty() && given != namespace {
@@ -266,18 +266,26 @@ fn check_identity(kind: &Kind, place: &Place, new: &mut Fields, old: &Stored) ->
         return Err(Refusal::bad_request(message));
     }
     if let Some(uid) = text(meta, "uid").filter(|uid| uid != old.uid()) {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid());
+        let key = registry_key(kind, place);
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition \
+             failed: UID in precondition: {uid}, UID in object meta: {}",
+            old.uid()
+        );
         return Err(Refusal::conflict(kind, &name, &why));
     }
     match text(meta, "resourceVersion") {
         None if kind.unconditional_update => Ok(()),
-        None => {
-            let why = "must be specified for an update";
-            Err(Refusal::invalid(kind, &name, &[Cause::invalid_number("metadata.resourceVersion", 0, why)]))
-        }
+        None => Err(Refusal::unversioned(kind, &name)),
         Some(version) if version == old.version.to_string() => Ok(()),
         Some(_) => Err(Refusal::conflict(kind, &name, STALE)),
     }
+}
+
+/// Where the server would keep the object; it says so in one of its texts.
+fn registry_key(kind: &Kind, place: &Place) -> String {
+    let group = if kind.builtin { String::new() } else { format!("{}/", kind.group) };
+    format!("/registry/{group}{}/{}/{}", kind.plural, place.namespace, place.name)
 }
 
 /// A write of the status subresource takes the status and nothing else.
@@ -345,6 +353,9 @@ fn is_same(old: &Fields, new: &Fields) -> bool {
     old.len() == new.len() && rest(old, new) && timeless(&old["metadata"]) == timeless(&new["metadata"])
 }
 
+const RECREATED: &str = "The object might have been deleted and then recreated";
+const MODIFIED: &str = "The object might have been modified";
+
 /// Deletes, or marks what finalizers still hold. The flag says whether it is gone.
 pub fn delete(
     store: &mut Store,
@@ -355,15 +366,11 @@ pub fn delete(
     let kind = store.kind(place);
     let old = Arc::clone(store.find(place).ok_or_else(|| Refusal::not_found(&kind, &place.name))?);
     if let Some(uid) = deletion.uid.as_deref().filter(|uid| *uid != old.uid()) {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid());
-        return Err(Refusal::conflict(&kind, &place.name, &why));
+        return Err(Refusal::precondition(&kind, &place.name, "UID", (uid, old.uid()), RECREATED));
     }
     let version = old.version.to_string();
     if let Some(wanted) = deletion.resource_version.as_deref().filter(|wanted| *wanted != version) {
-        let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {version}"
-        );
-        return Err(Refusal::conflict(&kind, &place.name, &why));
+        return Err(Refusal::precondition(&kind, &place.name, "ResourceVersion", (wanted, &version), MODIFIED));
     }
     if manner.dry_run {
         return Ok((old, true));

@@ -143,7 +143,7 @@ async fn managed_fields_tell_who_wrote_what_last() {
                 "manager": "maker", "operation": "Update", "apiVersion": "v1", "time": "2026-01-02T03:04:05Z",
                 "fieldsType": "FieldsV1",
                 "fieldsV1": {
-                    "f:data": { ".": {}, "f:password": {} }, "f:metadata": { "f:labels": { ".": {} } }, "f:type": {},
+                    "f:data": { ".": {}, "f:password": {} }, "f:metadata": { "f:labels": {} }, "f:type": {},
                 },
             },
             {

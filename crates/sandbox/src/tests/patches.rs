@@ -81,10 +81,10 @@ async fn what_cannot_be_applied_is_refused() {
     let params = PatchParams::default();
     let strategic = refusal(api.patch("w", &params, &Patch::Strategic(json!({ "spec": {} }))).await);
     let accepted = "the body of the request was in an unknown format - accepted media types include: \
-                    application/json-patch+json, application/merge-patch+json";
+                    application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
     assert_eq!((strategic.0, strategic.2.as_str()), (415, accepted));
     let applied = refusal(api.patch("w", &PatchParams::apply("us"), &Patch::Apply(json!({}))).await);
-    assert_eq!(applied.0, 415);
+    assert_eq!((applied.0, applied.2.as_str()), (415, "the sandbox speaks no server-side apply"));
     let stale = Patch::Merge(json!({ "metadata": { "resourceVersion": "1" }, "spec": { "size": 2 } }));
     assert_eq!(refusal(api.patch("w", &params, &stale).await).0, 409);
     let absent = refusal(api.patch("other", &params, &Patch::Merge(json!({}))).await);

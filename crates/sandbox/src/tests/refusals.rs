@@ -68,7 +68,7 @@ async fn what_exists_or_does_not_is_told() {
         create(&widgets(&client), &widget("w", 1)).await;
         refusal(widgets(&client).replace("w", &PostParams::default(), &widget("w", 2)).await)
     };
-    let text = "Widget.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an \
+    let text = "widgets.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an \
                 update";
     assert_eq!((versionless.0, versionless.2.as_str()), (422, text));
     let mut bare = secret("db", "y");
@@ -112,8 +112,8 @@ async fn deletes_insist_on_their_preconditions() {
         DeleteParams::default().preconditions(Preconditions { uid: Some("other".to_owned()), resource_version: None });
     let (code, _, text) = refusal(api.delete("db", &wrong_uid).await);
     let expected = format!(
-        "Operation cannot be fulfilled on secrets \"db\": Precondition failed: UID in precondition: other, UID in object \
-         meta: {uid}"
+        "Operation cannot be fulfilled on Secret \"db\": the UID in the precondition (other) does not match the UID in \
+         record ({uid}). The object might have been deleted and then recreated"
     );
     assert_eq!((code, text), (409, expected));
     let stale =

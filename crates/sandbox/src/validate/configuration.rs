@@ -2,7 +2,9 @@
 //! Also what the server does to a Secret on its way in: `stringData` becomes `data`, and no type is `Opaque`.
 //! Specification: ESO §15, §6.5, SS §11.3.
 
+use base::SecretBytes;
 use base::encoding::Base64;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::name;
@@ -22,31 +24,54 @@ pub fn receive(kind: &Kind, fields: &mut Fields) -> Result<(), Refusal> {
     if !kind.group.is_empty() || !matches!(kind.kind.as_str(), "Secret" | "ConfigMap") {
         return Ok(());
     }
+    let (bytes, texts) = if kind.kind == "Secret" { ("data", "stringData") } else { ("binaryData", "data") };
+    decode(&kind.kind, fields, bytes, true)?;
+    decode(&kind.kind, fields, texts, false)?;
     if kind.kind == "Secret" {
-        fold_string_data(fields)?;
+        fold_string_data(fields);
     }
     fields.retain(|key, value| key == "metadata" || value.as_object().is_none_or(|map| !map.is_empty()));
     Ok(())
 }
 
-fn fold_string_data(fields: &mut Fields) -> Result<(), Refusal> {
+/// Refuses values that are no texts, or (of bytes) no base64, in the words of Go's decoder.
+fn decode(kind: &str, fields: &Fields, part: &str, is_bytes: bool) -> Result<(), Refusal> {
+    for value in map(fields, part).into_iter().flat_map(Map::values) {
+        let wrong = match value {
+            Value::String(text) if is_bytes => match Base64::Standard.decode_or_place(text.as_bytes()) {
+                Ok(_) => continue,
+                Err(illegal) => illegal.to_string(),
+            },
+            Value::String(_) | Value::Null => continue,
+            other => {
+                let (found, wanted) = (go_kind(other), if is_bytes { "[]uint8" } else { "string" });
+                format!("json: cannot unmarshal {found} into Go struct field {kind}.{part} of type {wanted}")
+            }
+        };
+        return Err(Refusal::bad_request(format!("{kind} in version \"v1\" cannot be handled as a {kind}: {wrong}")));
+    }
+    Ok(())
+}
+
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::Array(_) => "array",
+        _ => "object",
+    }
+}
+
+fn fold_string_data(fields: &mut Fields) {
     if fields.get("type").and_then(Value::as_str).is_none_or(str::is_empty) {
         fields.insert("type".to_owned(), Value::from("Opaque"));
     }
-    for (_, value) in fields.get("data").and_then(Value::as_object).into_iter().flatten() {
-        let text = value.as_str().unwrap_or_default().as_bytes();
-        if let Err(error) = Base64::Standard.decode_or_place(text) {
-            let message = format!("Secret in version \"v1\" cannot be handled as a Secret: {error}");
-            return Err(Refusal::bad_request(message));
-        }
-    }
-    let Some(Value::Object(texts)) = fields.remove("stringData") else { return Ok(()) };
+    let Some(Value::Object(texts)) = fields.remove("stringData") else { return };
     let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
     for (key, text) in texts {
         let bytes = text.as_str().unwrap_or_default().as_bytes();
         data[key] = Value::from(Base64::Standard.encode(bytes));
     }
-    Ok(())
 }
 
 pub fn check_secret(new: &Fields, old: Option<&Fields>) -> Vec<Cause> {
@@ -132,10 +157,19 @@ fn check_json(key: &str, data: Option<&Map<String, Value>>) -> Vec<Cause> {
         return vec![Cause::required(field, "")];
     };
     let decoded = Base64::Standard.decode(value.as_str().unwrap_or_default().as_bytes());
-    let parsed = decoded.map(|bytes| serde_json::from_slice::<Value>(bytes.expose()));
-    match parsed {
-        Some(Ok(_)) => Vec::new(),
-        _ => vec![Cause::invalid(field, "<secret contents redacted>", "invalid character in JSON text")],
+    let bytes = decoded.as_ref().map(SecretBytes::expose).unwrap_or_default();
+    if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        return Vec::new();
+    }
+    vec![Cause::invalid(field, "<secret contents redacted>", &not_json(bytes))]
+}
+
+/// Go's words for text that does not begin as JSON does; where it breaks later they are less exact.
+fn not_json(bytes: &[u8]) -> String {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => "unexpected end of JSON input".to_owned(),
+        Some(first) if b"{[\"-0123456789tfn".contains(first) => "invalid character in JSON text".to_owned(),
+        Some(first) => format!("invalid character '{}' looking for beginning of value", char::from(*first)),
     }
 }
 

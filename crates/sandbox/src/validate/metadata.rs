@@ -20,6 +20,7 @@ pub fn check(kind: &Kind, new: &Fields, old: Option<&Fields>) -> Vec<Cause> {
     causes.extend(check_labels(meta));
     causes.extend(check_annotations(meta));
     causes.extend(check_owners(meta));
+    causes.extend(check_finalizer_names(kind, meta));
     causes.extend(old.and_then(|old| check_finalizers(meta, &old["metadata"])));
     causes
 }
@@ -63,7 +64,7 @@ fn check_annotations(meta: &Value) -> Vec<Cause> {
 fn check_owners(meta: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let owners = meta["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
-    for (at, owner) in owners.iter().enumerate() {
+    for owner in owners {
         for (key, why) in [
             ("apiVersion", "version must not be empty"),
             ("kind", "must not be empty"),
@@ -71,13 +72,29 @@ fn check_owners(meta: &Value) -> Vec<Cause> {
             ("uid", "must not be empty"),
         ] {
             if owner[key].as_str().is_none_or(str::is_empty) {
-                causes.push(Cause::invalid(format!("metadata.ownerReferences[{at}].{key}"), "", why));
+                causes.push(Cause::invalid(format!("metadata.ownerReferences.{key}"), "", why));
             }
         }
     }
     if owners.iter().filter(|owner| owner["controller"] == true).count() > 1 {
         let why = "Only one reference can have Controller set to true";
         causes.push(Cause::invalid("metadata.ownerReferences", "", why));
+    }
+    causes
+}
+
+/// Built-in kinds take finalizers with a domain, and the server's own.
+fn check_finalizer_names(kind: &Kind, meta: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let names = meta["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).enumerate();
+    for (at, text) in names {
+        let field = format!("metadata.finalizers[{at}]");
+        causes.extend(name::qualified(text).iter().map(|why| Cause::invalid(field.clone(), text, why)));
+        let is_standard = matches!(text, "kubernetes" | "orphan" | "foregroundDeletion");
+        if kind.builtin && !is_standard && !text.contains('/') {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(field, text, why));
+        }
     }
     causes
 }

@@ -51,9 +51,8 @@ pub fn qualified(text: &str) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     if name.contains('/') {
-        let sentence =
-            "a valid label key must consist of alphanumeric characters, '-', '_' or '.', with at most one '/'";
-        return vec![sentence.to_owned()];
+        let sentence = NAME_PART.replacen("name part must", "a valid label key must", 1);
+        return vec![format!("{sentence} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")];
     }
     match prefix {
         Some("") => wrong.push("prefix part must be non-empty".to_owned()),
