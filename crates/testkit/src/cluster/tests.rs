@@ -1,9 +1,13 @@
 //! The same questions to the sandbox and, where the lab is there, to a real kube-apiserver: the answers must agree word
 //! for word. This keeps the sandbox honest.
 
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Api, Client};
+use kube::api::{
+    DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams,
+};
+use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::{Cluster, Rights};
@@ -292,4 +296,132 @@ async fn a_restricted_client_is_refused_in_the_same_words() {
         refusal(&cluster, token),
     ];
     insta::assert_snapshot!("rights", said.join("\n"));
+}
+
+#[tokio::test]
+async fn generations_status_and_ends_agree() {
+    let cluster = cluster("lives").await;
+    let widgets = api(&cluster, "testkit.example.com/v1", "Widget").await;
+    let params = PostParams::default();
+    let mut said = Vec::new();
+    let mut say = |what: &str, object: &DynamicObject| {
+        let meta = &object.metadata;
+        let (generation, is_marked) = (meta.generation, meta.deletion_timestamp.is_some());
+        said.push(format!("{what}: generation {generation:?} marked {is_marked} {}", sorted(&object.data)));
+    };
+    let mut wish = parsed(json!({
+        "apiVersion": "testkit.example.com/v1", "kind": "Widget", "spec": { "size": 1 }, "status": { "ready": true },
+        "metadata": { "name": "w", "finalizers": ["example.com/one"], "generation": 7 },
+    }));
+    wish = widgets.create(&params, &wish).await.expect("it is made");
+    say("made", &wish);
+    let version = wish.metadata.resource_version.clone();
+    wish = widgets.replace("w", &params, &wish).await.expect("it is taken");
+    assert_eq!(wish.metadata.resource_version, version, "nothing changed");
+    (wish.data["spec"]["size"], wish.data["status"]) = (json!(2), json!({ "ready": true }));
+    wish.metadata.labels.get_or_insert_default().insert("a".to_owned(), "b".to_owned());
+    wish = widgets.replace_status("w", &params, &wish).await.expect("it is taken");
+    say("status", &wish);
+    assert!(wish.metadata.labels.is_none(), "a status write changes no labels");
+    (wish.data["spec"]["size"], wish.data["status"]) = (json!(3), json!({ "ready": false }));
+    wish = widgets.replace("w", &params, &wish).await.expect("it is taken");
+    say("spec", &wish);
+    let patch = Patch::Merge(json!({ "status": { "ready": null, "more": 1 } }));
+    wish = widgets.patch_status("w", &PatchParams::default(), &patch).await.expect("it is taken");
+    say("status patch", &wish);
+    let patch = Patch::Merge(json!({ "metadata": { "annotations": { "a": "b" } } }));
+    say("annotation", &widgets.patch("w", &PatchParams::default(), &patch).await.expect("it is taken"));
+    let deleted = widgets.delete("w", &DeleteParams::default()).await.expect("it is marked");
+    say("deleted", &deleted.left().expect("it stands"));
+    let patch = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    say("freed", &widgets.patch("w", &PatchParams::default(), &patch).await.expect("it goes"));
+    let old = api(&cluster, "testkit.example.com/v1beta1", "Widget").await;
+    let fresh = json!({ "apiVersion": "testkit.example.com/v1beta1", "kind": "Widget", "metadata": { "name": "x" } });
+    old.create(&params, &parsed(fresh)).await.expect("it is made");
+    let gone = widgets.delete("x", &DeleteParams::default()).await.expect("it goes").right().expect("a status");
+    said.push(format!("gone: {:?}", gone.details.map(|details| (details.name, details.group, details.kind))));
+    insta::assert_snapshot!("lives", said.join("\n"));
+}
+
+#[tokio::test]
+async fn watches_agree() {
+    let cluster = cluster("watches").await;
+    let secrets = api(&cluster, "v1", "Secret").await;
+    let params = PostParams::default();
+    let labelled = |name: &str, label: &str| {
+        parsed(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "labels": { "l": label } } }))
+    };
+    let first = secrets.create(&params, &labelled("a", "no")).await.expect("it is made");
+    let from = first.metadata.resource_version.clone().expect("a version");
+    let wanted = WatchParams::default().labels("l=yes");
+    let watch = secrets.watch(&wanted, &from).await.expect("a watch");
+    secrets.create(&params, &labelled("b", "yes")).await.expect("it is made");
+    for label in ["yes", "no"] {
+        secrets.replace("a", &params, &labelled("a", label)).await.expect("it is taken");
+    }
+    secrets.delete("b", &DeleteParams::default()).await.expect("it goes");
+    secrets.create(&params, &labelled("c", "yes")).await.expect("it is made");
+    let told: Vec<String> = watch.take(5).map_ok(|event| told(&event)).try_collect().await.expect("no error");
+    let streamed = secrets.watch(&wanted.initial_events(), "0").await.expect("a watch");
+    let first: Vec<String> = streamed.take(2).map_ok(|event| self::told(&event)).try_collect().await.expect("no error");
+    insta::assert_snapshot!("watches", format!("{}\n\n{}", told.join("\n"), first.join("\n")));
+}
+
+fn told(event: &WatchEvent<DynamicObject>) -> String {
+    let of = |object: &DynamicObject| {
+        let types = object.types.clone().unwrap_or_default();
+        format!("{} {} {} {:?}", types.api_version, types.kind, object.name_any(), object.labels())
+    };
+    match event {
+        WatchEvent::Added(object) => format!("added {}", of(object)),
+        WatchEvent::Modified(object) => format!("modified {}", of(object)),
+        WatchEvent::Deleted(object) => format!("deleted {}", of(object)),
+        WatchEvent::Bookmark(mark) => format!("bookmark {:?}", mark.metadata.annotations),
+        WatchEvent::Error(status) => format!("error {}", status.code),
+    }
+}
+
+#[tokio::test]
+async fn tokens_namespaces_and_owners_agree() {
+    let cluster = cluster("tokens").await;
+    cluster
+        .create(&json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "app" } }))
+        .await
+        .expect("an account");
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
+        Api::namespaced(cluster.hands(), cluster.namespace());
+    let request = |seconds| {
+        serde_json::from_value::<TokenRequest>(json!({ "metadata": { "generateName": "vso-" }, "spec": { "audiences": ["vault"], "expirationSeconds": seconds } }))
+            .expect("a request")
+    };
+    let short = accounts.create_token_request("app", &PostParams::default(), &request(5)).await;
+    let absent = accounts.create_token_request("none", &PostParams::default(), &request(600)).await;
+    let mut said = vec![refusal(&cluster, short), refusal(&cluster, absent)];
+    let token = cluster.token("app", &["vault"]).await;
+    assert_eq!(token.split('.').count(), 3);
+    let held = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "held", "finalizers": ["example.com/one"] } });
+    cluster.create(&held).await.expect("a secret");
+    let ghost = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "lost", "ownerReferences": [{
+            "apiVersion": "v1", "kind": "ConfigMap", "name": "ghost", "uid": "22222222-2222-4222-8222-222222222222" }] },
+    });
+    cluster.create(&ghost).await.expect("a secret");
+    vanishes(&cluster, "lost").await;
+    cluster.delete("v1", "Namespace", cluster.namespace()).await.expect("it is marked");
+    let late = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "late" } });
+    said.push(refusal(&cluster, cluster.create(&late).await));
+    cluster.merge("v1", "Secret", "held", &json!({ "metadata": { "finalizers": null } })).await.expect("it is freed");
+    insta::assert_snapshot!("tokens", said.join("\n"));
+}
+
+/// The real garbage collector takes a moment.
+async fn vanishes(cluster: &Cluster, secret: &str) {
+    for _ in 0..1000 {
+        if cluster.find("v1", "Secret", secret).await.expect("the cluster answers").is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{secret} is not collected");
 }
