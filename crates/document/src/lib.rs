@@ -19,7 +19,6 @@ mod line_ends;
 pub mod path;
 pub mod scalar;
 pub mod value;
-pub mod walk;
 
 pub use format::{Format, emit, emit_value, read};
 pub use json::Numbers;
