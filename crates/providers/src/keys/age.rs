@@ -180,4 +180,4 @@ fn ssh_reason(error: &ssh::ParseRecipientKeyError) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,9 +10,9 @@ use super::*;
 use crate::keys::Nobody;
 
 /// The public test identity of SOPS §4.19, and two more pairs for tests only.
-const KEY: &str = "AGE-SECRET-KEY-1WCE3Z8Y3F94DN003GL78GU2NP76CNPWKK8KPQLA0K5Y7RNZ0KSLQZY579T";
+pub(in crate::keys) const KEY: &str = "AGE-SECRET-KEY-1WCE3Z8Y3F94DN003GL78GU2NP76CNPWKK8KPQLA0K5Y7RNZ0KSLQZY579T";
 const RECIPIENT: &str = "age13608ayeftzee3thl04lu3z7q04vxh2vppejfc3sujf9mma4z3fwqdf5r0t";
-const SSH_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+pub(in crate::keys) const SSH_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACAz1yZcyuDxvhl213QD+j72Jc9nTjbsKPr0TIjHpkDF/QAAAIhzL6sAcy+r
 AAAAAAtzc2gtZWQyNTUxOQAAACAz1yZcyuDxvhl213QD+j72Jc9nTjbsKPr0TIjHpkDF/Q
@@ -61,7 +61,7 @@ impl Ask for Person {
     fn tell(&self, _: &str) {}
 }
 
-fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
+pub(in crate::keys) fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
     let files: BTreeMap<String, SecretBytes> =
         files.iter().map(|(path, text)| ((*path).to_owned(), SecretBytes::from(*text))).collect();
     let read = move |path: &str| {
