@@ -98,6 +98,18 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
+/// The usage text of a command in pflag's form.
+#[must_use]
+pub fn usage(command: &str, flags: &[Flag]) -> String {
+    let width = flags.iter().map(|flag| flag.name.len()).max().unwrap_or_default();
+    let mut text = format!("Usage:\n  {command} [flags]\n\nFlags:\n");
+    for flag in flags {
+        let short = flag.short.map_or("   ".to_owned(), |short| format!("-{short},"));
+        text.push_str(&format!("  {short} --{:width$}  {}\n", flag.name, flag.help));
+    }
+    text
+}
+
 /// Reads the words of a command line.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod harden;
 mod logs;
 mod personalities;
 pub mod personality;
+mod reach;
 pub mod ui;
 pub mod verbs;
 

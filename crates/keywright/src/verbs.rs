@@ -1,6 +1,9 @@
 //! The table of verbs: one line each, and everything about names read off it – the first word, argv0, the usage text.
 //! A verb is one file of `verbs/`; its `run` is the only thing public in it.
 
+mod crds;
+mod operator;
+
 use crate::{Call, Exit, Failure, personalities};
 
 /// A command.
@@ -16,12 +19,16 @@ pub struct Verb {
 }
 
 /// All verbs, in the order of the usage text.
-pub const ALL: &[Verb] = &[Verb {
-    name: "reloader",
-    aliases: &["manager"],
-    about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",
-    run: personalities::reloader::run,
-}];
+pub const ALL: &[Verb] = &[
+    Verb { name: "operator", aliases: &[], about: "run all controllers in one process", run: operator::run },
+    Verb {
+        name: "reloader",
+        aliases: &["manager"],
+        about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",
+        run: personalities::reloader::run,
+    },
+    Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
+];
 
 /// The verb of that name.
 #[must_use]

@@ -10,6 +10,7 @@ pub mod finish;
 pub mod present;
 pub mod reload;
 pub mod schedule;
+pub mod secret_store;
 pub mod target;
 pub mod write;
 

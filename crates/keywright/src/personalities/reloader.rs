@@ -87,11 +87,11 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
         Ok(parsed) => parsed,
         Err(ArgvError::Help { .. }) => {
-            call.ui.data(usage().as_bytes())?;
+            call.ui.data(argv::usage("reloader", FLAGS).as_bytes())?;
             return Ok(Exit::SUCCESS);
         }
         Err(error) => {
-            call.ui.note(&format!("Error: {error}\n{}", usage()));
+            call.ui.note(&format!("Error: {error}\n{}", argv::usage("reloader", FLAGS)));
             return Ok(Exit::FAILURE);
         }
     };
@@ -124,15 +124,6 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
     tokio::spawn(listener.serve(routes, std::future::pending()));
     process.run(end).await;
     Ok(())
-}
-
-fn usage() -> String {
-    let width = FLAGS.iter().map(|flag| flag.name.len()).max().unwrap_or_default();
-    let mut text = String::from("Usage:\n  reloader [flags]\n\nFlags:\n");
-    for flag in FLAGS {
-        text.push_str(&format!("      --{:width$}  {}\n", flag.name, flag.help));
-    }
-    text
 }
 
 fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {

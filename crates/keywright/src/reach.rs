@@ -1,0 +1,33 @@
+//! What this process lets providers use: the operator lends its cluster, its environment and its files, and no programs; a
+//! command line lends what its user may do anyway.
+
+use std::sync::Arc;
+
+use base::{Fault, SecretBytes};
+use providers::reach::{Programs, Reach, Uncounted};
+use wire::{Environment, Surroundings};
+
+/// The reach of an operator: values that a resource names may not start programs.
+#[must_use]
+pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
+    Reach {
+        http: http_client(&environment),
+        surroundings: Surroundings { environment, read_file: Arc::new(read_file) },
+        cluster: Some(client),
+        programs: Programs::Closed,
+        calls: Arc::new(Uncounted),
+    }
+}
+
+fn http_client(environment: &Environment) -> wire::Client {
+    let mut settings = wire::client::Settings::default();
+    match wire::proxy::Proxy::of(environment) {
+        Ok(proxy) => settings.proxy = proxy,
+        Err(fault) => tracing::warn!(error = fault.chain(), "the proxy settings are ignored"),
+    }
+    wire::Client::new(settings)
+}
+
+fn read_file(path: &str) -> Result<SecretBytes, Fault> {
+    crate::files::read(std::path::Path::new(path)).map(SecretBytes::new)
+}

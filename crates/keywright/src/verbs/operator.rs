@@ -1,0 +1,127 @@
+//! `keywright operator`: all features in one process, from KUBECONFIG or in-cluster, with one listener and a lease each. The
+//! small cluster's way; on a larger one each feature runs by its own name under its own rights. Specification: design §7.
+
+use std::sync::Arc;
+
+use base::Fault;
+use http::StatusCode;
+use operator::cache::Scope;
+use operator::external_secrets;
+use operator::feature::FeatureName;
+use operator::leader::Election;
+use operator::listener::{Listener, Routes, text, typed};
+use operator::metrics::Metrics;
+use operator::process::Process;
+use operator::reloader;
+use operator::world::Clock;
+use operator::world::stores::Providers;
+use wire::Environment;
+
+use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
+use crate::logs::{Form, To};
+use crate::{Call, Exit, Failure, cluster, logs, reach};
+
+const FLAGS: &[Flag] = &[
+    Flag {
+        name: "features",
+        short: None,
+        takes: Takes::Value,
+        help: "which features to run, by comma; all by default",
+    },
+    Flag { name: "listen-addr", short: None, takes: Takes::Value, help: "where metrics and health are served (:8080)" },
+    Flag { name: "log-level", short: None, takes: Takes::Value, help: "debug, info, warn or error" },
+];
+
+/// How many passes of one feature run at once: they wait for the network, not for the processor.
+const WORKERS: usize = 10;
+
+/// Runs the operator until it is asked to end.
+///
+/// # Errors
+/// The command line is wrong, or there is no cluster.
+pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
+        Ok(parsed) => parsed,
+        Err(ArgvError::Help { .. }) => {
+            call.ui.data(argv::usage("keywright operator", FLAGS).as_bytes())?;
+            return Ok(Exit::SUCCESS);
+        }
+        Err(ArgvError::Wrong(text)) => return Err(Failure::new(2, Fault::wrong(text))),
+    };
+    let features = features(parsed.value("features"))?;
+    let level = match parsed.value("log-level").unwrap_or("info") {
+        "debug" => tracing::Level::DEBUG,
+        "warn" => tracing::Level::WARN,
+        "error" => tracing::Level::ERROR,
+        _ => tracing::Level::INFO,
+    };
+    logs::start(Form::Slog, To::Stderr, level);
+    let address = parsed.value("listen-addr").unwrap_or(":8080").to_owned();
+    cluster::block_on(serve(features, address, call.environment.clone()))?;
+    Ok(Exit::SUCCESS)
+}
+
+fn features(text: Option<&str>) -> Result<Vec<FeatureName>, Fault> {
+    let Some(text) = text else { return Ok(FeatureName::ALL.to_vec()) };
+    let feature = |word: &str| {
+        FeatureName::ALL.into_iter().find(|feature| feature.as_str() == word.trim()).ok_or_else(|| {
+            let all: Vec<&str> = FeatureName::ALL.iter().map(|feature| feature.as_str()).collect();
+            Fault::wrong(format!("there is no feature `{}`", word.trim()))
+                .hint(format!("choose from {}", all.join(", ")))
+        })
+    };
+    text.split(',').map(feature).collect()
+}
+
+async fn serve(features: Vec<FeatureName>, address: String, environment: Environment) -> Result<(), Fault> {
+    let end = cluster::asked_to_end()?;
+    let client = cluster::client().await?;
+    let listener = Listener::bind(&address).await?;
+    let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment.clone(), client), "default"));
+    let mut all: Vec<Arc<Metrics>> = Vec::new();
+    for feature in features {
+        let election = Some(election(feature, &environment));
+        match feature {
+            FeatureName::ExternalSecrets => {
+                let settings = external_secrets::Settings::default();
+                process.shared().remember(settings.clone());
+                process.add(feature, WORKERS, election, |driver| external_secrets::rows(driver, &settings));
+            }
+            FeatureName::Reloader => {
+                let settings = reloader::Settings::default();
+                process.shared().remember(settings.clone());
+                process.add(feature, WORKERS, election, |driver| reloader::rows(driver, &settings));
+            }
+            FeatureName::SealedSecrets | FeatureName::VaultSecrets => {
+                tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");
+                continue;
+            }
+        }
+        all.extend(process.metrics(feature));
+        tracing::info!(feature = feature.as_str(), "started");
+    }
+    let routes = Routes::default()
+        .with("/healthz", |_| async { text(StatusCode::OK, "ok\n") })
+        .with("/readyz", |_| async { text(StatusCode::OK, "ok\n") })
+        .with("/metrics", move |_| {
+            let all = all.clone();
+            async move {
+                let texts: Result<Vec<Vec<u8>>, Fault> = all.iter().map(|metrics| metrics.text()).collect();
+                match texts {
+                    Ok(texts) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", texts.concat()),
+                    Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+                }
+            }
+        });
+    tokio::spawn(listener.serve(routes, std::future::pending()));
+    process.run(end).await;
+    Ok(())
+}
+
+/// The feature's lease, in our own namespace.
+fn election(feature: FeatureName, environment: &Environment) -> Election {
+    let namespace = environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).unwrap_or("default");
+    let host = environment.first(&["POD_NAME", "HOSTNAME"]).unwrap_or("keywright");
+    Election::new(namespace, feature.lease(), format!("{host}_{}", std::process::id()))
+}
