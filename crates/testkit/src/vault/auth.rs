@@ -132,7 +132,8 @@ type Proven<'a> = Result<(&'a Role, Value), Answer>;
 fn app_role<'a>(method: &'a Method, ask: &Ask<'_>) -> Proven<'a> {
     let (given_role, given_secret) = (ask.text("role_id"), ask.text("secret_id"));
     if given_role.is_empty() {
-        return Err(envelope::error(400, "missing role_id"));
+        // OpenBao 2.7 has no better code for it.
+        return Err(envelope::error(500, "missing role_id"));
     }
     if given_secret.is_empty() {
         return Err(envelope::error(400, "missing secret_id"));

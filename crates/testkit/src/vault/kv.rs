@@ -70,7 +70,7 @@ impl Key {
         json!({
             "cas_required": self.cas_required, "created_time": self.created.unwrap_or(now).to_string(),
             "current_version": self.latest(), "custom_metadata": self.custom, "delete_version_after": "0s",
-            "max_versions": 0, "oldest_version": self.versions.keys().next().copied().unwrap_or(0),
+            "max_versions": 0, "current_metadata_version": 0, "metadata_cas_required": false, "oldest_version": self.versions.keys().next().copied().unwrap_or(0),
             "updated_time": self.updated.unwrap_or(now).to_string(), "versions": versions,
         })
     }
@@ -123,7 +123,7 @@ pub fn answer_v2(keys: &mut BTreeMap<String, Key>, ask: &Ask<'_>, path: &str, at
 
 fn wrong_for_versions() -> Answer {
     let warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to \
-                   use. If using the Vault CLI, use 'vault kv get' for this operation.";
+                   use. If using the OpenBao CLI, use 'bao kv get' for this operation.";
     let mut whole = envelope::whole(0, Value::Null, Value::Null);
     whole["warnings"] = json!([warning]);
     Answer::json(404, &whole)
@@ -158,6 +158,9 @@ fn write(key: &mut Key, ask: &Ask<'_>, (serial, now): (u64, Timestamp)) -> Answe
 }
 
 fn patch(key: Option<&mut Key>, ask: &Ask<'_>, (serial, now): (u64, Timestamp)) -> Answer {
+    if ask.asked.header("content-type").is_empty() {
+        return envelope::error(400, "mime: no media type");
+    }
     if ask.asked.header("content-type") != "application/merge-patch+json" {
         return Answer::json(415, &json!({ "errors": ["PATCH requires application/merge-patch+json"] }));
     }

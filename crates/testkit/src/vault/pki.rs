@@ -8,11 +8,14 @@ use base::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, SerialNumber};
 use serde_json::{Value, json};
 
-use super::database::Issued;
 use super::engine::Engine;
 use super::envelope;
-use super::state::{Ask, State, after, seconds_of};
+use super::state::{Ask, State, after, seconds_of, spelt};
 use crate::http::Answer;
+
+const NO_NAME: &str = "the common_name field is required, or must be provided in a CSR with \"use_csr_common_name\" set to true, \
+     unless \"require_cn\" is set to false";
+const NO_TIME: &str = "parsing time \"\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"2006\"";
 
 /// A root CA, its roles and what it issued.
 pub struct Authority {
@@ -42,51 +45,65 @@ impl Authority {
     }
 }
 
-pub fn answer(authority: &mut Authority, ask: &Ask<'_>, path: &str, (serial, now): (u64, Timestamp)) -> Issued {
+pub fn answer(authority: &mut Authority, ask: &Ask<'_>, path: &str, (serial, now): (u64, Timestamp)) -> Answer {
     let steps: Vec<&str> = path.split('/').collect();
-    let outcome = match (ask.method(), steps.as_slice()) {
-        ("PUT", ["issue", role]) => issue(authority, ask, role, (serial, now)),
-        ("PUT", ["issuer", "default", "issue", role]) => issue(authority, ask, role, (serial, now)),
+    match (ask.method(), steps.as_slice()) {
+        ("PUT", ["issue", role] | ["issuer", "default", "issue", role]) => issue(authority, ask, role, (serial, now)),
         ("PUT", ["issuer", other, "issue", _]) => {
-            Err(envelope::error(500, &format!("unable to find PKI issuer for reference: {other}")))
+            envelope::error(500, &format!("unable to find PKI issuer for reference: {other}"))
         }
-        ("PUT", ["revoke"]) => revoke(authority, ask, now),
-        ("GET", ["cert", "ca"]) => Ok(json!({ "certificate": authority.certificate })),
-        _ => Err(envelope::unsupported_path()),
-    };
-    (outcome, None)
+        ("PUT", ["revoke"]) => revoke(authority, ask, (serial, now)),
+        ("GET", ["cert", "ca"]) => envelope::data(serial, json!({ "certificate": authority.certificate })),
+        _ => envelope::unsupported_path(),
+    }
 }
 
-fn issue(
+fn issue(authority: &mut Authority, ask: &Ask<'_>, role: &str, (serial, now): (u64, Timestamp)) -> Answer {
+    let Some((domain, longest)) = authority.roles.get(role) else {
+        return envelope::error(400, &format!("unknown role: {role}"));
+    };
+    let params = match subject(ask, domain) {
+        Ok(params) => params,
+        Err(answer) => return answer,
+    };
+    let wanted = seconds_of(&ask.body["ttl"]).filter(|seconds| *seconds > 0).unwrap_or(*longest);
+    let (wish, most) = (spelt(wanted), spelt(*longest));
+    let warning = format!("TTL {wish:?} is longer than permitted maxTTL {most:?}, so maxTTL is being used");
+    let warnings = if wanted > *longest { json!([warning]) } else { Value::Null };
+    let ends = after(now, wanted.min(*longest));
+    match sign(authority, params, serial, (now, ends)) {
+        Ok(mut data) => {
+            if ask.body["remove_roots_from_chain"] != true {
+                data["ca_chain"] = json!([authority.certificate.trim_end()]);
+            }
+            let mut whole = envelope::whole(serial, data, Value::Null);
+            whole["warnings"] = warnings;
+            Answer::json(200, &whole)
+        }
+        Err(error) => envelope::error(400, &error.to_string()),
+    }
+}
+
+fn sign(
     authority: &mut Authority,
-    ask: &Ask<'_>,
-    role: &str,
-    (serial, now): (u64, Timestamp),
-) -> Result<Value, Answer> {
-    let unknown = || envelope::error(400, &format!("unknown role: {role}"));
-    let (domain, longest) = authority.roles.get(role).ok_or_else(unknown)?;
-    let wrong = |error: rcgen::Error| envelope::error(400, &error.to_string());
-    let mut params = subject(ask, domain)?;
-    let seconds = seconds_of(&ask.body["ttl"]).filter(|seconds| *seconds > 0).unwrap_or(*longest).min(*longest);
-    let ends = after(now, seconds);
+    mut params: CertificateParams,
+    serial: u64,
+    (now, ends): (Timestamp, Timestamp),
+) -> Result<Value, rcgen::Error> {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let at = |moment: Timestamp| epoch + Duration::from_secs(u64::try_from(moment.as_second()).unwrap_or(0));
     (params.not_before, params.not_after) = (at(now), at(ends));
     let number = serial_bytes(serial);
     params.serial_number = Some(SerialNumber::from_slice(&number));
-    let key = KeyPair::generate().expect("a P-256 key");
-    let made = params.signed_by(&key, &authority.issuer).map_err(wrong)?;
+    let key = KeyPair::generate()?;
+    let made = params.signed_by(&key, &authority.issuer)?;
     let text = number.map(|byte| format!("{byte:02x}")).join(":");
     authority.issued.insert(text.clone());
-    let mut data = json!({
+    Ok(json!({
         "certificate": made.pem().trim_end(), "issuing_ca": authority.certificate.trim_end(),
         "private_key": key.serialize_pem().trim_end(), "private_key_type": "ec", "serial_number": text,
         "expiration": ends.as_second(), "not_before": now.as_second(),
-    });
-    if ask.body["remove_roots_from_chain"] != true {
-        data["ca_chain"] = json!([authority.certificate.trim_end()]);
-    }
-    Ok(data)
+    }))
 }
 
 /// Whom the certificate shall name, if the role allows it.
@@ -96,10 +113,10 @@ fn subject(ask: &Ask<'_>, domain: &str) -> Result<CertificateParams, Answer> {
     };
     let common = ask.text("common_name");
     if common.is_empty() {
-        return Err(envelope::error(400, "the common_name field is required, or must be provided in a CSR"));
+        return Err(envelope::error(400, NO_NAME));
     }
     if ask.body.get("not_after").is_some_and(|given| given == "") {
-        return Err(envelope::error(400, "could not parse not_after"));
+        return Err(envelope::error(400, NO_TIME));
     }
     let mut names = split("alt_names");
     if ask.body["exclude_cn_from_sans"] != true {
@@ -119,15 +136,16 @@ fn subject(ask: &Ask<'_>, domain: &str) -> Result<CertificateParams, Answer> {
     Ok(params)
 }
 
-fn revoke(authority: &mut Authority, ask: &Ask<'_>, now: Timestamp) -> Result<Value, Answer> {
-    let serial = ask.text("serial_number").replace('-', ":").to_lowercase();
-    if !authority.issued.contains(&serial) {
-        return Err(envelope::error(400, &format!("certificate with serial {serial} not found.")));
+fn revoke(authority: &mut Authority, ask: &Ask<'_>, (serial, now): (u64, Timestamp)) -> Answer {
+    let number = ask.text("serial_number").replace('-', ":").to_lowercase();
+    if !authority.issued.contains(&number) {
+        return envelope::error(400, &format!("certificate with serial {number} not found."));
     }
-    let at = *authority.revoked.entry(serial).or_insert(now);
-    Ok(json!({
+    let at = *authority.revoked.entry(number).or_insert(now);
+    let told = json!({
         "revocation_time": at.as_second(), "revocation_time_rfc3339": at.to_string(), "state": "revoked",
-    }))
+    });
+    envelope::data(serial, told)
 }
 
 /// A positive number of eight bytes that differs from issue to issue.

@@ -169,10 +169,7 @@ impl State {
                 let leased = database::answer(roles, ask, &rest, at);
                 self.keep_lease(leased, ask.path, token)
             }
-            Some(Engine::Pki(authority)) => {
-                let leased = pki::answer(authority, ask, &rest, at);
-                self.keep_lease(leased, ask.path, token)
-            }
+            Some(Engine::Pki(authority)) => pki::answer(authority, ask, &rest, at),
             Some(Engine::Transit(keys)) => transit::answer(keys, ask, &rest, serial),
             None => envelope::absent(),
         }
@@ -238,13 +235,16 @@ impl State {
     fn lookup(&mut self, token: &Token) -> Answer {
         let now = self.now();
         let ttl = token.ends.map_or(0, |ends| ends.as_second() - now.as_second());
-        let told = json!({
+        let mut told = json!({
             "accessor": token.accessor, "creation_time": token.made.as_second(), "creation_ttl": token.terms.ttl_seconds,
             "display_name": token.path, "entity_id": "", "expire_time": token.ends.map(|ends| ends.to_string()),
             "explicit_max_ttl": 0, "id": token.id, "issue_time": token.made.to_string(), "meta": null, "num_uses": 0,
             "orphan": true, "path": token.path, "policies": token.terms.policies, "renewable": token.terms.renewable,
-            "ttl": ttl, "type": token.terms.kind(), "namespace_path": token.namespace,
+            "ttl": ttl, "type": token.terms.kind(),
         });
+        if !token.namespace.is_empty() {
+            told["namespace_path"] = Value::from(format!("{}/", token.namespace));
+        }
         envelope::data(self.next(), told)
     }
 
@@ -277,9 +277,10 @@ impl State {
         if wanted <= left {
             return (wanted, Value::Null);
         }
-        let max = terms.max_seconds;
         let text = format!(
-            "TTL of \"{wanted}s\" exceeded the effective max_ttl of \"{max}s\"; TTL value is capped accordingly"
+            "TTL of {:?} exceeded the effective max_ttl of {:?}; TTL value is capped accordingly",
+            short(wanted),
+            short(terms.max_seconds)
         );
         (left.max(0), json!([text]))
     }
@@ -358,13 +359,15 @@ impl State {
         let mount = self.mount_of(&format!("{full}/"));
         let Some((mount, engine)) = mount.and_then(|mount| self.mounts.get_key_value(&mount)) else {
             let text = format!(
-                "preflight capability check returned 403, please ensure client's policies grant access to path {asked:?}"
+                "preflight capability check returned 403, please ensure client's policies grant access to path \"{asked}/\""
             );
             return envelope::error(absent, &text);
         };
         let path = mount.strip_prefix(&format!("{}/", ask.namespace)).unwrap_or(mount);
         let told = json!({ "type": engine.kind(), "path": format!("{path}/"), "options": engine.options(),
-                "accessor": format!("{}_testkit", engine.kind()), "description": "", "local": false });
+                "accessor": format!("{}_testkit", engine.kind()), "description": "", "local": false,
+                "config": {}, "deprecation_status": "supported", "external_entropy_access": false, "plugin_version": "",
+                "running_plugin_version": "v2.7.2", "running_sha256": "", "seal_wrap": false, "uuid": "" });
         envelope::data(self.next(), told)
     }
 
@@ -394,6 +397,18 @@ pub fn seconds_of(value: &Value) -> Option<i64> {
     let text = value.as_str().unwrap_or_default();
     let spelt = || base::duration::GoDuration::parse(text).ok().map(|duration| duration.to_signed().as_secs());
     value.as_i64().or_else(|| text.parse().ok()).or_else(spelt)
+}
+
+/// Go's spelling of a span: `1h0m0s`.
+pub fn spelt(seconds: i64) -> String {
+    base::duration::GoDuration::from_seconds(seconds).to_string()
+}
+
+/// Vault's own short spelling: `1h`, `1h30m`.
+fn short(seconds: i64) -> String {
+    let whole = spelt(seconds);
+    let trimmed = whole.strip_suffix("m0s").map_or(whole.clone(), |rest| format!("{rest}m"));
+    trimmed.strip_suffix("h0m").map_or(trimmed.clone(), |rest| format!("{rest}h"))
 }
 
 pub fn after(from: Timestamp, seconds: i64) -> Timestamp {
