@@ -16,6 +16,7 @@ use crate::store::{Fields, Place, Store, Stored};
 pub enum Propagation {
     #[default]
     Background,
+    /// Dependents go first. Those that finalizers hold do not hold their owner here, as a real server has it.
     Foreground,
     Orphan,
 }

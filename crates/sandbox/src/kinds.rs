@@ -48,6 +48,23 @@ impl Kind {
         self.versions.first().map_or("v1", String::as_str)
     }
 
+    /// A custom kind of which no more is known than its name: one version, without a status subresource.
+    pub fn custom(api_version: &str, kind: &str, plural: &str, namespaced: bool) -> Self {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        Self {
+            group: group.to_owned(),
+            versions: vec![version.to_owned()],
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            short_names: Vec::new(),
+            namespaced,
+            status: false,
+            generation: true,
+            builtin: false,
+            unconditional_update: false,
+        }
+    }
+
     /// The kind that a CustomResourceDefinition (as JSON) describes; `None` if it lacks what every one has.
     pub fn from_crd(crd: &Map<String, Value>) -> Option<Self> {
         let spec = crd.get("spec")?;

@@ -39,6 +39,7 @@ pub use role::{Recorded, Recorder, Right, Role};
 pub use service::Door;
 pub use trouble::{Fate, Struck, Trouble};
 
+use kinds::Kind;
 use store::{Place, Shelf, Store, Stored};
 use trouble::Troubles;
 use watch::Listings;
@@ -87,6 +88,15 @@ impl Sandbox {
         let wrong = || Fault::wrong(format!("cannot serve the custom resource {name:?}"));
         let Ok(Value::Object(fields)) = serde_json::to_value(definition) else { return Err(wrong()) };
         if self.shared.lock().register_crd(&fields) { Ok(()) } else { Err(wrong()) }
+    }
+
+    /// Serves a custom kind whose definition nobody has at hand: one version, no status subresource. A kind that is served
+    /// already stays as it is.
+    pub fn serve(&self, api_version: &str, kind: &str, plural: &str, namespaced: bool) {
+        let mut store = self.shared.lock();
+        if store.shelf_of_kind(api_version, kind).is_none() {
+            store.register(Kind::custom(api_version, kind, plural, namespaced));
+        }
     }
 
     /// A client that may do everything. Must be called within a tokio runtime.

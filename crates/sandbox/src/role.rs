@@ -119,6 +119,7 @@ pub struct Recorded {
     pub name: String,
     /// The field manager of a write.
     pub manager: String,
+    /// 0: it got no answer.
     pub code: u16,
 }
 

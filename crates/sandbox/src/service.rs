@@ -40,6 +40,9 @@ const WATCH_SECONDS: u64 = 1800;
 /// Whose requests carry no role.
 const ADMIN: &str = "system:admin";
 
+/// The code on record of a request that got no answer.
+const UNANSWERED: u16 = 0;
+
 type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
 type Answer = Response<AnswerBody>;
 
@@ -88,7 +91,7 @@ impl Door {
         let parameters = Parameters::parse(&parts.uri);
         let asked = match route(&parts.method, &parts.uri, &parameters) {
             Route::Resource(asked) => asked,
-            other => return Ok(finish(self.about_itself(&other))),
+            other => return Ok(self.finish(self.about_itself(&other))),
         };
         let manager = manager(&parameters, &parts.headers);
         let fate = if self.is_quiet { None } else { self.shared.troubles.strike(&asked) };
@@ -97,9 +100,15 @@ impl Door {
             return Ok(refused(&refusal));
         }
         match fate {
-            Some(Fate::Hang) => std::future::pending::<()>().await,
+            Some(Fate::Hang) => {
+                self.note(&asked, &manager, UNANSWERED);
+                std::future::pending::<()>().await;
+            }
             Some(Fate::Late(by)) => tokio::time::sleep(by).await,
-            Some(Fate::Disconnect) => return Err(broken_connection()),
+            Some(Fate::Disconnect) => {
+                self.note(&asked, &manager, UNANSWERED);
+                return Err(broken_connection());
+            }
             _ => {}
         }
         let content_type = header(&parts.headers, CONTENT_TYPE.as_str()).to_owned();
@@ -115,9 +124,14 @@ impl Door {
         if fate == Some(Fate::LoseAnswer) {
             return Err(broken_connection());
         }
+        Ok(self.finish(outcome))
+    }
+
+    fn finish(&self, outcome: Result<Outcome, Refusal>) -> Answer {
         match outcome {
-            Ok(Outcome::Watch(asked)) => Ok(stream(&self.shared.store, *asked)),
-            other => Ok(finish(other)),
+            Ok(Outcome::Json(code, body)) => response(code, "application/json", whole(body)),
+            Ok(Outcome::Watch(asked)) => stream(&self.shared.store, *asked),
+            Err(refusal) => refused(&refusal),
         }
     }
 
@@ -422,14 +436,6 @@ fn broken_connection() -> BoxError {
 fn stream(store: &Arc<Mutex<Store>>, asked: Asked) -> Answer {
     let frames = watch::watch(store, asked).map(|piece| Ok::<_, BoxError>(Frame::data(piece)));
     response(200, "application/json", StreamBody::new(frames).boxed_unsync())
-}
-
-fn finish(outcome: Result<Outcome, Refusal>) -> Answer {
-    match outcome {
-        Ok(Outcome::Json(code, body)) => response(code, "application/json", whole(body)),
-        Ok(Outcome::Watch(_)) => refused(&Refusal::method_not_allowed()),
-        Err(refusal) => refused(&refusal),
-    }
 }
 
 fn refused(refusal: &Refusal) -> Answer {

@@ -244,6 +244,9 @@ impl Store {
         let before = rooms.insert(Arc::clone(&place.name), Arc::clone(&stored));
         let (version, after) = (stored.version, Some(Arc::clone(&stored)));
         shelf.note(Change { version, before: before.clone(), after, last: None });
+        if let Some(before) = before.as_deref().filter(|before| before.uid() != stored.uid()) {
+            self.uids.remove(before.uid());
+        }
         self.uids.insert(stored.uid().into(), place.clone());
         self.unlink(place, before.as_deref());
         for owner in owners(&stored) {

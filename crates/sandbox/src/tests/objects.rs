@@ -230,4 +230,9 @@ fn what_is_loaded_stays_as_it_is() {
         sandbox.load(&json!({ "apiVersion": "no/v1", "kind": "Such" }), "files").expect_err("no table knows it");
     assert_eq!(fault.to_string(), "cannot load Such /");
     assert_eq!(sandbox.objects().iter().filter(|object| object["kind"] == "Widget").count(), 1);
+    sandbox.serve("no/v1", "Such", "suches", true);
+    sandbox
+        .load(&json!({ "apiVersion": "no/v1", "kind": "Such", "metadata": { "name": "s" } }), "files")
+        .expect("it is served");
+    assert!(sandbox.object("no/v1", "Such", "default", "s").is_some());
 }

@@ -151,4 +151,6 @@ async fn troubles_strike_what_they_match_and_so_often_as_told() {
     let hanging = sandbox.trouble(Trouble::on("get", "secrets", Fate::Hang));
     assert!(tokio::time::timeout(Duration::from_millis(20), api.get("db")).await.is_err());
     assert_eq!(hanging.hits(), 1);
+    let unanswered = sandbox.recorder().requests().iter().filter(|request| request.code == 0).count();
+    assert_eq!(unanswered, 2, "what got no answer is on record, too");
 }
