@@ -2,6 +2,7 @@
 //! off the tables. It depends on none of our crates, so that it builds in seconds and works while they do not compile.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the developer")]
 
+mod lab;
 mod shell;
 mod test;
 pub mod tidy;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 const VERBS: &str = "usage: cargo xtask VERB
 
+  lab     the real parts: get, start, env, status, run CMD, stop
   test    everything that must be green, stage by stage
   tidy    the house rules, with file, line and what to do instead";
 
@@ -18,6 +20,7 @@ const VERBS: &str = "usage: cargo xtask VERB
 pub fn main(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        ["lab", words @ ..] => lab::run(&root(), words),
         ["test"] => test::run(&root()),
         ["tidy"] => tidy::run(&root()),
         [] | ["help" | "--help" | "-h"] => {

@@ -77,3 +77,9 @@ impl Program {
         format!("cannot run `{}`: {error}", self.shown)
     }
 }
+
+/// Where the path holds this program.
+pub fn find(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
