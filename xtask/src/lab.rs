@@ -27,6 +27,9 @@ const USAGE: &str = "usage: cargo xtask lab VERB
   run CMD …    starts a lab of its own, runs the command with its variables, and stops it
   stop         stops the lab that `start` started";
 
+/// Begins the name of the folder of a lab that ends with us; our pid follows.
+const OWN: &str = "keywright-lab-";
+
 /// OpenBao and moto are usually there within two seconds.
 const READY: Duration = Duration::from_secs(60);
 
@@ -58,6 +61,18 @@ pub fn run(root: &Path, words: &[&str]) -> Result<(), String> {
         }
         _ => Err(USAGE.to_owned()),
     }
+}
+
+/// Removes what labs of their own left behind whose owner was killed.
+fn sweep() -> Result<(), String> {
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(OWN).and_then(|pid| pid.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            stop(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn start(root: &Path, folder: &Path) -> Result<(), String> {
@@ -93,7 +108,8 @@ fn stop(folder: &Path) -> Result<usize, String> {
 impl Lab {
     /// A lab of this run alone, in a folder of its own.
     pub fn start_own(root: &Path) -> Result<Self, String> {
-        let folder = std::env::temp_dir().join(format!("keywright-lab-{}", std::process::id()));
+        sweep()?;
+        let folder = std::env::temp_dir().join(format!("{OWN}{}", std::process::id()));
         Self::start(root, folder, Ends::WithUs)
     }
 

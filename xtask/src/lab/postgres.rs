@@ -3,22 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::server::{Ends, Server};
 use crate::shell::{Program, find};
 
-/// Begins the names of its data folders.
-const PREFIX: &str = "keywright-lab-postgres-";
-
-/// A data folder without a server is left over once it is this old; a younger one may just be starting.
-const LEFT_OVER: Duration = Duration::from_secs(600);
-
 /// Initialises a data folder and starts the server.
 pub fn start(lab: &Path, port: u16, ends: Ends) -> Result<(), String> {
-    sweep();
     let programs = programs(Path::new("/usr/lib/postgresql")).ok_or("its programs are nowhere")?;
-    let data = std::env::temp_dir().join(format!("{PREFIX}{}-{port}", std::process::id()));
+    let data = std::env::temp_dir().join(format!("keywright-lab-postgres-{}-{port}", std::process::id()));
     let failed = |error: std::io::Error| format!("cannot prepare `{}`: {error}", data.display());
     fs::create_dir_all(&data).map_err(failed)?;
     fs::write(lab.join("postgres.folder"), data.to_string_lossy().as_bytes()).map_err(failed)?;
@@ -72,23 +64,4 @@ fn as_user(user: Option<&str>, program: &Path) -> Program {
 
 fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").expect("Linux has /proc")) == 0
-}
-
-/// Data of servers that were killed together with their lab.
-fn sweep() {
-    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let changed = entry.metadata().and_then(|data| data.modified()).ok();
-        let is_old =
-            changed.and_then(|at| SystemTime::now().duration_since(at).ok()).is_some_and(|age| age > LEFT_OVER);
-        if is_ours && is_old && !is_served(&entry.path()) {
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
-}
-
-/// The server notes its pid in the first line of `postmaster.pid`, and removes the file when it ends.
-fn is_served(data: &Path) -> bool {
-    let noted = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-    noted.lines().next().is_some_and(|pid| Path::new("/proc").join(pid).exists())
 }

@@ -56,7 +56,9 @@ impl Server<'_> {
     fn command(&self, ends: Ends) -> Program {
         let mut wrapped: Vec<String> = Vec::new();
         if ends == Ends::WithUs && find("setpriv").is_some() {
-            wrapped.extend(["--pdeathsig".to_owned(), self.signal.to_owned()]);
+            // An API server that is asked to end while etcd ends too waits a minute for it. Nobody reads these data again.
+            let signal = if self.signal == "TERM" { "KILL" } else { self.signal };
+            wrapped.extend(["--pdeathsig".to_owned(), signal.to_owned()]);
         }
         if let Some(user) = self.user {
             wrapped.extend([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()]);
