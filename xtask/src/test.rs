@@ -8,7 +8,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use self::report::Report;
-use crate::{shell::Program, tidy};
+use crate::lab::Lab;
+use crate::{PROGRAM, cargo, docs, generate, tidy};
 
 /// Crates whose tests need the real parts of the lab, so `cargo test` leaves them out.
 const NEED_THE_LAB: [&str; 2] = ["conformance", "benches"];
@@ -20,12 +21,42 @@ pub fn run(root: &Path) -> Result<(), String> {
     let scenarios = scenarios_file(root)?;
     let mut report = Report::default();
     report.stage("tidy", || tidy::run(root));
+    report.stage("links", || docs::links(root));
     report.stage("fmt", || cargo(root, &["fmt", "--all", "--check"]).run());
-    report.stage("clippy", || {
-        cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]).run()
-    });
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    report.stage("clippy", || cargo(root, &clippy).run());
     report.tests("cargo test", || cargo(root, &in_memory(root)).env(SCENARIOS, &scenarios));
-    report.close(&std::fs::read_to_string(&scenarios).unwrap_or_default())
+    report.stage("generated files are fresh", || generate::check(root));
+    let mut lab = None;
+    report.stage("lab", || {
+        lab = Some(Lab::start_own(root)?);
+        Ok(())
+    });
+    if let Some(lab) = &lab {
+        let program = crate::keywright(root, "debug")?;
+        for (name, args) in on_real_parts(root) {
+            report.tests(name, || {
+                cargo(root, &args).envs(&lab.variables).env(SCENARIOS, &scenarios).env(PROGRAM, &program)
+            });
+        }
+        report.stage("guides", || docs::guides(root, None, &program, &lab.variables));
+    }
+    let noted = std::fs::read_to_string(&scenarios).unwrap_or_default();
+    report.stage("scenarios on kube-apiserver", || report::ran_on_both(&noted));
+    report.close(&noted)
+}
+
+/// The stages that need a lab: scenarios that ran in memory before, and the tests against the peers' own programs.
+fn on_real_parts(root: &Path) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut stages = Vec::new();
+    if root.join("crates/operator/tests/it").exists() {
+        let args = vec!["test", "--package", "keywright-operator", "--test", "it", "--no-fail-fast"];
+        stages.push(("operator on kube-apiserver", args));
+    }
+    if root.join("crates/conformance").exists() {
+        stages.push(("conformance", vec!["test", "--package", "keywright-conformance", "--no-fail-fast"]));
+    }
+    stages
 }
 
 /// A fresh file for this run: two runs at once must not count each other's scenarios.
@@ -43,8 +74,4 @@ fn in_memory(root: &Path) -> Vec<String> {
     let stands = NEED_THE_LAB.iter().filter(|name| root.join("crates").join(name).exists());
     args.extend(stands.flat_map(|name| ["--exclude".to_owned(), format!("keywright-{name}")]));
     args
-}
-
-fn cargo<S: AsRef<std::ffi::OsStr>>(root: &Path, args: &[S]) -> Program {
-    Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args).within(root)
 }

@@ -105,10 +105,9 @@ pub fn result_line(line: &str) -> Option<Counted> {
     Some(Counted { passed: number("passed")?, failed: number("failed")? })
 }
 
-/// `scenarios: 60 in memory, 60 on kube-apiserver`, with a line per feature before it.
-pub fn told_scenarios(noted: &str) -> String {
-    let mut by_feature: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
-    let mut sum = [0, 0];
+/// How often each feature's scenarios ran in memory and on kube-apiserver.
+fn by_feature(noted: &str) -> BTreeMap<&str, [usize; 2]> {
+    let mut features: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for line in noted.lines() {
         let mut words = line.split(' ');
         let place = match words.next() {
@@ -116,13 +115,29 @@ pub fn told_scenarios(noted: &str) -> String {
             Some("apiserver") => 1,
             _ => continue,
         };
-        by_feature.entry(words.next().unwrap_or_default()).or_default()[place] += 1;
-        sum[place] += 1;
+        features.entry(words.next().unwrap_or_default()).or_default()[place] += 1;
     }
-    let mut told: Vec<String> = by_feature
-        .iter()
-        .map(|(feature, [memory, real])| format!("  {feature:<26} {memory:>4} in memory {real:>4} on kube-apiserver"))
-        .collect();
-    told.push(format!("scenarios: {} in memory, {} on kube-apiserver", sum[0], sum[1]));
-    told.join("\n")
+    features
+}
+
+/// Fails where a feature's scenarios ran in memory only: nothing kept the sandbox honest then.
+pub fn ran_on_both(noted: &str) -> Result<(), String> {
+    let features = by_feature(noted);
+    let only_in_memory: Vec<&str> =
+        features.iter().filter(|(_, [_, real])| *real == 0).map(|(name, _)| *name).collect();
+    match only_in_memory.as_slice() {
+        [] if features.is_empty() => Err("no scenario ran at all".to_owned()),
+        [] => Ok(()),
+        names => Err(format!("no scenario of {} ran on kube-apiserver", names.join(", "))),
+    }
+}
+
+/// `scenarios: 60 in memory, 60 on kube-apiserver`, with a line per feature before it.
+pub fn told_scenarios(noted: &str) -> String {
+    let features = by_feature(noted);
+    let lines = features.iter().map(|(feature, [memory, real])| {
+        format!("  {feature:<26} {memory:>4} in memory {real:>4} on kube-apiserver\n")
+    });
+    let sum = |place: usize| features.values().map(|counts| counts[place]).sum::<usize>();
+    format!("{}scenarios: {} in memory, {} on kube-apiserver", lines.collect::<String>(), sum(0), sum(1))
 }

@@ -1,4 +1,4 @@
-use super::report::{Counted, result_line, told_scenarios};
+use super::report::{Counted, ran_on_both, result_line, told_scenarios};
 
 #[test]
 fn result_lines_are_counted() {
@@ -22,4 +22,12 @@ fn scenarios_are_told_by_feature_and_in_sum() {
     assert!(told.contains("reloader                      2 in memory    1 on kube-apiserver"), "{told}");
     assert!(told.ends_with("\nscenarios: 3 in memory, 1 on kube-apiserver"), "{told}");
     assert_eq!(told_scenarios(""), "scenarios: 0 in memory, 0 on kube-apiserver");
+}
+
+#[test]
+fn a_feature_that_ran_in_memory_only_is_a_fault() {
+    assert_eq!(ran_on_both("memory reloader a\napiserver reloader a\n"), Ok(()));
+    let told = ran_on_both("memory reloader a\napiserver reloader a\nmemory sealed-secrets b\n");
+    assert_eq!(told, Err("no scenario of sealed-secrets ran on kube-apiserver".to_owned()));
+    assert_eq!(ran_on_both(""), Err("no scenario ran at all".to_owned()));
 }
