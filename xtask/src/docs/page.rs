@@ -1,4 +1,5 @@
 //! A Markdown page as far as the checks need it: its headings, its links, and its fenced blocks.
+//! Not a parser of Markdown: links with a title, reference links and HTML are not used in this house.
 
 /// One page.
 pub struct Page {
