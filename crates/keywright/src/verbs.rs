@@ -2,6 +2,7 @@
 //! A verb is one file of `verbs/`; its `run` is the only thing public in it.
 
 mod crds;
+mod explain;
 mod operator;
 
 use crate::{Call, Exit, Failure, personalities};
@@ -26,6 +27,12 @@ pub const ALL: &[Verb] = &[
         aliases: &["manager"],
         about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",
         run: personalities::reloader::run,
+    },
+    Verb {
+        name: "explain",
+        aliases: &[],
+        about: "tell what would be done with an object, and why; writes nothing",
+        run: explain::run,
     },
     Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
 ];

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base::{Fault, Kind, Timestamp};
 use futures::FutureExt as _;
-use plan::{Finish, Next};
+use plan::{Finish, Line, Next};
 use rand::RngExt as _;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -119,6 +119,17 @@ impl Driver {
         self.queue.drained().await;
     }
 
+    /// What a pass over an object would do, told instead of done; none where no row has such an object. The caches must be
+    /// there already.
+    pub async fn explain(&self, kind: &str, namespace: &str, name: &str) -> Option<Vec<Line>> {
+        for row in &self.rows {
+            if let Some(lines) = row.explain(&self.shared, kind, namespace, name).await {
+                return Some(lines);
+            }
+        }
+        None
+    }
+
     /// The queue, for whoever has work for a row that no cache tells.
     #[must_use]
     pub fn enqueue<C: Controller>(&self) -> Option<Enqueue> {
@@ -152,11 +163,13 @@ impl Driver {
 }
 
 type Pass<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+type Told<'a> = Pin<Box<dyn Future<Output = Option<Vec<Line>>> + Send + 'a>>;
 
 /// A controller without its type.
 trait Runner: Send + Sync {
     fn row(&self) -> &'static Row;
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a>;
+    fn explain<'a>(&'a self, shared: &'a Arc<Shared>, kind: &'a str, namespace: &'a str, name: &'a str) -> Told<'a>;
 }
 
 struct Script<C>(std::marker::PhantomData<C>);
@@ -164,6 +177,14 @@ struct Script<C>(std::marker::PhantomData<C>);
 impl<C: Controller> Runner for Script<C> {
     fn row(&self) -> &'static Row {
         const { &C::ROW }
+    }
+
+    fn explain<'a>(&'a self, shared: &'a Arc<Shared>, kind: &'a str, namespace: &'a str, name: &'a str) -> Told<'a> {
+        Box::pin(async move {
+            let object = shared.caches().store::<C::Object>().find(namespace, name)?;
+            let is_kind = object.address().resource.kind.eq_ignore_ascii_case(kind);
+            if is_kind { Some(explained::<C>(shared.dry(), &object).await) } else { None }
+        })
     }
 
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a> {
@@ -189,6 +210,42 @@ impl<C: Controller> Runner for Script<C> {
             conclude::<C>(driver, &world, &object, finish, work.failures).await
         })
     }
+}
+
+/// The lines of a pass in a dry world: what its script told, and how it would end.
+async fn explained<C: Controller>(world: World, object: &C::Object) -> Vec<Line> {
+    let at = object.address().object();
+    let finish = match run::<C>(&world, object).await {
+        Ok(finish) => finish,
+        Err(fault) if fault.kind() == Kind::Dry => {
+            world.note(|| Line::note(fault.chain()));
+            return world.into_lines();
+        }
+        Err(fault) => {
+            world.note(|| Line::on(at.clone(), format!("fails: {}", fault.chain())));
+            if let Some(hint) = fault.advice() {
+                world.note(|| Line::note(format!("hint: {hint}")));
+            }
+            C::failed(object, &fault, world.now())
+        }
+    };
+    for event in &finish.events {
+        world.note(|| {
+            Line::on(at.clone(), format!("tell {} {}: {}", event.severity.as_str(), event.reason, event.message))
+        });
+    }
+    if finish.status.as_ref().is_some_and(|status| status.value != object.status()) {
+        world.note(|| Line::on(at.clone(), "write the status"));
+    }
+    let now = world.now();
+    world.note(|| match finish.next {
+        Next::Settled => Line::on(at.clone(), "then nothing until something changes"),
+        Next::At(moment) => {
+            Line::on(at.clone(), format!("look again at {moment}, in {} s", moment.duration_since(now).as_secs()))
+        }
+        Next::Retry => Line::on(at.clone(), "try again soon"),
+    });
+    world.into_lines()
 }
 
 /// One pass with its finalizer: put on before anything is done, taken off after the clean-up has succeeded.

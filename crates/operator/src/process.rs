@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::fingerprint::FingerprintKey;
+use plan::Line;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::watch;
@@ -79,6 +80,17 @@ impl Process {
     #[must_use]
     pub fn driver(&self, name: FeatureName) -> Option<Arc<Driver>> {
         self.features.iter().find(|feature| feature.name == name).map(|feature| Arc::clone(&feature.driver))
+    }
+
+    /// What the features would do with an object, told instead of done; waits for the caches first.
+    pub async fn explain(&self, kind: &str, namespace: &str, name: &str) -> Option<Vec<Line>> {
+        self.shared.caches().ready().await;
+        for feature in &self.features {
+            if let Some(lines) = feature.driver.explain(kind, namespace, name).await {
+                return Some(lines);
+            }
+        }
+        None
     }
 
     /// Runs until `end` resolves, then ends in order: no new passes, running ones finish, leases are given back.

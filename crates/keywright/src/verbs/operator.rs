@@ -73,34 +73,40 @@ fn features(text: Option<&str>) -> Result<Vec<FeatureName>, Fault> {
     text.split(',').map(feature).collect()
 }
 
+/// Puts the features into a process, without settings of their own; a feature that cannot run yet is told.
+pub(super) fn add_features(
+    process: &mut Process,
+    features: &[FeatureName],
+    election: impl Fn(FeatureName) -> Option<Election>,
+) {
+    for feature in features.iter().copied() {
+        match feature {
+            FeatureName::ExternalSecrets => {
+                let settings = external_secrets::Settings::default();
+                process.shared().remember(settings.clone());
+                process.add(feature, WORKERS, election(feature), |driver| external_secrets::rows(driver, &settings));
+            }
+            FeatureName::Reloader => {
+                let settings = reloader::Settings::default();
+                process.shared().remember(settings.clone());
+                process.add(feature, WORKERS, election(feature), |driver| reloader::rows(driver, &settings));
+            }
+            FeatureName::SealedSecrets | FeatureName::VaultSecrets => {
+                tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");
+            }
+        }
+    }
+}
+
 async fn serve(features: Vec<FeatureName>, address: String, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
     let client = cluster::client().await?;
     let listener = Listener::bind(&address).await?;
     let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment.clone(), client), "default"));
-    let mut all: Vec<Arc<Metrics>> = Vec::new();
-    for feature in features {
-        let election = Some(election(feature, &environment));
-        match feature {
-            FeatureName::ExternalSecrets => {
-                let settings = external_secrets::Settings::default();
-                process.shared().remember(settings.clone());
-                process.add(feature, WORKERS, election, |driver| external_secrets::rows(driver, &settings));
-            }
-            FeatureName::Reloader => {
-                let settings = reloader::Settings::default();
-                process.shared().remember(settings.clone());
-                process.add(feature, WORKERS, election, |driver| reloader::rows(driver, &settings));
-            }
-            FeatureName::SealedSecrets | FeatureName::VaultSecrets => {
-                tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");
-                continue;
-            }
-        }
-        all.extend(process.metrics(feature));
-        tracing::info!(feature = feature.as_str(), "started");
-    }
+    add_features(&mut process, &features, |feature| Some(election(feature, &environment)));
+    let all: Vec<Arc<Metrics>> = features.iter().filter_map(|feature| process.metrics(*feature)).collect();
+    tracing::info!(features = features.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(","), "started");
     let routes = Routes::default()
         .with("/healthz", |_| async { text(StatusCode::OK, "ok\n") })
         .with("/readyz", |_| async { text(StatusCode::OK, "ok\n") })
