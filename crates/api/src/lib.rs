@@ -5,8 +5,15 @@
 //! Specification: ESO §3, §5; VSO §4; SS §3, §4; RL §8.1; design §9, §10, §19.
 
 pub mod external_secrets;
+pub mod hashicorp;
 pub mod meta;
 pub mod reload;
+pub mod sealed_secret;
 mod shape;
 
 pub use external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore};
+pub use hashicorp::{
+    SecretTransformation, VaultAuth, VaultAuthGlobal, VaultConnection, VaultDynamicSecret, VaultPKISecret,
+    VaultStaticSecret,
+};
+pub use sealed_secret::SealedSecret;

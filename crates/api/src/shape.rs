@@ -41,10 +41,37 @@ shapes! {
         "type": "string", "minLength": 1,
         "pattern": r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$",
     }
+    /// VSO's duration: one number, one unit.
+    VaultDuration => { "type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(s|m|h))$" }
+    /// The same with days, as PKI's `ttl` takes it.
+    VaultTtl => { "type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(s|m|h|d))$" }
+    /// Go's `int`: no format.
+    Int => { "type": "integer" }
+    /// `[]byte`: base64 in JSON.
+    Bytes => { "type": "string", "format": "byte" }
     /// An object of any shape.
     AnyObject => { "type": "object", "x-kubernetes-preserve-unknown-fields": true }
     /// Seconds as a number, or a Go duration as a text.
     IntOrDuration => { "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true }
+    /// metav1.Condition as Kubernetes' own markers describe it (VSO).
+    MetaCondition => {
+        "type": "object",
+        "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+        "properties": {
+            "lastTransitionTime": { "type": "string", "format": "date-time" },
+            "message": { "type": "string", "maxLength": 32768 },
+            "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0 },
+            "reason": {
+                "type": "string", "minLength": 1, "maxLength": 1024,
+                "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+            },
+            "status": { "type": "string", "enum": ["True", "False", "Unknown"] },
+            "type": {
+                "type": "string", "maxLength": 316,
+                "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
+            },
+        },
+    }
     /// The condition of stores, PushSecret and GeneratorState (ESO §5.4, §5.5).
     StoreCondition => {
         "type": "object",
@@ -67,6 +94,19 @@ shapes! {
             "reason": { "type": "string" },
             "status": { "type": "string" },
             "type": { "type": "string", "enum": ["Ready", "Deleted"] },
+        },
+    }
+    /// SealedSecret's condition (SS §3.1).
+    SealedSecretCondition => {
+        "type": "object",
+        "required": ["status", "type"],
+        "properties": {
+            "lastTransitionTime": { "type": "string", "format": "date-time" },
+            "lastUpdateTime": { "type": "string", "format": "date-time" },
+            "message": { "type": "string" },
+            "reason": { "type": "string" },
+            "status": { "type": "string" },
+            "type": { "type": "string" },
         },
     }
 }
