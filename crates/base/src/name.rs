@@ -1,4 +1,5 @@
 //! Names of objects and keys, and Kubernetes' rules for them.
+//! Which objects exist is nobody's business here.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! How the binary gets to a cluster: KUBECONFIG, else the home's, else in-cluster; and the runtime that the wet verbs run on.
+//! Specification: design §11.4 (client settings), lab: KUBECONFIG may be JSON.
 
 use std::time::Duration;
 

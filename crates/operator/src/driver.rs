@@ -15,13 +15,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::World;
-use crate::cache::{Caches, Changed, Kept, Name};
-use crate::controller::{Controller, Row, Subject};
+use crate::cache::Kept;
+use crate::controller::{Controller, Row};
 use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
 use crate::metrics::Metrics;
-use crate::queue::{Key, Lane, Outcome, Queue, Work};
+use crate::queue::{Enqueue, Outcome, Queue, Work};
 use crate::recorder;
-use crate::world::Shared;
+use crate::shared::Shared;
+use crate::subject::Subject;
 
 /// Runs the controllers of one feature.
 pub struct Driver {
@@ -31,40 +32,6 @@ pub struct Driver {
     rows: Vec<Box<dyn Runner>>,
     workers: usize,
     leads: watch::Receiver<bool>,
-}
-
-/// Puts keys of one row into the feature's queue; listeners of caches hold one.
-#[derive(Clone)]
-pub struct Enqueue {
-    queue: Arc<Queue>,
-    row: usize,
-}
-
-impl Enqueue {
-    /// An object of the row has work.
-    pub fn add(&self, (namespace, name): Name, lane: Lane) {
-        self.queue.add(Key { row: self.row, namespace, name }, lane);
-    }
-
-    /// An object of the row has work at that moment.
-    pub fn add_at(&self, (namespace, name): Name, moment: Instant) {
-        self.queue.add_at(Key { row: self.row, namespace, name }, moment, Lane::Due);
-    }
-
-    /// Listens to the row's own kind: new and deleted objects always have work, changed ones if `triggers` says so.
-    pub fn own<T: Kept>(&self, caches: &Caches, triggers: fn(&T, &T) -> bool) {
-        let enqueue = self.clone();
-        caches.store::<T>().listen(move |changed: &Changed<T>| {
-            let lane = if changed.is_initial { Lane::Startup } else { Lane::Changed };
-            let matters = match (&changed.before, &changed.after) {
-                (Some(before), Some(after)) => triggers(before, after),
-                _ => true,
-            };
-            if matters {
-                enqueue.add(changed.name.clone(), lane);
-            }
-        });
-    }
 }
 
 impl Driver {
@@ -77,7 +44,7 @@ impl Driver {
     /// Adds a controller; its listeners stand before any watch starts.
     #[must_use]
     pub fn with<C: Controller>(mut self) -> Self {
-        let enqueue = Enqueue { queue: Arc::clone(&self.queue), row: self.rows.len() };
+        let enqueue = Enqueue::new(Arc::clone(&self.queue), self.rows.len());
         C::watch(&self.shared, enqueue);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
         self
@@ -134,7 +101,7 @@ impl Driver {
     #[must_use]
     pub fn enqueue<C: Controller>(&self) -> Option<Enqueue> {
         let row = self.rows.iter().position(|row| row.row().name == C::ROW.name)?;
-        Some(Enqueue { queue: Arc::clone(&self.queue), row })
+        Some(Enqueue::new(Arc::clone(&self.queue), row))
     }
 
     async fn pass(&self, work: &Work) -> Outcome {
@@ -183,13 +150,13 @@ impl<C: Controller> Runner for Script<C> {
         Box::pin(async move {
             let object = shared.caches().store::<C::Object>().find(namespace, name)?;
             let is_kind = object.address().resource.kind.eq_ignore_ascii_case(kind);
-            if is_kind { Some(explained::<C>(shared.dry(), &object).await) } else { None }
+            if is_kind { Some(explained::<C>(World::dry(shared), &object).await) } else { None }
         })
     }
 
     fn pass<'a>(&'a self, driver: &'a Driver, work: &'a Work) -> Pass<'a> {
         Box::pin(async move {
-            let world = driver.shared.live(driver.leads.clone());
+            let world = World::live(&driver.shared, driver.leads.clone());
             let (namespace, name) = (&*work.key.namespace, &*work.key.name);
             let Some(object) = world.cache::<C::Object>().find(namespace, name) else {
                 return match C::gone(&world, namespace, name).await {

@@ -1,12 +1,10 @@
-//! External Secrets: its rows, one file each, and what they remember. Specification: ESO §6.
+//! External Secrets: its rows, one file each, and what its process was told. The rows stand in `controllers`.
+//! Specification: ESO §6.
 
 pub mod external_secret;
 pub mod secret_store;
 
-use api::{ClusterSecretStore, SecretStore};
 use base::duration::GoDuration;
-
-use crate::driver::Driver;
 
 /// What External Secrets' process was told by its flags.
 #[derive(Clone, Debug)]
@@ -23,17 +21,4 @@ impl Default for Settings {
     fn default() -> Self {
         Self { store_interval: GoDuration::from_seconds(300), validates_stores: true, validates_cluster_stores: true }
     }
-}
-
-/// Adds External Secrets' rows to a driver.
-#[must_use]
-pub fn rows(driver: Driver, settings: &Settings) -> Driver {
-    let mut driver = driver.with::<external_secret::Reconcile>();
-    if settings.validates_stores {
-        driver = driver.with::<secret_store::Validate<SecretStore>>();
-    }
-    if settings.validates_cluster_stores {
-        driver = driver.with::<secret_store::Validate<ClusterSecretStore>>();
-    }
-    driver
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base::encoding::Base64;
 use base::{Fault, SecretBytes, SecretMap};
 use plan::present::Managed;
-use plan::target::OwnerRef;
+use plan::present::OwnerRef;
 use plan::{Present, Target};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};

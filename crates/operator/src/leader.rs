@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cluster::{self, Call, Cluster, JSON};
-use crate::world::Clock;
+use crate::shared::Clock;
 
 /// Which lease, and how fast.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod cluster;
 pub mod controller;
+pub mod controllers;
 pub mod credentials;
 pub mod driver;
 pub mod effects;
@@ -18,7 +19,10 @@ pub mod queue;
 pub mod recorder;
 pub mod reloader;
 pub mod seen;
+pub mod shared;
+pub mod subject;
 pub mod world;
 
-pub use controller::{Controller, Effect, Row};
+pub use controller::{Controller, Row};
+pub use effects::Effect;
 pub use world::World;

@@ -17,7 +17,7 @@ use crate::driver::Driver;
 use crate::feature::FeatureName;
 use crate::leader::{self, Election};
 use crate::metrics::Metrics;
-use crate::world::{Clock, Shared};
+use crate::shared::{Clock, Shared};
 
 /// How long running passes may take to end after SIGTERM: within the three seconds that the process has.
 const GRACE: Duration = Duration::from_secs(2);

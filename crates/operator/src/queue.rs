@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::cache::{Caches, Changed, Kept, Name};
+
 /// One object of one row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -222,6 +224,46 @@ impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing between lock and unlock panics; a poisoned lock would still hold a sound state.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Puts keys of one row into the feature's queue; listeners of caches hold one.
+#[derive(Clone)]
+pub struct Enqueue {
+    queue: Arc<Queue>,
+    row: usize,
+}
+
+impl Enqueue {
+    /// The way into a queue for the row at this place of its feature.
+    #[must_use]
+    pub fn new(queue: Arc<Queue>, row: usize) -> Self {
+        Self { queue, row }
+    }
+
+    /// An object of the row has work.
+    pub fn add(&self, (namespace, name): Name, lane: Lane) {
+        self.queue.add(Key { row: self.row, namespace, name }, lane);
+    }
+
+    /// An object of the row has work at that moment.
+    pub fn add_at(&self, (namespace, name): Name, moment: Instant) {
+        self.queue.add_at(Key { row: self.row, namespace, name }, moment, Lane::Due);
+    }
+
+    /// Listens to the row's own kind: new and deleted objects always have work, changed ones if `triggers` says so.
+    pub fn own<T: Kept>(&self, caches: &Caches, triggers: fn(&T, &T) -> bool) {
+        let enqueue = self.clone();
+        caches.store::<T>().listen(move |changed: &Changed<T>| {
+            let lane = if changed.is_initial { Lane::Startup } else { Lane::Changed };
+            let matters = match (&changed.before, &changed.after) {
+                (Some(before), Some(after)) => triggers(before, after),
+                _ => true,
+            };
+            if matters {
+                enqueue.add(changed.name.clone(), lane);
+            }
+        });
     }
 }
 

@@ -10,40 +10,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::reload::ResourceKind;
-use plan::reload::{Cause, Kind};
+use base::duration::GoDuration;
+use plan::Event;
+use plan::backoff::Backoff;
+use plan::reload::{Cause, Kind, Workload};
 
+use crate::World;
 use crate::cache::Name;
-use crate::driver::{Driver, Enqueue};
-use crate::seen::{OfConfigMap, OfSecret};
-use crate::world::{Shared, workloads as of};
+use crate::queue::Enqueue;
+use crate::shared::Shared;
 
 pub use settings::Settings;
 
-/// Adds Reloader's rows to a driver.
-#[must_use]
-pub fn rows(driver: Driver, settings: &Settings) -> Driver {
-    let watches = |kind: ResourceKind| !settings.ignored_resources.contains(&kind);
-    let runs = |kind: Kind| !settings.options.ignored.contains(&kind);
-    let mut driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
-    if runs(Kind::CronJob) {
-        driver = driver.with::<workload::ReloadWorkload<of::CronJob>>();
-    }
-    if runs(Kind::Job) {
-        driver = driver.with::<workload::ReloadWorkload<of::Job>>();
-    }
-    driver =
-        driver.with::<workload::ReloadWorkload<of::DaemonSet>>().with::<workload::ReloadWorkload<of::StatefulSet>>();
-    if settings.has_rollouts {
-        driver = driver.with::<workload::ReloadWorkload<of::Rollout>>();
-    }
-    if watches(ResourceKind::ConfigMap) {
-        driver = driver.with::<source::ReloadSource<OfConfigMap>>();
-    }
-    if watches(ResourceKind::Secret) {
-        driver = driver.with::<source::ReloadSource<OfSecret>>();
-    }
-    driver
-}
+/// Quick at first, since most failures are conflicts; then slow, without an end (RL §6: the peer gives up after 155 ms).
+const BACKOFF: Backoff = Backoff {
+    first: GoDuration::from_nanoseconds(50_000_000),
+    factor: 3.0,
+    cap: GoDuration::from_seconds(120),
+    jitter: 0.1,
+};
 
 /// What happened to resources that no pass has looked at yet, and why workloads are to be edited. Lost with the process;
 /// the marks on the workloads tell a new one what it missed.
@@ -104,6 +89,18 @@ impl Memory {
     /// Whether a sentence about a workload is new; each is told once a process.
     fn is_news(&self, uid: &str, sentence: &str) -> bool {
         lock(&self.told).insert((uid.to_owned(), sentence.to_owned()))
+    }
+}
+
+/// Something odd about a workload's annotations, told on it once.
+fn warn(w: &World, workload: &Workload, sentence: String) {
+    if Memory::of(w.shared()).is_news(&workload.uid, &sentence) {
+        let subject = crate::recorder::Subject {
+            at: workload.address(),
+            uid: workload.uid.clone(),
+            resource_version: workload.resource_version.clone(),
+        };
+        w.tell(ResourceKind::ConfigMap.component(), &subject, Event::warning("InvalidAnnotation", sentence));
     }
 }
 

@@ -13,14 +13,14 @@ use k8s_openapi::api::core::v1;
 use kube::Resource as _;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use plan::Address;
-use plan::target::OwnerRef;
+use plan::present::OwnerRef;
 use plan::write::Resource;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cache::Kept;
-use crate::controller::Subject;
+use crate::subject::Subject;
 
 /// A Secret or ConfigMap as it stands in the cache; `H` says which of the two.
 #[derive(Clone, Debug)]

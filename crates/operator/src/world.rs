@@ -5,127 +5,20 @@
 pub mod stores;
 pub mod workloads;
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Fault, Timestamp};
 use plan::{Address, Event, Line, Present};
-use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::watch;
 
-use crate::cache::{Caches, Kept, Store};
+use crate::cache::{Kept, Store};
 use crate::cluster::Cluster;
-use crate::controller::Effect;
+use crate::effects::Effect;
 use crate::effects::write::read_secret;
-use crate::recorder::{self, Recorder};
+use crate::recorder;
 use crate::seen::SeenSecret;
-
-/// What outlives a pass.
-pub struct Shared {
-    cluster: Cluster,
-    caches: Caches,
-    clock: Clock,
-    entropy: Mutex<ChaCha20Rng>,
-    recorder: Recorder,
-    memories: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
-}
-
-/// Where the time comes from.
-#[derive(Clone, Debug)]
-pub enum Clock {
-    /// The machine.
-    System,
-    /// A moment that stands still until somebody moves it: `render`, tests.
-    Fixed(Arc<Mutex<Timestamp>>),
-}
-
-impl Clock {
-    /// The moment.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        match self {
-            Self::System => Timestamp::now(),
-            Self::Fixed(moment) => *moment.lock().unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-}
-
-impl Shared {
-    /// A process's share: connection and caches, clock and randomness. Starts the sender of events, so it needs a runtime.
-    #[must_use]
-    pub fn new(cluster: Cluster, caches: Caches, clock: Clock, entropy: ChaCha20Rng) -> Arc<Self> {
-        let (entropy, recorder) = (Mutex::new(entropy), Recorder::start(cluster.clone()));
-        Arc::new(Self { cluster, caches, clock, entropy, recorder, memories: Mutex::default() })
-    }
-
-    /// The caches.
-    #[must_use]
-    pub fn caches(&self) -> &Caches {
-        &self.caches
-    }
-
-    /// The connection.
-    #[must_use]
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    /// The clock.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Who sends events.
-    #[must_use]
-    pub fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
-
-    /// Randomness of one's own, drawn from the process's.
-    #[must_use]
-    pub fn rng(&self) -> ChaCha20Rng {
-        ChaCha20Rng::from_rng(&mut *self.entropy.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts something beside the caches that a feature's scripts will ask for by type: its settings, its connections,
-    /// what it remembers. It may be lost with the process.
-    pub fn remember<T: Send + Sync + 'static>(&self, memory: T) {
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<T>(), Arc::new(memory));
-    }
-
-    /// What was put there.
-    ///
-    /// # Errors
-    /// Nothing of that type was: a feature was started without its settings.
-    pub fn recall<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, Fault> {
-        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        let any = memories.get(&TypeId::of::<T>()).cloned();
-        any.and_then(|any| Arc::downcast(any).ok())
-            .ok_or_else(|| Fault::bug(format!("nothing is known of `{}`", std::any::type_name::<T>())))
-    }
-
-    /// What was put there, or its default.
-    pub fn memory<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        let any = memories.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
-        Arc::downcast(Arc::clone(any)).expect("a memory lies under its own type")
-    }
-
-    /// A world for one pass that acts, as long as `leads` says that this process may.
-    #[must_use]
-    pub fn live(self: &Arc<Self>, leads: watch::Receiver<bool>) -> World {
-        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Live(leads) }
-    }
-
-    /// A world for one pass that only tells.
-    #[must_use]
-    pub fn dry(self: &Arc<Self>) -> World {
-        World { shared: Arc::clone(self), now: self.clock.now(), mode: Mode::Dry(Mutex::default()) }
-    }
-}
+use crate::shared::Shared;
 
 enum Mode {
     Live(watch::Receiver<bool>),
@@ -140,6 +33,18 @@ pub struct World {
 }
 
 impl World {
+    /// A world for one pass that acts, as long as `leads` says that this process may.
+    #[must_use]
+    pub fn live(shared: &Arc<Shared>, leads: watch::Receiver<bool>) -> Self {
+        Self { shared: Arc::clone(shared), now: shared.clock().now(), mode: Mode::Live(leads) }
+    }
+
+    /// A world for one pass that only tells.
+    #[must_use]
+    pub fn dry(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), now: shared.clock().now(), mode: Mode::Dry(Mutex::default()) }
+    }
+
     /// The moment of this pass.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -161,7 +66,7 @@ impl World {
     /// The objects of a kind that a watch of ours keeps.
     #[must_use]
     pub fn cache<T: Kept>(&self) -> Arc<Store<T>> {
-        self.shared.caches.store()
+        self.shared.caches().store()
     }
 
     /// What a feature put beside the caches.
@@ -171,7 +76,7 @@ impl World {
     }
 
     pub(crate) fn cluster(&self) -> &Cluster {
-        &self.shared.cluster
+        self.shared.cluster()
     }
 
     /// Whether this world only tells.
@@ -208,7 +113,7 @@ impl World {
                 if !*leads.borrow() {
                     return Err(Fault::busy("this process does not lead any more"));
                 }
-                effect.perform(self).await
+                effect.perform(&self.shared).await
             }
             Mode::Dry(told) => {
                 let lines = effect.describe();
@@ -230,7 +135,7 @@ impl World {
     /// Tells an event on an object other than the pass's, or from another component than the row's; a dry world notes it.
     pub fn tell(&self, component: &'static str, subject: &recorder::Subject, event: Event) {
         match &self.mode {
-            Mode::Live(_) => self.shared.recorder.tell(component, subject, event, self.now),
+            Mode::Live(_) => self.shared.recorder().tell(component, subject, event, self.now),
             Mode::Dry(_) => self.note(|| Line::on(subject.at.object(), format!("tell: {}", event.message))),
         }
     }

@@ -1,4 +1,5 @@
 //! The conditions of a status: one entry a type, whose transition time moves only when its status does.
+//! Not here: which conditions a kind has and what they say; that is each decision's.
 
 pub use api::meta::Condition;
 use api::meta::Time;

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{ObjectRef, SecretMap};
-
-use crate::target::OwnerRef;
+use serde::{Deserialize, Serialize};
 
 /// A Secret as it stands.
 #[derive(Clone, Default)]
@@ -36,6 +35,26 @@ pub struct Present {
     pub deleting: bool,
     /// Which manager owns which keys, from `managedFields` of operation Update.
     pub managed: Vec<Managed>,
+}
+
+/// An owner reference, as the API writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerRef {
+    /// The owner's group and version.
+    pub api_version: String,
+    /// The owner's kind.
+    pub kind: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's uid.
+    pub uid: String,
+    /// Whether the owner controls the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<bool>,
+    /// Whether the owner's foreground deletion waits for the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_owner_deletion: Option<bool>,
 }
 
 /// The fields of one manager, as far as anyone asks: keys of data, labels and annotations.

@@ -1,4 +1,5 @@
 //! When something is due: sync windows (cron schedules in UTC). Specification: ESO §6.2.
+//! Not here: how long to wait after failures (`backoff`).
 
 use api::external_secrets::external_secret::{SyncWindowKind, SyncWindows};
 use base::Timestamp;

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Fault, ObjectRef, SecretMap};
-use serde::{Deserialize, Serialize};
-
 use crate::Present;
+use crate::present::OwnerRef;
+use base::{Fault, ObjectRef, SecretMap};
 
 /// The Secret as it shall be.
 #[derive(Clone)]
@@ -31,26 +30,6 @@ pub struct Target {
     pub data: SecretMap,
     /// Whether it shall refuse changes; none leaves it as it is.
     pub immutable: Option<bool>,
-}
-
-/// An owner reference, as the API writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OwnerRef {
-    /// The owner's group and version.
-    pub api_version: String,
-    /// The owner's kind.
-    pub kind: String,
-    /// The owner's name.
-    pub name: String,
-    /// The owner's uid.
-    pub uid: String,
-    /// Whether the owner controls the object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub controller: Option<bool>,
-    /// Whether the owner's foreground deletion waits for the object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub block_owner_deletion: Option<bool>,
 }
 
 /// How a target lies over what stands there: what is kept, what is replaced, what is refused. Implemented by each road.

@@ -163,6 +163,11 @@ impl Store {
         }
     }
 
+    /// The provider's key with its settings.
+    pub fn provider(&self) -> &Value {
+        &self.spec.provider
+    }
+
     /// The controller class that it asks for.
     pub fn class(&self) -> Option<&str> {
         self.spec.controller.filled()

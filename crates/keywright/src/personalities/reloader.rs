@@ -9,12 +9,13 @@ use base::Fault;
 use base::duration::GoDuration;
 use http::StatusCode;
 use operator::cache::Scope;
+use operator::controllers;
 use operator::feature::FeatureName;
 use operator::leader::Election;
 use operator::listener::{Listener, Routes, text, typed};
 use operator::process::Process;
-use operator::reloader::{Settings, rows};
-use operator::world::Clock;
+use operator::reloader::Settings;
+use operator::shared::Clock;
 use plan::reload::{Kind, Strategy};
 use wire::Environment;
 
@@ -109,7 +110,7 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
     let listener = Listener::bind(ADDRESS).await?;
     let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
     process.shared().remember(checked.settings.clone());
-    process.add(FeatureName::Reloader, 10, checked.election, |driver| rows(driver, &checked.settings));
+    process.add(FeatureName::Reloader, 10, checked.election, |driver| controllers::reloader(driver, &checked.settings));
     let metrics = process.metrics(FeatureName::Reloader);
     let routes =
         Routes::default().with("/live", |_| async { text(StatusCode::OK, "alive") }).with("/metrics", move |_| {

@@ -6,7 +6,7 @@ use base::Fault;
 use operator::cache::Scope;
 use operator::feature::FeatureName;
 use operator::process::Process;
-use operator::world::Clock;
+use operator::shared::Clock;
 use operator::world::stores::Providers;
 
 use super::operator::add_features;

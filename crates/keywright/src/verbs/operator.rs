@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::Fault;
 use http::StatusCode;
 use operator::cache::Scope;
+use operator::controllers;
 use operator::external_secrets;
 use operator::feature::FeatureName;
 use operator::leader::Election;
@@ -13,7 +14,7 @@ use operator::listener::{Listener, Routes, text, typed};
 use operator::metrics::Metrics;
 use operator::process::Process;
 use operator::reloader;
-use operator::world::Clock;
+use operator::shared::Clock;
 use operator::world::stores::Providers;
 use wire::Environment;
 
@@ -84,12 +85,14 @@ pub(super) fn add_features(
             FeatureName::ExternalSecrets => {
                 let settings = external_secrets::Settings::default();
                 process.shared().remember(settings.clone());
-                process.add(feature, WORKERS, election(feature), |driver| external_secrets::rows(driver, &settings));
+                process.add(feature, WORKERS, election(feature), |driver| {
+                    controllers::external_secrets(driver, &settings)
+                });
             }
             FeatureName::Reloader => {
                 let settings = reloader::Settings::default();
                 process.shared().remember(settings.clone());
-                process.add(feature, WORKERS, election(feature), |driver| reloader::rows(driver, &settings));
+                process.add(feature, WORKERS, election(feature), |driver| controllers::reloader(driver, &settings));
             }
             FeatureName::SealedSecrets | FeatureName::VaultSecrets => {
                 tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::World;
+use super::Effect;
 use crate::cluster::{self, Call, Cluster, JSON};
-use crate::controller::{Effect, Subject};
 use crate::kube_secret;
+use crate::shared::Shared;
+use crate::subject::Subject;
 
 /// How often a conflict is decided again before the pass fails and the queue retries.
 const TRIES: usize = 5;
@@ -22,8 +23,8 @@ const TRIES: usize = 5;
 impl Effect for Write {
     type Answer = Written;
 
-    async fn perform(self, world: &World) -> Result<Written, Fault> {
-        let cluster = world.cluster();
+    async fn perform(self, shared: &Shared) -> Result<Written, Fault> {
+        let cluster = shared.cluster();
         match self {
             Self::CreateSecret { target, manager } => create_secret(cluster, &target, &manager).await,
             Self::ReplaceSecret { target, rule, present, manager } => {

@@ -15,12 +15,13 @@ use plan::{Event, Finish, Present, Write};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Selectors};
-use crate::controller::{Controller, Rights, Row, spec_changed};
-use crate::driver::Enqueue;
+use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
+use crate::queue::Enqueue;
 use crate::queue::Lane;
 use crate::seen::{SeenSecret, fingerprint_of};
-use crate::world::Shared;
+use crate::shared::Shared;
+use crate::subject::spec_changed;
 use crate::world::stores::Providers;
 
 /// The row.

@@ -14,16 +14,16 @@ use plan::secret_store::{Facts, Found, decide};
 use providers::registry;
 use providers::row::Maintenance;
 use serde::Serialize;
-use serde_json::Value;
 use source::Validity;
 
 use super::Settings;
 use crate::World;
 use crate::cache::{Kept, Selectors};
-use crate::controller::{Controller, Rights, Row, Subject, spec_changed};
-use crate::driver::Enqueue;
+use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
-use crate::world::Shared;
+use crate::queue::Enqueue;
+use crate::shared::Shared;
+use crate::subject::{Subject, spec_changed};
 use crate::world::stores::Providers;
 
 /// A kind of store.
@@ -121,7 +121,7 @@ impl<K: Kind> Controller for Validate<K> {
             return Ok(Finish::settled());
         }
         let found = found(w, &providers, &store).await;
-        let row = registry::store(&store.spec.provider).ok().map(|(row, _)| row);
+        let row = registry::store(store.provider()).ok().map(|(row, _)| row);
         let is_muted = o.meta().annotations.as_ref().is_some_and(|all| all.contains_key(names::IGNORE_MAINTENANCE));
         let facts = Facts {
             found,
@@ -137,11 +137,7 @@ impl<K: Kind> Controller for Validate<K> {
         let found = Found::Invalid(Fault::new(fault.kind(), fault.chain()));
         let interval = GoDuration::ZERO;
         let facts = Facts { found, capabilities: "", maintenance: None, interval, now };
-        let store = Store {
-            spec: api::external_secrets::SecretStoreSpec { refresh_interval: None::<Value>, ..o.store().spec },
-            ..o.store()
-        };
-        decide(&store, o.known(), facts).unwrap_or_default().retried()
+        decide(&o.store(), o.known(), facts).unwrap_or_default().retried()
     }
 }
 

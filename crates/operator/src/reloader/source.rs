@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use api::reload::ResourceKind;
 use base::{Fault, Timestamp};
+use plan::Finish;
 use plan::reload::{Cause, Change, Happened, Hit, Kind, Workload, hash, rules, strategy};
-use plan::{Event as Told, Finish};
 
-use super::{Memory, Settings};
+use super::{BACKOFF, Memory, Settings, warn};
 use crate::World;
 use crate::cache::{Changed, Name, Selectors};
-use crate::controller::{Controller, Rights, Row, Subject};
-use crate::driver::Enqueue;
+use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::kube_secret;
+use crate::queue::Enqueue;
 use crate::queue::Lane;
 use crate::seen::{Marker, OfConfigMap, OfSecret, Seen};
-use crate::world::{Shared, workloads as of};
+use crate::shared::Shared;
+use crate::subject::Subject;
+use crate::world::workloads as of;
 
 /// What happened to a resource, as the cache saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ impl<H: Source> Controller for ReloadSource<H> {
         component: H::KIND.component(),
         finalizer: None,
         manager: api::reload::names::MANAGER,
-        backoff: super::workload::BACKOFF,
+        backoff: BACKOFF,
         rights: &[Rights {
             group: "",
             resource: match H::KIND {
@@ -227,16 +229,4 @@ async fn hits(w: &World, change: &Change) -> Result<Vec<(Arc<Workload>, Hit)>, F
         }
     }
     Ok(all)
-}
-
-/// Something odd about a workload's annotations, told on it once.
-pub(super) fn warn(w: &World, workload: &Workload, sentence: String) {
-    if Memory::of(w.shared()).is_news(&workload.uid, &sentence) {
-        let subject = crate::recorder::Subject {
-            at: workload.address(),
-            uid: workload.uid.clone(),
-            resource_version: workload.resource_version.clone(),
-        };
-        w.tell(ResourceKind::ConfigMap.component(), &subject, Told::warning("InvalidAnnotation", sentence));
-    }
 }

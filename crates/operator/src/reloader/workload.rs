@@ -5,31 +5,20 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use base::duration::GoDuration;
 use base::{Fault, Kind as FaultKind, Timestamp};
-use plan::backoff::Backoff;
 use plan::reload::pause::Pause;
 use plan::reload::{Cause, Edit, Kind, Workload, failed_message, jobs, pause, reloaded_message, strategy};
 use plan::{Event, Finish, Next, Write};
 
-use super::source::warn;
-use super::{Memory, Settings, lock};
+use super::{BACKOFF, Memory, Settings, lock, warn};
 use crate::World;
 use crate::cache::{Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
-use crate::driver::Enqueue;
 use crate::feature::FeatureName;
+use crate::queue::Enqueue;
 use crate::recorder;
-use crate::world::Shared;
+use crate::shared::Shared;
 use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
-
-/// Quick at first, since most failures are conflicts; then slow, without an end (RL §6: the peer gives up after 155 ms).
-pub(super) const BACKOFF: Backoff = Backoff {
-    first: GoDuration::from_nanoseconds(50_000_000),
-    factor: 3.0,
-    cap: GoDuration::from_seconds(120),
-    jitter: 0.1,
-};
 
 /// The row of one kind.
 pub struct ReloadWorkload<K>(PhantomData<K>);

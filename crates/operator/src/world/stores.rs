@@ -208,7 +208,7 @@ impl World {
             // Its token may be the last of a login; failing to give it back harms nobody.
             let _ = old.client.close().await;
         }
-        let (row, settings) = registry::store(&store.spec.provider).map_err(|fault| fault.about(store.object()))?;
+        let (row, settings) = registry::store(store.provider()).map_err(|fault| fault.about(store.object()))?;
         let open = row.open.ok_or_else(|| Fault::wrong(format!("provider `{}` cannot be a store", row.name)))?;
         let source = ClusterCredentials::new(self.cluster().clone());
         let tenant = Tenant::new(store.object(), consumer);

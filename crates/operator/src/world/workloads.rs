@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::World;
 use crate::cache::Kept;
 use crate::cluster::{self, Call, JSON};
-use crate::controller::Subject;
+use crate::subject::Subject;
 
 /// Which kind of workload a type stands for.
 pub trait Of: Send + Sync + std::fmt::Debug + Clone + 'static {

@@ -1,5 +1,6 @@
 //! ExternalSecret, from the object to the Secret and back to its status. Specification: ESO §6.
 
+use operator::controllers;
 use operator::external_secrets;
 use operator::feature::FeatureName;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ async fn start(stage: &mut Stage) {
         .start(
             FeatureName::ExternalSecrets,
             |_| {},
-            |driver| external_secrets::rows(driver, &external_secrets::Settings::default()),
+            |driver| controllers::external_secrets(driver, &external_secrets::Settings::default()),
         )
         .await;
 }

@@ -1,7 +1,8 @@
 //! Reloader: a changed ConfigMap or Secret restarts whoever uses it, once. Specification: RL §6–§13.
 
+use operator::controllers;
 use operator::feature::FeatureName;
-use operator::reloader::{Settings, rows};
+use operator::reloader::Settings;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -18,7 +19,7 @@ async fn start(stage: &mut Stage, settings: Settings) {
         .start(
             FeatureName::Reloader,
             move |process| process.shared().remember(remembered),
-            move |driver| rows(driver, &settings),
+            move |driver| controllers::reloader(driver, &settings),
         )
         .await;
 }

@@ -10,7 +10,7 @@ use operator::cache::Scope;
 use operator::driver::Driver;
 use operator::feature::FeatureName;
 use operator::process::Process;
-use operator::world::Clock;
+use operator::shared::Clock;
 use operator::world::stores::Providers;
 use providers::reach::{Programs, Reach, Uncounted};
 use sandbox::Sandbox;

@@ -10,7 +10,7 @@ use api::meta::Filled as _;
 use base::{Fault, SecretMap};
 
 use crate::Target;
-use crate::target::OwnerRef;
+use crate::present::OwnerRef;
 
 /// Labels and annotations that would let another tool take the target for its own (ESO §6.5, Field report).
 const NEVER_COPIED: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "argocd.argoproj.io/tracking-id"];

@@ -8,7 +8,7 @@ use api::external_secrets::target::CreationPolicy;
 use base::Fault;
 
 use super::hash;
-use crate::target::OwnerRef;
+use crate::present::OwnerRef;
 use crate::{Laid, Present, Rule, Target};
 
 /// The rule of one ExternalSecret.

@@ -1,4 +1,5 @@
 //! Where a key lies in a KV engine of version 1 or 2. Pure. Specification: ESO §10.5 "Path rules".
+//! Not here: what is asked at those paths.
 
 use base::Fault;
 use schemars::JsonSchema;

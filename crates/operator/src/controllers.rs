@@ -1,0 +1,51 @@
+//! The table of controllers: which rows a feature has, in the order of their keys. Adding a kind is one line here.
+//! Specification: design §10.
+
+use api::reload::ResourceKind;
+use api::{ClusterSecretStore, SecretStore};
+use plan::reload::Kind;
+
+use crate::driver::Driver;
+use crate::external_secrets::{self, external_secret, secret_store};
+use crate::reloader::{self, source, workload};
+use crate::seen::{OfConfigMap, OfSecret};
+use crate::world::workloads as of;
+
+/// Adds External Secrets' rows to a driver.
+#[must_use]
+pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -> Driver {
+    let mut driver = driver.with::<external_secret::Reconcile>();
+    if settings.validates_stores {
+        driver = driver.with::<secret_store::Validate<SecretStore>>();
+    }
+    if settings.validates_cluster_stores {
+        driver = driver.with::<secret_store::Validate<ClusterSecretStore>>();
+    }
+    driver
+}
+
+/// Adds Reloader's rows to a driver.
+#[must_use]
+pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
+    let watches = |kind: ResourceKind| !settings.ignored_resources.contains(&kind);
+    let runs = |kind: Kind| !settings.options.ignored.contains(&kind);
+    let mut driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
+    if runs(Kind::CronJob) {
+        driver = driver.with::<workload::ReloadWorkload<of::CronJob>>();
+    }
+    if runs(Kind::Job) {
+        driver = driver.with::<workload::ReloadWorkload<of::Job>>();
+    }
+    driver =
+        driver.with::<workload::ReloadWorkload<of::DaemonSet>>().with::<workload::ReloadWorkload<of::StatefulSet>>();
+    if settings.has_rollouts {
+        driver = driver.with::<workload::ReloadWorkload<of::Rollout>>();
+    }
+    if watches(ResourceKind::ConfigMap) {
+        driver = driver.with::<source::ReloadSource<OfConfigMap>>();
+    }
+    if watches(ResourceKind::Secret) {
+        driver = driver.with::<source::ReloadSource<OfSecret>>();
+    }
+    driver
+}

@@ -1,0 +1,61 @@
+//! What the driver must know of an object, whatever its kind: where it stands, who it is, whether it is on its way out.
+//! Custom resources know it from their metadata; reduced kinds (`seen`, `world/workloads`) say it themselves.
+
+use plan::Address;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cache::Kept;
+
+/// What the driver must know of an object.
+pub trait Subject: Kept {
+    /// Its place in the API.
+    fn address(&self) -> Address;
+    /// Its uid.
+    fn uid(&self) -> &str;
+    /// Whether it is being deleted.
+    fn is_deleting(&self) -> bool;
+    /// Its finalizers.
+    fn finalizers(&self) -> &[String];
+    /// Its status as it stands, `null` where it has none.
+    fn status(&self) -> Value;
+}
+
+impl<K> Subject for K
+where
+    K: kube::Resource<DynamicType = ()> + Kept + Serialize,
+{
+    fn address(&self) -> Address {
+        let resource = plan::write::Resource::new(&K::group(&()), &K::version(&()), &K::kind(&()), &K::plural(&()));
+        let meta = self.meta();
+        Address::new(resource, meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+    }
+
+    fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+
+    fn is_deleting(&self) -> bool {
+        self.meta().deletion_timestamp.is_some()
+    }
+
+    fn finalizers(&self) -> &[String] {
+        self.meta().finalizers.as_deref().unwrap_or_default()
+    }
+
+    fn status(&self) -> Value {
+        let mut object = serde_json::to_value(self).unwrap_or_default();
+        object.get_mut("status").map(Value::take).unwrap_or_default()
+    }
+}
+
+/// Whether a change matters to whoever reads the spec: generation, labels, annotations, deletion, finalizers (ESO §6.7).
+pub fn spec_changed<K: kube::Resource>(before: &K, after: &K) -> bool {
+    let (before, after) = (before.meta(), after.meta());
+    before.uid != after.uid
+        || before.generation != after.generation
+        || before.labels != after.labels
+        || before.annotations != after.annotations
+        || before.deletion_timestamp != after.deletion_timestamp
+        || before.finalizers != after.finalizers
+}
