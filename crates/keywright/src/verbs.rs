@@ -23,6 +23,12 @@ pub struct Verb {
 pub const ALL: &[Verb] = &[
     Verb { name: "operator", aliases: &[], about: "run all controllers in one process", run: operator::run },
     Verb {
+        name: "external-secrets",
+        aliases: &[],
+        about: "sync Secrets from secret managers, with External Secrets Operator's command line",
+        run: personalities::eso::run,
+    },
+    Verb {
         name: "reloader",
         aliases: &["manager"],
         about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",

@@ -12,13 +12,14 @@ use operator::cache::Scope;
 use operator::controllers;
 use operator::feature::FeatureName;
 use operator::leader::Election;
-use operator::listener::{Listener, Routes, text, typed};
+use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::reloader::Settings;
 use operator::shared::Clock;
 use plan::reload::{Kind, Strategy};
 use wire::Environment;
 
+use super::metrics_route;
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
 use crate::logs::{Form, To};
 use crate::{Call, Exit, Failure, cluster, logs};
@@ -111,17 +112,8 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
     let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
     process.shared().remember(checked.settings.clone());
     process.add(FeatureName::Reloader, 10, checked.election, |driver| controllers::reloader(driver, &checked.settings));
-    let metrics = process.metrics(FeatureName::Reloader);
-    let routes =
-        Routes::default().with("/live", |_| async { text(StatusCode::OK, "alive") }).with("/metrics", move |_| {
-            let metrics = metrics.clone();
-            async move {
-                match metrics.map(|metrics| metrics.text()) {
-                    Some(Ok(body)) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body),
-                    _ => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
-                }
-            }
-        });
+    let routes = Routes::default().with("/live", |_| async { text(StatusCode::OK, "alive") });
+    let routes = metrics_route(routes, process.metrics(FeatureName::Reloader).into_iter().collect());
     tokio::spawn(listener.serve(routes, std::future::pending()));
     process.run(end).await;
     Ok(())

@@ -10,7 +10,7 @@ use operator::controllers;
 use operator::external_secrets;
 use operator::feature::FeatureName;
 use operator::leader::Election;
-use operator::listener::{Listener, Routes, text, typed};
+use operator::listener::{Listener, Routes, text};
 use operator::metrics::Metrics;
 use operator::process::Process;
 use operator::reloader;
@@ -20,6 +20,7 @@ use wire::Environment;
 
 use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
 use crate::logs::{Form, To};
+use crate::personalities::metrics_route;
 use crate::{Call, Exit, Failure, cluster, logs, reach};
 
 const FLAGS: &[Flag] = &[
@@ -30,6 +31,7 @@ const FLAGS: &[Flag] = &[
         help: "which features to run, by comma; all by default",
     },
     Flag { name: "listen-addr", short: None, takes: Takes::Value, help: "where metrics and health are served (:8080)" },
+    Flag { name: "log-format", short: None, takes: Takes::Value, help: "text or json" },
     Flag { name: "log-level", short: None, takes: Takes::Value, help: "debug, info, warn or error" },
 ];
 
@@ -56,7 +58,11 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         "error" => tracing::Level::ERROR,
         _ => tracing::Level::INFO,
     };
-    logs::start(Form::Slog, To::Stderr, level);
+    let form = match parsed.value("log-format").unwrap_or("text") {
+        "json" => Form::SlogJson,
+        _ => Form::Slog,
+    };
+    logs::start(form, To::Stderr, level);
     let address = parsed.value("listen-addr").unwrap_or(":8080").to_owned();
     cluster::block_on(serve(features, address, call.environment.clone()))?;
     Ok(Exit::SUCCESS)
@@ -112,17 +118,8 @@ async fn serve(features: Vec<FeatureName>, address: String, environment: Environ
     tracing::info!(features = features.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(","), "started");
     let routes = Routes::default()
         .with("/healthz", |_| async { text(StatusCode::OK, "ok\n") })
-        .with("/readyz", |_| async { text(StatusCode::OK, "ok\n") })
-        .with("/metrics", move |_| {
-            let all = all.clone();
-            async move {
-                let texts: Result<Vec<Vec<u8>>, Fault> = all.iter().map(|metrics| metrics.text()).collect();
-                match texts {
-                    Ok(texts) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", texts.concat()),
-                    Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
-                }
-            }
-        });
+        .with("/readyz", |_| async { text(StatusCode::OK, "ok\n") });
+    let routes = metrics_route(routes, all);
     tokio::spawn(listener.serve(routes, std::future::pending()));
     process.run(end).await;
     Ok(())

@@ -1,0 +1,171 @@
+//! External Secrets Operator's command line: the controller's flags, log form and addresses. The webhook and the certificate
+//! controller are programs of their own behind a first word and are not built yet.
+//! Specification: ESO §12.1.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base::Fault;
+use base::duration::GoDuration;
+use http::StatusCode;
+use operator::cache::Scope;
+use operator::controllers;
+use operator::external_secrets::Settings;
+use operator::feature::FeatureName;
+use operator::leader::Election;
+use operator::listener::{Listener, Routes, text};
+use operator::process::Process;
+use operator::shared::Clock;
+use operator::world::stores::Providers;
+use wire::Environment;
+
+use super::metrics_route;
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::logs::{Form, To};
+use crate::{Call, Exit, Failure, cluster, logs, reach};
+
+const fn value(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Value, help }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Bool, help }
+}
+
+const FLAGS: &[Flag] = &[
+    value("metrics-addr", "where metrics are served (:8080)"),
+    switch("metrics-secure", "not supported: serve metrics over TLS"),
+    switch("metrics-auth", "not supported: ask the API server who may scrape"),
+    value("metrics-cert-dir", "accepted"),
+    value("metrics-cert-name", "accepted"),
+    value("metrics-key-name", "accepted"),
+    value("live-addr", "where /healthz and /readyz are served (:8082)"),
+    value("controller-class", "the class of stores that is served (default)"),
+    switch("enable-leader-election", "elect a leader among several replicas"),
+    value("leader-election-id", "the lease's name (external-secrets-controller)"),
+    value("leader-election-lease-duration", "how long a lease holds (15s)"),
+    value("leader-election-renew-deadline", "how long the leader tries to renew (10s)"),
+    value("leader-election-retry-period", "how often a lease is tried (2s)"),
+    value("concurrent", "how many objects are worked on at once (1; ours works on ten at least)"),
+    value("client-qps", "accepted"),
+    value("client-burst", "accepted"),
+    value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
+    value("zap-time-encoding", "accepted"),
+    value("namespace", "watch this namespace only"),
+    switch("enable-secret-store-reconciler", "validate SecretStores (true)"),
+    switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
+    switch("enable-cluster-external-secret-reconciler", "accepted"),
+    switch("enable-push-secret-reconciler", "accepted"),
+    switch("enable-cluster-push-secret-reconciler", "accepted"),
+    switch("enable-secrets-caching", "accepted: values are never cached"),
+    switch("enable-configmaps-caching", "accepted: values are never cached"),
+    switch("enable-managed-secrets-caching", "accepted: values are never cached"),
+    switch("enable-secret-api-read-on-cache-mismatch", "accepted"),
+    value("store-requeue-interval", "how often stores are validated (5m)"),
+    switch("enable-flood-gate", "accepted: stores that are not ready are never asked"),
+    switch("enable-generator-state", "accepted"),
+    switch("enable-extended-metric-labels", "accepted"),
+    switch("enable-http2", "accepted: HTTP/1 is served"),
+    switch("unsafe-allow-generic-targets", "not supported: write other kinds than Secrets"),
+    switch("enable-vault-token-cache", "accepted: tokens are always kept and renewed"),
+    value("vault-token-cache-size", "accepted"),
+    switch("experimental-enable-vault-token-cache", "accepted"),
+    value("experimental-vault-token-cache-size", "accepted"),
+    value("generator-gc-grace-period", "accepted"),
+];
+
+/// Runs the controller until it is asked to end.
+///
+/// # Errors
+/// The command line is wrong, a port is taken, or there is no cluster.
+pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    if let Some(word @ ("webhook" | "certcontroller")) = call.args.first().map(String::as_str) {
+        return Err(Fault::wrong(format!("`external-secrets {word}` is not built yet")).into());
+    }
+    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
+        Ok(parsed) => parsed,
+        Err(ArgvError::Help { .. }) => {
+            call.ui.data(argv::usage("external-secrets", FLAGS).as_bytes())?;
+            return Ok(Exit::SUCCESS);
+        }
+        Err(error) => {
+            call.ui.note(&format!("Error: {error}\n{}", argv::usage("external-secrets", FLAGS)));
+            return Ok(Exit::FAILURE);
+        }
+    };
+    let settings = check(&parsed)?;
+    let level = match parsed.value("loglevel").unwrap_or("info") {
+        "debug" => tracing::Level::DEBUG,
+        "warn" => tracing::Level::WARN,
+        "error" | "dpanic" | "panic" | "fatal" => tracing::Level::ERROR,
+        _ => tracing::Level::INFO,
+    };
+    logs::start(Form::Zap, To::Stderr, level);
+    cluster::block_on(serve(parsed, settings, call.environment.clone()))?;
+    Ok(Exit::SUCCESS)
+}
+
+fn check(parsed: &Parsed) -> Result<Settings, Fault> {
+    for flag in ["metrics-secure", "metrics-auth", "unsafe-allow-generic-targets"] {
+        if parsed.is_set(flag) {
+            return Err(Fault::wrong(format!("`--{flag}` is not built yet")).hint("leave the flag away"));
+        }
+    }
+    let is_on = |flag: &str| !parsed.has(flag) || parsed.is_set(flag);
+    let interval = parsed.value("store-requeue-interval").unwrap_or("5m");
+    Ok(Settings {
+        store_interval: GoDuration::parse(interval)
+            .map_err(|error| Fault::wrong("invalid --store-requeue-interval").because(error))?,
+        validates_stores: is_on("enable-secret-store-reconciler"),
+        validates_cluster_stores: is_on("enable-cluster-store-reconciler"),
+    })
+}
+
+async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> Result<(), Fault> {
+    let end = cluster::asked_to_end()?;
+    let client = cluster::client().await?;
+    let metrics_listener = Listener::bind(parsed.value("metrics-addr").unwrap_or(":8080")).await?;
+    let health_listener = Listener::bind(parsed.value("live-addr").unwrap_or(":8082")).await?;
+    let namespaces: BTreeSet<&str> = parsed.value("namespace").filter(|name| !name.is_empty()).into_iter().collect();
+    let scopes = match namespaces.first() {
+        Some(name) => vec![Scope::Namespace((*name).to_owned())],
+        None => vec![Scope::Cluster],
+    };
+    let election = election(&parsed, &environment)?;
+    let class = parsed.value("controller-class").unwrap_or("default").to_owned();
+    let workers = parsed.value("concurrent").and_then(|text| text.parse().ok()).unwrap_or(1).max(10);
+    let mut process = Process::new(client.clone(), scopes, Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment, client), class));
+    process.shared().remember(settings.clone());
+    let feature = FeatureName::ExternalSecrets;
+    process.add(feature, workers, election, |driver| controllers::external_secrets(driver, &settings));
+    let metrics = metrics_route(Routes::default(), process.metrics(feature).into_iter().collect());
+    let health = Routes::default()
+        .with("/healthz", |_| async { text(StatusCode::OK, "ok") })
+        .with("/readyz", |_| async { text(StatusCode::OK, "ok") });
+    tokio::spawn(metrics_listener.serve(metrics, std::future::pending()));
+    tokio::spawn(health_listener.serve(health, std::future::pending()));
+    process.run(end).await;
+    Ok(())
+}
+
+fn election(parsed: &Parsed, environment: &Environment) -> Result<Option<Election>, Fault> {
+    if !parsed.is_set("enable-leader-election") {
+        return Ok(None);
+    }
+    let namespace = environment.first(&["POD_NAMESPACE"]).unwrap_or("default");
+    let host = environment.first(&["POD_NAME", "HOSTNAME"]).unwrap_or("external-secrets");
+    let name = parsed.value("leader-election-id").unwrap_or(FeatureName::ExternalSecrets.lease());
+    let mut election = Election::new(namespace, name, format!("{host}_{}", std::process::id()));
+    let read = |flag: &str, default: Duration| match parsed.value(flag) {
+        None => Ok(default),
+        Some(text) => GoDuration::parse(text)
+            .map(GoDuration::to_std)
+            .map_err(|error| Fault::wrong(format!("invalid --{flag}")).because(error)),
+    };
+    election.lease_duration = read("leader-election-lease-duration", election.lease_duration)?;
+    election.renew_deadline = read("leader-election-renew-deadline", election.renew_deadline)?;
+    election.retry_period = read("leader-election-retry-period", election.retry_period)?;
+    election.check()?;
+    Ok(Some(election))
+}
