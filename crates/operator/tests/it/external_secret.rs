@@ -9,8 +9,8 @@ use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
 
-async fn stage() -> Stage {
-    let mut stage = Stage::new();
+async fn stage(name: &str) -> Stage {
+    let mut stage = Stage::new("external-secrets", name).await;
     start(&mut stage).await;
     stage
 }
@@ -26,7 +26,7 @@ async fn start(stage: &mut Stage) {
 }
 
 fn store(values: Value) -> Value {
-    json!({"apiVersion": V1, "kind": "SecretStore", "metadata": {"name": "fake", "namespace": "demo"},
+    json!({"apiVersion": V1, "kind": "SecretStore", "metadata": {"name": "fake"},
         "spec": {"provider": {"fake": {"data": values}}}})
 }
 
@@ -35,7 +35,7 @@ fn values(password: &str) -> Value {
 }
 
 fn external_secret(extra: Value) -> Value {
-    let mut object = json!({"apiVersion": V1, "kind": "ExternalSecret", "metadata": {"name": "db", "namespace": "demo"},
+    let mut object = json!({"apiVersion": V1, "kind": "ExternalSecret", "metadata": {"name": "db"},
         "spec": {"secretStoreRef": {"name": "fake"}, "refreshInterval": "1h",
             "target": {"creationPolicy": "Owner", "deletionPolicy": "Retain"},
             "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}});
@@ -45,139 +45,152 @@ fn external_secret(extra: Value) -> Value {
     object
 }
 
-fn ready(stage: &Stage) -> String {
-    stage.condition(V1, "ExternalSecret", "demo", "db", "Ready")
+async fn ready(stage: &Stage) -> String {
+    stage.condition(V1, "ExternalSecret", "db", "Ready").await
 }
 
 #[tokio::test]
 async fn a_secret_is_made_told_and_kept() {
-    let mut stage = stage().await;
+    let stage = stage("a-secret-is-made-told-and-kept").await;
     stage.apply(store(values("one"))).await;
-    stage.sandbox.recorder().clear();
     stage.apply(external_secret(json!({}))).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
-    assert_eq!(ready(&stage), "True SecretSynced: secret synced");
-    let told = stage.events().into_iter().filter(|event| event.contains("secret")).collect::<Vec<_>>();
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
+    assert_eq!(ready(&stage).await, "True SecretSynced: secret synced");
+    let told = stage.events().await.into_iter().filter(|event| event.contains("secret ")).collect::<Vec<_>>();
     assert_eq!(told, ["Normal Created: secret created"]);
-    let secret = stage.object("v1", "Secret", "demo", "db").unwrap();
+    let secret = stage.object("v1", "Secret", "db").await.unwrap();
     assert_eq!(secret["metadata"]["labels"]["reconcile.external-secrets.io/managed"], "true");
-    assert_eq!(
-        secret["metadata"]["labels"]["reconcile.external-secrets.io/created-by"],
-        "c3c1175f9808effdecd2cacf2329fdbbaf3678575e56b711f43b12c1"
-    );
+    let owner = plan::external_secret::hash::created_by(stage.namespace(), "db");
+    assert_eq!(secret["metadata"]["labels"]["reconcile.external-secrets.io/created-by"], owner);
     assert_eq!(secret["metadata"]["ownerReferences"][0]["controller"], true);
-    let ours =
-        |recorded: &sandbox::Recorded| !recorded.resource.starts_with("externalsecrets") || recorded.verb != "create";
-    let writes: Vec<_> = stage.sandbox.recorder().writes().into_iter().filter(ours).collect();
-    assert_eq!(writes.len(), 3, "Secret, status, event: {writes:?}");
-    // A restart writes nothing.
-    stage.stop().await;
-    stage.sandbox.recorder().clear();
+}
+
+#[tokio::test]
+async fn a_new_object_costs_three_requests_and_a_restart_none() {
+    let mut stage = Stage::in_memory("external-secrets", "three-requests").await;
     start(&mut stage).await;
-    assert!(stage.sandbox.recorder().writes().is_empty(), "{:?}", stage.sandbox.recorder().writes());
+    stage.apply(store(values("one"))).await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    let recorder = sandbox.recorder();
+    recorder.clear();
+    for n in 0..200 {
+        let mut object = external_secret(json!({}));
+        object["metadata"]["name"] = json!(format!("db-{n}"));
+        stage.create(&object).await.expect("the sandbox takes it");
+    }
+    stage.settle().await;
+    assert_eq!(stage.secret("db-199").await.as_deref(), Some("password=one"));
+    let requests = recorder.requests().len();
+    assert_eq!(requests, 600, "Secret, status, event");
+    stage.stop().await;
+    recorder.clear();
+    start(&mut stage).await;
+    assert!(recorder.writes().is_empty(), "{:?}", recorder.writes());
 }
 
 #[tokio::test]
 async fn a_rotation_reaches_the_secret_and_a_round_without_change_writes_nothing() {
-    let stage = stage().await;
+    let stage = stage("a-rotation-reaches-the-secret-and-a-roun").await;
     stage.apply(store(values("one"))).await;
     stage.apply(external_secret(json!({}))).await;
     stage.apply(store(values("two"))).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"), "not due yet");
-    stage.later(3_601).await;
-    // Timers are the runtime's, the clock is the test's: a change wakes the object, and the clock says that it is due.
-    stage.patch(external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=two"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"), "not due yet");
+    stage.patch(&external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=two"));
 }
 
 #[tokio::test]
 async fn drift_is_repaired_at_once() {
-    let stage = stage().await;
+    let stage = stage("drift-is-repaired-at-once").await;
     stage.apply(store(values("one"))).await;
     stage.apply(external_secret(json!({}))).await;
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "demo"}});
-    stage.patch(secret.clone(), json!({"data": {"password": "ZXZpbA==", "extra": "eA=="}})).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
-    stage.delete(secret).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}});
+    stage.patch(&secret, json!({"data": {"password": "ZXZpbA==", "extra": "eA=="}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
+    stage.remove(&secret).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
 }
 
 #[tokio::test]
 async fn a_failing_provider_never_empties_a_secret() {
-    let stage = stage().await;
+    let stage = stage("a-failing-provider-never-empties-a-secre").await;
     stage.apply(store(values("one"))).await;
     stage.apply(external_secret(json!({}))).await;
     stage.apply(store(json!([]))).await;
-    stage.patch(external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    stage.patch(&external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
     assert!(
-        ready(&stage).starts_with("False SecretSyncedError: could not get secret data from provider"),
+        ready(&stage).await.starts_with("False SecretSyncedError: could not get secret data from provider"),
         "{}",
-        ready(&stage)
+        ready(&stage).await
     );
     stage.apply(store(values("two"))).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=two"), "the store's change wakes its users");
-    assert_eq!(ready(&stage), "True SecretSynced: secret synced");
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=two"), "the store's change wakes its users");
+    assert_eq!(ready(&stage).await, "True SecretSynced: secret synced");
 }
 
 #[tokio::test]
 async fn deletion_policies_decide_what_missing_values_mean() {
-    let stage = stage().await;
+    let stage = stage("deletion-policies-decide-what-missing-va").await;
     stage.apply(store(values("one"))).await;
     let with =
         |deletion: &str| external_secret(json!({"target": {"creationPolicy": "Owner", "deletionPolicy": deletion}}));
     stage.apply(with("Delete")).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("password=one"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
     stage.apply(store(json!([]))).await;
-    stage.patch(with("Delete"), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
-    assert_eq!(stage.secret("demo", "db"), None);
-    assert_eq!(ready(&stage), "True SecretDeleted: secret deleted due to DeletionPolicy=Delete");
-    assert!(stage.events().iter().any(|event| event.contains("MissingProviderSecret")), "{:?}", stage.events());
+    stage.patch(&with("Delete"), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("db").await, None);
+    assert_eq!(ready(&stage).await, "True SecretDeleted: secret deleted due to DeletionPolicy=Delete");
+    assert!(
+        stage.events().await.iter().any(|event| event.contains("MissingProviderSecret")),
+        "{:?}",
+        stage.events().await
+    );
 }
 
 #[tokio::test]
 async fn a_foreign_owner_is_never_overwritten() {
-    let stage = stage().await;
+    let stage = stage("a-foreign-owner-is-never-overwritten").await;
     stage.apply(store(values("one"))).await;
     let mut other = external_secret(json!({"target": {"name": "db"}}));
     other["metadata"]["name"] = json!("other");
     other["spec"]["data"][0]["secretKey"] = json!("others");
     stage.apply(other).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("others=one"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some("others=one"));
     stage.apply(external_secret(json!({}))).await;
-    assert_eq!(ready(&stage), "False SecretSyncedError: target is owned by another ExternalSecret");
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("others=one"));
+    assert_eq!(ready(&stage).await, "False SecretSyncedError: target is owned by another ExternalSecret");
+    assert_eq!(stage.secret("db").await.as_deref(), Some("others=one"));
     let event = "Warning UpdateFailed: secret is owned by another ExternalSecret: other";
-    assert!(stage.events().contains(&event.to_owned()), "{:?}", stage.events());
+    assert!(stage.events().await.contains(&event.to_owned()), "{:?}", stage.events().await);
 }
 
 #[tokio::test]
 async fn a_merge_keeps_foreign_keys_and_removes_its_own() {
-    let stage = stage().await;
+    let stage = stage("a-merge-keeps-foreign-keys-and-removes-i").await;
     stage.apply(store(values("one"))).await;
     stage
-        .apply(json!({"apiVersion": "v1", "kind": "Secret", "data": {"foreign": "dg=="}, "metadata": {"name": "db", "namespace": "demo"}}))
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "data": {"foreign": "dg=="}, "metadata": {"name": "db"}}))
         .await;
     let merge = |data: Value| external_secret(json!({"target": {"creationPolicy": "Merge"}, "data": data}));
     stage.apply(merge(json!([{"secretKey": "a", "remoteRef": {"key": "db", "property": "user"}}]))).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("a=app foreign=v"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some("a=app foreign=v"));
     stage.apply(merge(json!([{"secretKey": "b", "remoteRef": {"key": "db", "property": "user"}}]))).await;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some("b=app foreign=v"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some("b=app foreign=v"));
 }
 
 #[tokio::test]
 async fn a_renamed_target_leaves_no_orphan() {
-    let stage = stage().await;
+    let stage = stage("a-renamed-target-leaves-no-orphan").await;
     stage.apply(store(values("one"))).await;
     stage.apply(external_secret(json!({}))).await;
     stage.apply(external_secret(json!({"target": {"name": "renamed"}}))).await;
-    assert_eq!(stage.secret("demo", "renamed").as_deref(), Some("password=one"));
-    assert_eq!(stage.secret("demo", "db"), None);
+    assert_eq!(stage.secret("renamed").await.as_deref(), Some("password=one"));
+    assert_eq!(stage.secret("db").await, None);
 }
 
 #[tokio::test]
 async fn extract_find_and_order() {
-    let stage = stage().await;
+    let stage = stage("extract-find-and-order").await;
     stage.apply(store(values("one"))).await;
     stage
         .apply(external_secret(json!({
@@ -185,21 +198,5 @@ async fn extract_find_and_order() {
             "data": [{"secretKey": "user", "remoteRef": {"key": "db", "property": "password"}}]})))
         .await;
     let expected = r#"db={"user":"app","password":"one"} password=one user=one"#;
-    assert_eq!(stage.secret("demo", "db").as_deref(), Some(expected));
-}
-
-#[tokio::test]
-async fn two_hundred_on_one_store_and_three_requests_each() {
-    let stage = stage().await;
-    stage.apply(store(values("one"))).await;
-    stage.sandbox.recorder().clear();
-    for n in 0..200 {
-        let mut object = external_secret(json!({}));
-        object["metadata"]["name"] = json!(format!("db-{n}"));
-        stage.sandbox.load(&object, "kubectl").expect("the sandbox takes it");
-    }
-    stage.settle().await;
-    let writes = stage.sandbox.recorder().writes().len();
-    assert_eq!(writes, 600);
-    assert_eq!(stage.secret("demo", "db-199").as_deref(), Some("password=one"));
+    assert_eq!(stage.secret("db").await.as_deref(), Some(expected));
 }

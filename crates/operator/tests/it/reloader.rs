@@ -7,12 +7,6 @@ use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-async fn stage() -> Stage {
-    let mut stage = Stage::new();
-    start(&mut stage, Settings::default()).await;
-    stage
-}
-
 async fn start(stage: &mut Stage, settings: Settings) {
     let remembered = settings.clone();
     stage
@@ -25,65 +19,71 @@ async fn start(stage: &mut Stage, settings: Settings) {
 }
 
 fn config_map(value: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf", "namespace": "prod"}, "data": {"a": value}})
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"a": value}})
 }
 
 fn deployment(name: &str, annotations: Value) -> Value {
-    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "prod", "annotations": annotations},
-        "spec": {"template": {"spec": {"containers": [{"name": "app", "image": "x",
-            "envFrom": [{"configMapRef": {"name": "conf"}}]}]}}}})
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "annotations": annotations},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "app", "image": "x", "envFrom": [{"configMapRef": {"name": "conf"}}]}]}}}})
 }
 
-fn mark(stage: &Stage, name: &str) -> Option<String> {
-    let object = stage.object("apps/v1", "Deployment", "prod", name)?;
+async fn mark(stage: &Stage, name: &str) -> Option<String> {
+    let object = stage.object("apps/v1", "Deployment", name).await?;
     let env = object["spec"]["template"]["spec"]["containers"][0]["env"].as_array()?.clone();
     env.iter().find(|entry| entry["name"] == "STAKATER_CONF_CONFIGMAP")?["value"].as_str().map(str::to_owned)
 }
 
-#[tokio::test]
-async fn a_change_restarts_its_users_once_and_tells_it() {
-    let mut stage = stage().await;
-    stage.apply(config_map("1")).await;
-    stage.apply(deployment("web", json!({"reloader.stakater.com/auto": "true"}))).await;
-    stage.apply(deployment("calm", json!({}))).await;
-    assert_eq!(mark(&stage, "web"), None, "nothing rolls at the start");
-    stage.sandbox.recorder().clear();
-    stage.apply(config_map("2")).await;
-    let first = mark(&stage, "web").expect("a mark");
-    assert_eq!((first.len(), mark(&stage, "calm")), (40, None));
-    let writes = stage.sandbox.recorder().writes();
-    assert_eq!(writes.iter().filter(|write| write.verb == "patch").count(), 1, "{writes:?}");
-    assert_eq!(
-        stage.events(),
-        [
-            "Normal Reloaded: Changes detected in 'conf' of type 'CONFIGMAP' in namespace 'prod', Updated 'web' of type 'Deployment' in namespace 'prod'"
-        ]
-    );
-    // Labels and annotations alone never reload.
-    stage.sandbox.recorder().clear();
-    stage.patch(config_map("2"), json!({"metadata": {"labels": {"x": "y"}}})).await;
-    assert!(!stage.sandbox.recorder().writes().iter().any(|write| write.resource == "deployments"));
-    // A restart rolls nothing, but a change that was missed meanwhile is caught up.
-    stage.stop().await;
-    start(&mut stage, Settings::default()).await;
-    assert_eq!(mark(&stage, "web").as_deref(), Some(first.as_str()));
-    stage.stop().await;
-    stage.apply(config_map("3")).await;
-    start(&mut stage, Settings::default()).await;
-    assert_ne!(mark(&stage, "web").as_deref(), Some(first.as_str()));
+fn auto() -> Value {
+    json!({"reloader.stakater.com/auto": "true"})
 }
 
 #[tokio::test]
-async fn two_hundred_users_are_all_restarted() {
-    let stage = stage().await;
+async fn a_change_restarts_its_users_once_and_tells_it() {
+    let mut stage = Stage::new("reloader", "a-change-restarts-its-users-once").await;
+    start(&mut stage, Settings::default()).await;
+    stage.apply(config_map("1")).await;
+    stage.apply(deployment("web", auto())).await;
+    stage.apply(deployment("calm", json!({}))).await;
+    assert_eq!(mark(&stage, "web").await, None, "nothing rolls at the start");
+    stage.apply(config_map("2")).await;
+    let first = mark(&stage, "web").await.expect("a mark");
+    assert_eq!((first.len(), mark(&stage, "calm").await), (40, None));
+    let namespace = stage.namespace();
+    let message = format!(
+        "Normal Reloaded: Changes detected in 'conf' of type 'CONFIGMAP' in namespace '{namespace}', Updated 'web' of type 'Deployment' in namespace '{namespace}'"
+    );
+    assert_eq!(stage.events().await, [message]);
+    // Labels and annotations alone never reload.
+    stage.patch(&config_map("2"), json!({"metadata": {"labels": {"x": "y"}}})).await;
+    assert_eq!(mark(&stage, "web").await.as_deref(), Some(first.as_str()));
+    assert_eq!(stage.events().await.len(), 1);
+    // A restart rolls nothing, but a change that was missed meanwhile is caught up.
+    stage.stop().await;
+    start(&mut stage, Settings::default()).await;
+    assert_eq!(mark(&stage, "web").await.as_deref(), Some(first.as_str()));
+    stage.stop().await;
+    stage.apply(config_map("3")).await;
+    start(&mut stage, Settings::default()).await;
+    assert_ne!(mark(&stage, "web").await.as_deref(), Some(first.as_str()));
+}
+
+#[tokio::test]
+async fn two_hundred_users_are_all_restarted_after_one_read() {
+    let mut stage = Stage::in_memory("reloader", "two-hundred-users").await;
+    start(&mut stage, Settings::default()).await;
     stage.apply(config_map("1")).await;
     for n in 0..200 {
-        let object = deployment(&format!("web-{n}"), json!({"reloader.stakater.com/auto": "true"}));
-        stage.sandbox.load(&object, "kubectl").expect("the sandbox takes it");
+        stage.create(&deployment(&format!("web-{n}"), auto())).await.expect("the sandbox takes it");
     }
     stage.settle().await;
-    stage.sandbox.recorder().clear();
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    let recorder = sandbox.recorder();
+    recorder.clear();
     stage.apply(config_map("2")).await;
-    assert!((0..200).all(|n| mark(&stage, &format!("web-{n}")).is_some()));
-    assert_eq!(stage.sandbox.recorder().count("get", "configmaps"), 1, "one read for all");
+    for n in 0..200 {
+        assert!(mark(&stage, &format!("web-{n}")).await.is_some(), "web-{n}");
+    }
+    assert_eq!(recorder.count("get", "configmaps"), 1, "one read for all");
+    assert_eq!(recorder.count("patch", "deployments"), 200);
 }
