@@ -8,6 +8,7 @@ use plan::reload::Kind;
 use crate::driver::Driver;
 use crate::external_secrets::{self, external_secret, secret_store};
 use crate::reloader::{self, source, workload};
+use crate::sealed_secrets::sealed_secret;
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::world::workloads as of;
 
@@ -48,4 +49,10 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
         driver = driver.with::<source::ReloadSource<OfSecret>>();
     }
     driver
+}
+
+/// Adds Sealed Secrets' rows to a driver.
+#[must_use]
+pub fn sealed_secrets(driver: Driver) -> Driver {
+    driver.with::<sealed_secret::Unseal>()
 }

@@ -70,6 +70,12 @@ impl Process {
         self.features.push(Running { name, driver, metrics, election, leads });
     }
 
+    /// Whether a feature leads, now and whenever that changes: for what acts beside its rows.
+    #[must_use]
+    pub fn leads(&self, name: FeatureName) -> Option<watch::Receiver<bool>> {
+        self.features.iter().find(|feature| feature.name == name).map(|feature| feature.leads.subscribe())
+    }
+
     /// The metrics of a feature.
     #[must_use]
     pub fn metrics(&self, name: FeatureName) -> Option<Arc<Metrics>> {

@@ -10,6 +10,8 @@ pub mod finish;
 pub mod present;
 pub mod reload;
 pub mod schedule;
+pub mod sealed_secret;
+pub mod sealing_keys;
 pub mod secret_store;
 pub mod target;
 pub mod write;

@@ -14,6 +14,7 @@ use operator::listener::{Listener, Routes, text};
 use operator::metrics::Metrics;
 use operator::process::Process;
 use operator::reloader;
+use operator::sealed_secrets;
 use operator::shared::Clock;
 use operator::world::stores::Providers;
 use wire::Environment;
@@ -84,6 +85,7 @@ fn features(text: Option<&str>) -> Result<Vec<FeatureName>, Fault> {
 pub(super) fn add_features(
     process: &mut Process,
     features: &[FeatureName],
+    namespace: &str,
     election: impl Fn(FeatureName) -> Option<Election>,
 ) {
     for feature in features.iter().copied() {
@@ -100,7 +102,15 @@ pub(super) fn add_features(
                 process.shared().remember(settings.clone());
                 process.add(feature, WORKERS, election(feature), |driver| controllers::reloader(driver, &settings));
             }
-            FeatureName::SealedSecrets | FeatureName::VaultSecrets => {
+            FeatureName::SealedSecrets => {
+                let settings = sealed_secrets::Settings::new(namespace);
+                process.shared().remember(settings.clone());
+                process.add(feature, WORKERS, election(feature), controllers::sealed_secrets);
+                if let Some(leads) = process.leads(feature) {
+                    tokio::spawn(sealed_secrets::keys::keep(Arc::clone(process.shared()), settings, leads));
+                }
+            }
+            FeatureName::VaultSecrets => {
                 tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");
             }
         }
@@ -113,21 +123,28 @@ async fn serve(features: Vec<FeatureName>, address: String, environment: Environ
     let listener = Listener::bind(&address).await?;
     let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment.clone(), client), "default"));
-    add_features(&mut process, &features, |feature| Some(election(feature, &environment)));
+    let namespace = own_namespace(&environment).to_owned();
+    add_features(&mut process, &features, &namespace, |feature| Some(election(feature, &environment)));
     let all: Vec<Arc<Metrics>> = features.iter().filter_map(|feature| process.metrics(*feature)).collect();
     tracing::info!(features = features.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(","), "started");
     let routes = Routes::default()
         .with("/healthz", |_| async { text(StatusCode::OK, "ok\n") })
         .with("/readyz", |_| async { text(StatusCode::OK, "ok\n") });
     let routes = metrics_route(routes, all);
+    let routes = sealed_secrets::http::routes(routes, process.shared());
     tokio::spawn(listener.serve(routes, std::future::pending()));
     process.run(end).await;
     Ok(())
 }
 
+/// The namespace in which leases and sealing keys lie.
+fn own_namespace(environment: &Environment) -> &str {
+    environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).unwrap_or("default")
+}
+
 /// The feature's lease, in our own namespace.
 fn election(feature: FeatureName, environment: &Environment) -> Election {
-    let namespace = environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).unwrap_or("default");
+    let namespace = own_namespace(environment);
     let host = environment.first(&["POD_NAME", "HOSTNAME"]).unwrap_or("keywright");
     Election::new(namespace, feature.lease(), format!("{host}_{}", std::process::id()))
 }

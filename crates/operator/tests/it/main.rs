@@ -2,4 +2,5 @@
 
 mod external_secret;
 mod reloader;
+mod sealed_secret;
 mod stage;

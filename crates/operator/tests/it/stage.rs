@@ -10,7 +10,8 @@ use operator::cache::Scope;
 use operator::driver::Driver;
 use operator::feature::FeatureName;
 use operator::process::Process;
-use operator::shared::Clock;
+use operator::sealed_secrets;
+use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
 use providers::reach::{Programs, Reach, Uncounted};
 use sandbox::Sandbox;
@@ -21,8 +22,10 @@ use tokio::time::Instant;
 pub struct Stage {
     scenario: Scenario,
     driver: Option<Arc<Driver>>,
+    pub shared: Option<Arc<Shared>>,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
+    keeping: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Deref for Stage {
@@ -45,9 +48,14 @@ impl Stage {
     }
 
     async fn on(scenario: Scenario) -> Self {
-        let crds = [api::ExternalSecret::crd(), api::SecretStore::crd(), api::ClusterSecretStore::crd()];
+        let crds = [
+            api::ExternalSecret::crd(),
+            api::SecretStore::crd(),
+            api::ClusterSecretStore::crd(),
+            api::SealedSecret::crd(),
+        ];
         scenario.install(&crds).await;
-        Self { scenario, driver: None, end: None, running: None }
+        Self { scenario, driver: None, shared: None, end: None, running: None, keeping: None }
     }
 
     /// Starts a process with one feature, as after a restart: it remembers nothing.
@@ -70,6 +78,12 @@ impl Stage {
         process.shared().remember(Providers::new(reach, "default"));
         prepare(&process);
         process.add(feature, 4, None, rows);
+        if let (Ok(settings), Some(leads)) =
+            (process.shared().recall::<sealed_secrets::Settings>(), process.leads(feature))
+        {
+            let keeping = sealed_secrets::keys::keep(Arc::clone(process.shared()), (*settings).clone(), leads);
+            self.keeping = Some(tokio::spawn(keeping));
+        }
         let shared = Arc::clone(process.shared());
         self.driver = process.driver(feature);
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
@@ -78,6 +92,7 @@ impl Stage {
             let _ = ended.await;
         })));
         shared.caches().ready().await;
+        self.shared = Some(shared);
         self.settle().await;
     }
 
@@ -86,6 +101,9 @@ impl Stage {
         drop(self.end.take());
         if let Some(running) = self.running.take() {
             running.await.expect("the process ends in order");
+        }
+        if let Some(keeping) = self.keeping.take() {
+            keeping.abort();
         }
         self.driver = None;
     }

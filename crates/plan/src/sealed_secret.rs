@@ -1,0 +1,94 @@
+//! SealedSecret: from the sealed values and the keys to the Secret (`unseal`), how that lies over what stands there (`rule`),
+//! and what is told about it. Opening is computing, not asking, so it is decided here. Templates are rendered only in the
+//! controller's pass, never for `/v1/verify` and `/v1/rotate`. Specification: SS §7, §8, §11.
+
+pub mod rule;
+pub mod unseal;
+
+use api::SealedSecret;
+use api::sealed_secret::names;
+use base::{Fault, Timestamp};
+
+pub use rule::SealedRule;
+pub use unseal::{Unsealed, unseal};
+
+use crate::conditions::{self, condition};
+use crate::{Event, Finish, Next};
+
+/// What an unsealing that failed is wrapped in.
+pub const NOT_UNSEALED: &str = "Failed to unseal";
+
+/// The end of a pass that succeeded; an event only if something changed.
+#[must_use]
+pub fn synced(ss: &SealedSecret, changed: bool, now: Timestamp) -> Finish {
+    let mut finish = finish(ss, None, now);
+    if changed {
+        finish.events.push(Event::normal("Unsealed", "SealedSecret unsealed successfully"));
+    }
+    finish
+}
+
+/// How a failed pass ends: the condition holds the text, the event is told when the condition changes. It is tried again
+/// with backoff, since keys and blocking Secrets may change (SS §11.3).
+#[must_use]
+pub fn failed(ss: &SealedSecret, fault: &Fault, now: Timestamp) -> Finish {
+    let chain = fault.chain();
+    let (reason, message, status) = match chain.strip_prefix(&format!("{NOT_UNSEALED}: ")) {
+        Some(text) => ("ErrUnsealFailed", chain.clone(), text.to_owned()),
+        None => ("ErrUpdateFailed", update_text(ss, fault), format!("failed update: {}", update_text(ss, fault))),
+    };
+    let mut finish = finish(ss, Some(&status), now);
+    if finish.status.is_some() {
+        finish.events.push(Event::warning(reason, message));
+    }
+    finish.next = Next::Retry;
+    finish.failed = true;
+    finish
+}
+
+/// The peer's sentence about a Secret that could not be written.
+fn update_text(ss: &SealedSecret, fault: &Fault) -> String {
+    let chain = fault.chain();
+    if chain.contains("field is immutable when `immutable` is set") {
+        let meta = &ss.metadata;
+        let (namespace, name) =
+            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+        return format!(
+            "Error updating {namespace}/{name}: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
+        );
+    }
+    chain
+}
+
+/// The status, if condition, message or generation differ from what stands there; its times move only then.
+fn finish(ss: &SealedSecret, error: Option<&str>, now: Timestamp) -> Finish {
+    let generation = ss.metadata.generation;
+    let mut status = ss.status.clone().unwrap_or_default();
+    let before = api::meta::condition(&status.conditions, names::SYNCED);
+    let is_same = before.is_some_and(|before| {
+        before.is_true() == error.is_none()
+            && before.message.as_deref().unwrap_or_default() == error.unwrap_or_default()
+    });
+    if is_same && status.observed_generation == generation {
+        return Finish::settled();
+    }
+    status.observed_generation = generation;
+    let mut synced = condition(names::SYNCED, error.is_none(), "", error.unwrap_or_default(), now);
+    synced.last_update_time = Some(conditions::time(now));
+    conditions::set(&mut status.conditions, synced);
+    Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
+}
+
+/// Whether a change of the object matters: its spec, or the annotations that decide the scope (SS §11.1).
+#[must_use]
+pub fn matters(before: &SealedSecret, after: &SealedSecret) -> bool {
+    let marks = [names::CLUSTER_WIDE, names::NAMESPACE_WIDE];
+    before.metadata.uid != after.metadata.uid
+        || before.encrypted_data() != after.encrypted_data()
+        || before.legacy_data() != after.legacy_data()
+        || before.template() != after.template()
+        || marks.iter().any(|mark| before.has_annotation(mark) != after.has_annotation(mark))
+}
+
+#[cfg(test)]
+mod tests;
