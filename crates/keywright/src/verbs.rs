@@ -2,6 +2,7 @@
 //! A verb is one file of `verbs/`; its `run` is the only thing public in it.
 
 mod crds;
+mod demo;
 mod explain;
 mod operator;
 
@@ -21,6 +22,12 @@ pub struct Verb {
 
 /// All verbs, in the order of the usage text.
 pub const ALL: &[Verb] = &[
+    Verb {
+        name: "demo",
+        aliases: &[],
+        about: "tell the story of a secret on a small cluster in memory",
+        run: demo::run,
+    },
     Verb { name: "operator", aliases: &[], about: "run all controllers in one process", run: operator::run },
     Verb {
         name: "external-secrets",

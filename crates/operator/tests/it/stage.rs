@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube_core::CustomResourceExt as _;
-use operator::cache::Scope;
+use operator::cache::{Kept, Scope};
 use operator::driver::Driver;
 use operator::feature::FeatureName;
 use operator::process::Process;
 use operator::sealed_secrets;
+use operator::seen::{SeenConfigMap, SeenSecret};
 use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
+use operator::world::workloads::{Deployment, Reduced};
 use providers::reach::{Programs, Reach, Uncounted};
 use sandbox::Sandbox;
 use serde_json::Value;
@@ -133,7 +135,8 @@ impl Stage {
             None => self.create(&object).await,
             Some(_) => self.replace(&object).await,
         };
-        done.unwrap_or_else(|error| panic!("cannot apply {kind}: {error}"));
+        let object = done.unwrap_or_else(|error| panic!("cannot apply {kind}: {error}"));
+        self.seen(&kind, &object).await;
         self.settle().await;
     }
 
@@ -142,7 +145,8 @@ impl Stage {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
         let done = self.merge(&api_version, &kind, &text(&object["metadata"]["name"]), &change).await;
-        done.unwrap_or_else(|error| panic!("cannot patch {kind}: {error}"));
+        let object = done.unwrap_or_else(|error| panic!("cannot patch {kind}: {error}"));
+        self.seen(&kind, &object).await;
         self.settle().await;
     }
 
@@ -150,8 +154,46 @@ impl Stage {
     pub async fn remove(&self, object: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-        self.delete(&api_version, &kind, &text(&object["metadata"]["name"])).await.expect("the cluster deletes");
+        let name = text(&object["metadata"]["name"]);
+        let mut last = self.object(&api_version, &kind, &name).await.expect("what is deleted stands there");
+        self.delete(&api_version, &kind, &name).await.expect("the cluster deletes");
+        // Whatever has a later version, or none at all, is what came after the deletion.
+        let version: u64 = last["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0);
+        last["metadata"]["resourceVersion"] = Value::from((version + 1).to_string());
+        last["metadata"]["deletionTimestamp"] = Value::from("now");
+        self.seen(&kind, &last).await;
         self.settle().await;
+    }
+
+    /// Waits until the process's caches have an object as it was written, or have lost it: a real server's watches take
+    /// their time, and "nothing happened" must not mean "nothing was seen".
+    async fn seen(&self, kind: &str, object: &Value) {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        match kind {
+            "Secret" => self.cached::<SeenSecret>(name, object).await,
+            "ConfigMap" => self.cached::<SeenConfigMap>(name, object).await,
+            "Deployment" => self.cached::<Reduced<Deployment>>(name, object).await,
+            "ExternalSecret" => self.cached::<api::ExternalSecret>(name, object).await,
+            "SecretStore" => self.cached::<api::SecretStore>(name, object).await,
+            "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
+            _ => {}
+        }
+    }
+
+    async fn cached<T: Kept>(&self, name: &str, written: &Value) {
+        let Some(store) = self.shared.as_ref().map(|shared| shared.caches().store::<T>()) else { return };
+        let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+        let wanted = number(written["metadata"]["resourceVersion"].as_str().unwrap_or_default());
+        let may_be_gone = !written["metadata"]["deletionTimestamp"].is_null();
+        let until = Instant::now() + Duration::from_secs(10);
+        while store.is_ready() && self.running.is_some() {
+            let standing = store.find(self.namespace(), name).map(|object| number(object.resource_version()));
+            if standing.map_or(may_be_gone, |version| version >= wanted) {
+                return;
+            }
+            assert!(Instant::now() < until, "the caches do not see what happened to `{name}`");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub async fn object(&self, api_version: &str, kind: &str, name: &str) -> Option<Value> {

@@ -66,7 +66,7 @@ fn keys_are_tried_by_memory_then_success_then_age() {
 
     let label = Scope::ClusterWide.label("", "");
     let sealed = private(0).public().seal(&label, &"value".into()).expect("sealed");
-    let opened = keys.open(&label, &sealed, None).ok().expect("one key fits");
+    let Ok(opened) = keys.open(&label, &sealed, None) else { panic!("one key fits") };
     assert!(opened.value == "value".into());
     assert_eq!(&opened.key, private(0).fingerprint());
     assert_eq!(order(&keys, None), ["old", "new", "middle"]);
