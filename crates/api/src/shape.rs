@@ -49,6 +49,10 @@ shapes! {
     Int => { "type": "integer" }
     /// `[]byte`: base64 in JSON.
     Bytes => { "type": "string", "format": "byte" }
+    /// Any JSON value.
+    AnyJson => { "x-kubernetes-preserve-unknown-fields": true }
+    /// A moment that the peer writes as null while it is unset.
+    NullableTime => { "type": "string", "format": "date-time", "nullable": true }
     /// An object of any shape.
     AnyObject => { "type": "object", "x-kubernetes-preserve-unknown-fields": true }
     /// Seconds as a number, or a Go duration as a text.
@@ -94,6 +98,16 @@ shapes! {
             "reason": { "type": "string" },
             "status": { "type": "string" },
             "type": { "type": "string", "enum": ["Ready", "Deleted"] },
+        },
+    }
+    /// The condition of the cluster-wide kinds: no reason, no time (ESO §5.3).
+    ClusterCondition => {
+        "type": "object",
+        "required": ["status", "type"],
+        "properties": {
+            "message": { "type": "string" },
+            "status": { "type": "string" },
+            "type": { "type": "string" },
         },
     }
     /// SealedSecret's condition (SS §3.1).

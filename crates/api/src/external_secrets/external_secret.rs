@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use base::{Fault, duration::GoDuration};
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::rewrite::Rewrite;
 use super::target::{CreationPolicy, DeletionPolicy, ExternalSecretTarget};
 use super::template::ExternalSecretTemplate;
+use crate::generators::GENERATORS;
 use crate::meta::{self, Condition, Filled as _, Time};
 use crate::shape;
 
@@ -27,13 +28,9 @@ use crate::shape;
     category = "external-secrets",
     namespaced,
     status = "ExternalSecretStatus",
-    crates(
-        kube_core = "kube_core",
-        k8s_openapi = "k8s_openapi",
-        schemars = "schemars",
-        serde = "serde",
-        serde_json = "serde_json"
-    )
+    derive = "PartialEq",
+    schema = "disabled",
+    crates(kube_core = "kube_core")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretSpec {
@@ -251,10 +248,17 @@ pub struct GeneratorRef {
     #[serde(default = "generators_v1alpha1")]
     pub api_version: String,
     /// The kind of the generator.
+    #[schemars(schema_with = "generator_kinds")]
     pub kind: String,
     /// The name of the generator.
     #[schemars(with = "shape::Dns253")]
     pub name: String,
+}
+
+/// The kinds that make values, and ClusterGenerator for all of them.
+fn generator_kinds(_: &mut SchemaGenerator) -> Schema {
+    let kinds = GENERATORS.iter().map(|generator| generator.kind);
+    json_schema!({ "type": "string", "enum": kinds.chain(["ClusterGenerator"]).collect::<Vec<_>>() })
 }
 
 fn generators_v1alpha1() -> String {
@@ -317,7 +321,7 @@ pub struct ExternalSecretStatus {
     #[schemars(with = "Vec<shape::ExternalSecretCondition>")]
     pub conditions: Vec<Condition>,
     /// When values were last read.
-    #[schemars(with = "Option<String>", extend("format" = "date-time", "nullable" = true))]
+    #[schemars(with = "Option<shape::NullableTime>")]
     pub refresh_time: Option<Time>,
     /// The generation, labels and annotations that were last synced.
     pub synced_resource_version: Option<String>,

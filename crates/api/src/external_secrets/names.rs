@@ -6,6 +6,11 @@ pub const GROUP: &str = "external-secrets.io";
 /// The group of the generators.
 pub const GENERATORS_GROUP: &str = "generators.external-secrets.io";
 
+/// Label on definitions and the webhook's objects: which part of ESO they belong to.
+pub const COMPONENT_LABEL: &str = "external-secrets.io/component";
+/// Label on a Secret that the webhook provider may read.
+pub const TYPE_LABEL: &str = "external-secrets.io/type";
+
 /// Label on a target: it is written by ESO.
 pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
 /// Label on a target: the hash of its owner.

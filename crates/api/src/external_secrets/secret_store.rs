@@ -24,15 +24,12 @@ use crate::shape;
     category = "external-secrets",
     namespaced,
     status = "SecretStoreStatus",
-    crates(
-        kube_core = "kube_core",
-        k8s_openapi = "k8s_openapi",
-        schemars = "schemars",
-        serde = "serde",
-        serde_json = "serde_json"
-    )
+    derive = "PartialEq",
+    schema = "disabled",
+    crates(kube_core = "kube_core")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["provider"]))]
 pub struct SecretStoreSpec {
     /// The class of the controller that takes this store; empty means any.
     pub controller: Option<String>,
@@ -61,19 +58,64 @@ pub struct SecretStoreSpec {
     shortname = "css",
     category = "external-secrets",
     status = "SecretStoreStatus",
-    crates(
-        kube_core = "kube_core",
-        k8s_openapi = "k8s_openapi",
-        schemars = "schemars",
-        serde = "serde",
-        serde_json = "serde_json"
-    )
+    derive = "PartialEq",
+    schema = "disabled",
+    crates(kube_core = "kube_core")
 )]
 pub struct ClusterSecretStoreSpec {
     /// The spec, field by field that of a SecretStore.
     #[serde(flatten)]
     pub store: SecretStoreSpec,
 }
+
+/// The keys of `spec.provider` that the peer's v1 or v1beta1 knows (ESO App. A; `alibaba` and `device42` are v1beta1's).
+pub const PROVIDERS: &[&str] = &[
+    "akeyless",
+    "alibaba",
+    "aws",
+    "azurekv",
+    "barbican",
+    "beyondtrust",
+    "beyondtrustworkloadcredentials",
+    "bitwardensecretsmanager",
+    "chef",
+    "cloudrusm",
+    "conjur",
+    "crd",
+    "delinea",
+    "device42",
+    "doppler",
+    "dvls",
+    "fake",
+    "fortanix",
+    "gcpsm",
+    "github",
+    "gitlab",
+    "ibm",
+    "infisical",
+    "keepersecurity",
+    "kubernetes",
+    "nebiusmysterybox",
+    "ngrok",
+    "onboardbase",
+    "onepassword",
+    "onepasswordSDK",
+    "openBao",
+    "oracle",
+    "ovh",
+    "passbolt",
+    "passworddepot",
+    "previder",
+    "pulumi",
+    "scaleway",
+    "secretserver",
+    "senhasegura",
+    "vault",
+    "volcengine",
+    "webhook",
+    "yandexcertificatemanager",
+    "yandexlockbox",
+];
 
 /// How often failed calls are tried again.
 #[skip_serializing_none]

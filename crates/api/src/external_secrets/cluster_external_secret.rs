@@ -1,0 +1,131 @@
+//! ClusterExternalSecret: an ExternalSecret for every namespace that is selected. The spec that is stamped out stays raw
+//! JSON, so that fields which a newer CRD has and we do not know are not lost. Specification: ESO §5.3, §6.10.
+
+use base::{Fault, duration::GoDuration};
+use kube_derive::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_with_macros::skip_serializing_none;
+
+use super::external_secret::ExternalSecretSpec;
+use crate::meta::{self, Condition, Filled as _, LabelSelector, Labels};
+use crate::shape;
+
+/// The ExternalSecret, and the namespaces that get it.
+#[skip_serializing_none]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "external-secrets.io",
+    version = "v1",
+    kind = "ClusterExternalSecret",
+    plural = "clusterexternalsecrets",
+    shortname = "ces",
+    category = "external-secrets",
+    status = "ClusterExternalSecretStatus",
+    derive = "PartialEq",
+    schema = "disabled",
+    crates(kube_core = "kube_core")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterExternalSecretSpec {
+    /// The spec of each ExternalSecret.
+    #[schemars(with = "ExternalSecretSpec")]
+    pub external_secret_spec: Value,
+    /// The name of each ExternalSecret; that of this object if empty.
+    #[schemars(with = "Option<shape::Dns253>")]
+    pub external_secret_name: Option<String>,
+    /// Labels and annotations of each ExternalSecret.
+    pub external_secret_metadata: Option<ChildMetadata>,
+    /// Deprecated: use namespaceSelectors.
+    pub namespace_selector: Option<LabelSelector>,
+    /// Namespaces by label; the selectors are alternatives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespace_selectors: Vec<LabelSelector>,
+    /// Deprecated: use namespaceSelectors with kubernetes.io/metadata.name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<shape::Dns63>")]
+    pub namespaces: Vec<String>,
+    /// How often the namespaces are looked at again, as a Go duration.
+    pub refresh_time: Option<String>,
+}
+
+/// Labels and annotations of what is stamped out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChildMetadata {
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub annotations: Labels,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+}
+
+/// Which namespaces have it.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterExternalSecretStatus {
+    /// The name of the ExternalSecrets.
+    pub external_secret_name: Option<String>,
+    /// Namespaces that could not get it, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_namespaces: Vec<FailedNamespace>,
+    /// Namespaces that have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisioned_namespaces: Vec<String>,
+    /// Ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<shape::ClusterCondition>")]
+    pub conditions: Vec<Condition>,
+}
+
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct FailedNamespace {
+    /// The namespace.
+    pub namespace: String,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+impl ClusterExternalSecret {
+    /// The spec of each ExternalSecret, as it was written.
+    pub fn child_spec(&self) -> &Value {
+        &self.spec.external_secret_spec
+    }
+
+    /// The name of each ExternalSecret.
+    pub fn child_name(&self) -> &str {
+        self.spec.external_secret_name.filled().or(self.metadata.name.as_deref()).unwrap_or_default()
+    }
+
+    /// Labels and annotations of each ExternalSecret.
+    pub fn child_metadata(&self) -> Option<&ChildMetadata> {
+        self.spec.external_secret_metadata.as_ref()
+    }
+
+    /// All selectors of namespaces, the deprecated one included.
+    pub fn namespace_selectors(&self) -> impl Iterator<Item = &LabelSelector> {
+        self.spec.namespace_selector.iter().chain(&self.spec.namespace_selectors)
+    }
+
+    /// Namespaces by name.
+    pub fn namespaces(&self) -> &[String] {
+        &self.spec.namespaces
+    }
+
+    /// How often the namespaces are looked at again, where it says so itself.
+    ///
+    /// # Errors
+    /// The text is no Go duration.
+    pub fn refresh_time(&self) -> Result<Option<GoDuration>, Fault> {
+        let parse = |text| GoDuration::parse(text).map_err(|error| meta::unreadable(self, "spec.refreshTime", error));
+        self.spec.refresh_time.filled().map(parse).transpose()
+    }
+
+    /// The namespaces that have it, as of the last pass.
+    pub fn provisioned_namespaces(&self) -> &[String] {
+        self.status.as_ref().map(|status| status.provisioned_namespaces.as_slice()).unwrap_or_default()
+    }
+}
