@@ -9,6 +9,7 @@ pub mod names;
 pub mod push_secret;
 pub mod rewrite;
 pub mod secret_store;
+pub mod strategies;
 pub mod target;
 pub mod template;
 

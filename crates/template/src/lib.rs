@@ -1,1 +1,2 @@
 //! template
+#![warn(missing_docs)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::rewrite::Rewrite;
+pub use super::strategies::{ConversionStrategy, DecodingStrategy, MetadataPolicy, NullBytePolicy};
 use super::target::{CreationPolicy, DeletionPolicy, ExternalSecretTarget};
 use super::template::ExternalSecretTemplate;
 use crate::generators::GENERATORS;
@@ -162,58 +163,6 @@ pub struct ExternalSecretDataRemoteRef {
     pub decoding_strategy: Option<DecodingStrategy>,
     /// Whether values with null bytes are refused.
     pub null_byte_policy: Option<NullBytePolicy>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum MetadataPolicy {
-    #[default]
-    None,
-    Fetch,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ConversionStrategy {
-    #[default]
-    Default,
-    Unicode,
-}
-
-impl ConversionStrategy {
-    /// The word in manifests and messages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "Default",
-            Self::Unicode => "Unicode",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum DecodingStrategy {
-    Auto,
-    Base64,
-    Base64URL,
-    #[default]
-    None,
-}
-
-impl DecodingStrategy {
-    /// The word in manifests and messages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "Auto",
-            Self::Base64 => "Base64",
-            Self::Base64URL => "Base64URL",
-            Self::None => "None",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum NullBytePolicy {
-    #[default]
-    Ignore,
-    Fail,
 }
 
 /// A store for one entry of data.

@@ -1,4 +1,5 @@
 //! PushSecret: which values of a Secret (or of a generator) are stored at which providers. Specification: ESO §5.5, §6.11.
+//! What is pushed and deleted is `plan`'s.
 
 use std::collections::BTreeMap;
 

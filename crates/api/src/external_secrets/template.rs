@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use super::external_secret::DecodingStrategy;
+use super::strategies::DecodingStrategy;
 use crate::meta::Labels;
 use crate::shape;
 

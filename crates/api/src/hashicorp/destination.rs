@@ -1,4 +1,5 @@
 //! The Secret that a syncable kind writes, and how values are transformed on the way. Specification: VSO §4.4, §9.
+//! How they are written is `plan`'s.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! SecretTransformation: templates and filters that several objects share. Specification: VSO §4.8, §9.
+//! Rendering is `plan/secret_transformation`.
 
 use std::collections::BTreeMap;
 

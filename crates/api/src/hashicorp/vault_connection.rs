@@ -1,4 +1,5 @@
 //! VaultConnection: how a Vault server is reached. Specification: VSO §4.1, §7.1.
+//! Who connects is `wire/vault`.
 
 use std::collections::BTreeMap;
 

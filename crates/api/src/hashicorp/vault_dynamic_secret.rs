@@ -1,4 +1,5 @@
 //! VaultDynamicSecret: a credential that Vault makes, kept alive by renewing its lease. Specification: VSO §4.6, §7.4.
+//! Leases and their renewal are `plan/vault_dynamic_secret`.
 
 use std::collections::BTreeMap;
 

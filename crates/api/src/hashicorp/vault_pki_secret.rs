@@ -1,4 +1,5 @@
 //! VaultPKISecret: a certificate that Vault issues, replaced before it expires. Specification: VSO §4.7, §7.5.
+//! Issuing and renewing are `plan/vault_pki_secret`.
 
 use base::Fault;
 use kube_derive::CustomResource;

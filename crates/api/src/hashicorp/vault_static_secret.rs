@@ -1,4 +1,5 @@
 //! VaultStaticSecret: a secret of the key-value engine, read again and again. Specification: VSO §4.5, §7.3.
+//! Reading and syncing are `plan/vault_static_secret`.
 
 use base::Fault;
 use kube_derive::CustomResource;

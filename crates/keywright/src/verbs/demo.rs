@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::kinds::crds;
 use base::Fault;
 use base::encoding::Base64;
 use http::Method;
-use kube_core::CustomResourceExt as _;
 use operator::cache::Scope;
 use operator::cluster::{Call as ApiCall, JSON, collection_path, object_path};
 use operator::feature::FeatureName;
@@ -21,6 +21,7 @@ use sandbox::Sandbox;
 use seal::Scope as SealScope;
 use serde_json::{Value, json};
 
+use super::crds::unions;
 use super::operator::add_features;
 use crate::{Call, Exit, Failure, Ui, cluster, reach};
 
@@ -44,12 +45,7 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     )?;
     cluster::block_on(async {
         let sandbox = Sandbox::new();
-        for crd in [
-            api::ExternalSecret::crd(),
-            api::SecretStore::crd(),
-            api::ClusterSecretStore::crd(),
-            api::SealedSecret::crd(),
-        ] {
+        for crd in crds(&unions()) {
             sandbox.register(&crd)?;
         }
         let client = sandbox.client();

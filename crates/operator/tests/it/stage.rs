@@ -5,7 +5,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube_core::CustomResourceExt as _;
 use operator::cache::{Kept, Scope};
 use operator::driver::Driver;
 use operator::feature::FeatureName;
@@ -50,13 +49,7 @@ impl Stage {
     }
 
     async fn on(scenario: Scenario) -> Self {
-        let crds = [
-            api::ExternalSecret::crd(),
-            api::SecretStore::crd(),
-            api::ClusterSecretStore::crd(),
-            api::SealedSecret::crd(),
-        ];
-        scenario.install(&crds).await;
+        scenario.install(&api::kinds::crds(&api::kinds::Unions::default())).await;
         Self { scenario, driver: None, shared: None, end: None, running: None, keeping: None }
     }
 
