@@ -50,8 +50,10 @@ pub fn run(root: &Path) -> Result<(), String> {
 fn on_real_parts(root: &Path) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut stages = Vec::new();
     if root.join("crates/operator/tests/it").exists() {
-        let args = vec!["test", "--package", "keywright-operator", "--test", "it", "--no-fail-fast"];
-        stages.push(("operator on kube-apiserver", args));
+        let operator = ["--package", "keywright-operator", "--test", "it"];
+        // Its own tests hold the sandbox against the API server.
+        let testkit = ["test", "--no-fail-fast", "--package", "keywright-testkit", "--lib"];
+        stages.push(("operator on kube-apiserver", [testkit.as_slice(), &operator].concat()));
     }
     if root.join("crates/conformance").exists() {
         stages.push(("conformance", vec!["test", "--package", "keywright-conformance", "--no-fail-fast"]));

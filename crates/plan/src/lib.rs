@@ -4,15 +4,19 @@
 
 pub mod backoff;
 pub mod conditions;
+pub mod destination;
 pub mod effect;
 pub mod external_secret;
 pub mod finish;
+pub mod mac;
 pub mod present;
 pub mod reload;
+pub mod rollout;
 pub mod schedule;
 pub mod sealed_secret;
 pub mod sealing_keys;
 pub mod secret_store;
+pub mod secret_transformation;
 pub mod target;
 pub mod write;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use base::{Fault, SecretBytes, SecretMap, SecretText, SecretValue};
+use document::json::{Compact, compact_value};
 use serde_json::value::RawValue;
 
 /// A property of a JSON secret: a key of that very name first (dots in it count as they stand), then a gjson path.
@@ -79,9 +80,8 @@ pub fn bytes(value: &SecretValue) -> SecretBytes {
         SecretValue::Number(text) | SecretValue::Text(text) => SecretBytes::from(text.expose()),
         SecretValue::Bytes(bytes) => bytes.clone(),
         SecretValue::List(_) | SecretValue::Map(_) => {
-            let mut text = String::new();
-            json_text(value, &mut text);
-            SecretBytes::from(text)
+            let style = Compact { is_sorted: true, escapes_html: true, is_lossy: true };
+            compact_value(value, &style).map(SecretBytes::new).unwrap_or_default()
         }
     }
 }
@@ -91,68 +91,14 @@ pub fn bytes(value: &SecretValue) -> SecretBytes {
 /// # Errors
 /// A value is not text, so JSON cannot hold it.
 pub fn object_of(data: &SecretMap) -> Result<SecretBytes, Fault> {
-    let mut text = String::from("{");
-    for (place, (key, value)) in data.iter().enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
-        let value = std::str::from_utf8(value.expose())
-            .map_err(|_| Fault::wrong(format!("the value of key `{key}` is not text, so JSON cannot hold it")))?;
-        text.push_str(&quoted(key));
-        text.push(':');
-        text.push_str(&quoted(value));
-    }
-    text.push('}');
-    Ok(SecretBytes::from(text))
-}
-
-fn json_text(value: &SecretValue, text: &mut String) {
-    match value {
-        SecretValue::List(values) => {
-            text.push('[');
-            for (place, value) in values.iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                json_text(value, text);
-            }
-            text.push(']');
-        }
-        SecretValue::Map(entries) => {
-            let sorted: BTreeMap<&String, &SecretValue> = entries.iter().map(|(key, value)| (key, value)).collect();
-            text.push('{');
-            for (place, (key, value)) in sorted.into_iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                text.push_str(&go_quoted(key));
-                text.push(':');
-                json_text(value, text);
-            }
-            text.push('}');
-        }
-        SecretValue::Null => text.push_str("null"),
-        SecretValue::Bool(_) | SecretValue::Number(_) => {
-            text.push_str(&String::from_utf8_lossy(bytes(value).expose()));
-        }
-        SecretValue::Text(inner) => text.push_str(&go_quoted(inner.expose())),
-        SecretValue::Bytes(inner) => text.push_str(&go_quoted(&String::from_utf8_lossy(inner.expose()))),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A text as Go's `encoding/json` quotes it: `<`, `>` and `&` escaped, and the two line separators of JavaScript.
-#[must_use]
-pub fn go_quoted(text: &str) -> String {
-    quoted(text)
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
+    let entry = |(key, value): (&String, &SecretBytes)| {
+        let text = value.to_text();
+        let missing = || Fault::wrong(format!("the value of key `{key}` is not text, so JSON cannot hold it"));
+        Ok((key.clone(), SecretValue::Text(text.ok_or_else(missing)?)))
+    };
+    let entries: Result<Vec<(String, SecretValue)>, Fault> = data.iter().map(entry).collect();
+    let style = Compact { is_sorted: true, escapes_html: false, is_lossy: false };
+    compact_value(&SecretValue::Map(entries?), &style).map(SecretBytes::new)
 }
 
 #[cfg(test)]

@@ -218,9 +218,14 @@ impl Stage {
     pub async fn events(&self) -> Vec<String> {
         let events = self.list("v1", "Event").await.expect("the cluster answers");
         let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
-        let theirs = ["deployment-controller", "replicaset-controller"];
-        let ours =
-            events.iter().filter(|event| !theirs.contains(&event["source"]["component"].as_str().unwrap_or_default()));
+        // A real cluster's own controllers tell of theirs, too.
+        let is_ours = |event: &&Value| {
+            let component = event["source"]["component"].as_str().unwrap_or_default();
+            ["external-secrets", "secret-store", "sealed-secrets", "reloader"]
+                .iter()
+                .any(|ours| component.starts_with(ours))
+        };
+        let ours = events.iter().filter(is_ours);
         ours.map(|event| format!("{} {}: {}", text(event, "type"), text(event, "reason"), text(event, "message")))
             .collect()
     }
