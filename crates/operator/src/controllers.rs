@@ -1,21 +1,31 @@
 //! The table of controllers: which rows a feature has, in the order of their keys. Adding a kind is one line here.
 //! Specification: design §10.
 
+use std::sync::Arc;
+
 use api::reload::ResourceKind;
 use api::{ClusterSecretStore, SecretStore};
 use plan::reload::Kind;
+use providers::reach::CountCalls;
 
 use crate::driver::Driver;
+use crate::external_secrets::counts::Counts;
 use crate::external_secrets::{self, external_secret, secret_store};
 use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::sealed_secret;
 use crate::seen::{OfConfigMap, OfSecret};
+use crate::world::stores::Providers;
 use crate::world::workloads as of;
 
 /// Adds External Secrets' rows to a driver.
 #[must_use]
 pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -> Driver {
-    let mut driver = driver.with::<external_secret::Reconcile>();
+    let counts = Arc::new(Counts::new(driver.metrics().registry()));
+    if let Ok(providers) = driver.shared().recall::<Providers>() {
+        let counter: Arc<dyn CountCalls> = Arc::<Counts>::clone(&counts);
+        providers.reach().calls.tell(counter);
+    }
+    let mut driver = driver.observed(counts).with::<external_secret::Reconcile>();
     if settings.validates_stores {
         driver = driver.with::<secret_store::Validate<SecretStore>>();
     }

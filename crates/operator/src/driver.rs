@@ -19,6 +19,7 @@ use crate::cache::Kept;
 use crate::controller::{Controller, Row};
 use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
 use crate::metrics::Metrics;
+use crate::observer::{Observer, Passed};
 use crate::queue::{Enqueue, Outcome, Queue, Work};
 use crate::recorder;
 use crate::shared::Shared;
@@ -32,13 +33,14 @@ pub struct Driver {
     rows: Vec<Box<dyn Runner>>,
     workers: usize,
     leads: watch::Receiver<bool>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Driver {
     /// A driver without rows; it acts only while `leads` is true.
     #[must_use]
     pub fn new(shared: Arc<Shared>, metrics: Arc<Metrics>, workers: usize, leads: watch::Receiver<bool>) -> Self {
-        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers, leads }
+        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers, leads, observer: None }
     }
 
     /// Adds a controller; its listeners stand before any watch starts.
@@ -48,6 +50,25 @@ impl Driver {
         C::watch(&self.shared, enqueue);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
         self
+    }
+
+    /// Counts passes under the peer's own names, too.
+    #[must_use]
+    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// What outlives passes.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The feature's metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Works until the queue is closed. Waits for leadership and for the caches first, so that no pass decides on half
@@ -158,7 +179,11 @@ impl<C: Controller> Runner for Script<C> {
         Box::pin(async move {
             let world = World::live(&driver.shared, driver.leads.clone());
             let (namespace, name) = (&*work.key.namespace, &*work.key.name);
+            let begun = Instant::now();
             let Some(object) = world.cache::<C::Object>().find(namespace, name) else {
+                if let Some(observer) = &driver.observer {
+                    observer.gone(C::ROW.name, namespace, name);
+                }
                 return match C::gone(&world, namespace, name).await {
                     Ok(()) => Outcome::Settled,
                     Err(fault) => {
@@ -174,9 +199,33 @@ impl<C: Controller> Runner for Script<C> {
                     C::failed(&object, &fault, world.now())
                 }
             };
+            if let Some(observer) = &driver.observer {
+                observe::<C>(observer, &object, &finish, begun.elapsed());
+            }
             conclude::<C>(driver, &world, &object, finish, work.failures).await
         })
     }
+}
+
+fn observe<C: Controller>(observer: &Arc<dyn Observer>, object: &C::Object, finish: &Finish, took: Duration) {
+    let at = object.address();
+    let standing;
+    let status = match &finish.status {
+        Some(status) => &status.value,
+        None => {
+            standing = object.status();
+            &standing
+        }
+    };
+    observer.passed(&Passed {
+        row: C::ROW.name,
+        namespace: &at.namespace,
+        name: &at.name,
+        labels: object.labels(),
+        status,
+        failed: finish.failed,
+        took,
+    });
 }
 
 /// The lines of a pass in a dry world: what its script told, and how it would end.

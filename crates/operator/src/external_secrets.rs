@@ -1,6 +1,7 @@
 //! External Secrets: its rows, one file each, and what its process was told. The rows stand in `controllers`.
 //! Specification: ESO §6.
 
+pub mod counts;
 pub mod external_secret;
 pub mod secret_store;
 

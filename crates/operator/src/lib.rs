@@ -15,6 +15,7 @@ pub mod kube_secret;
 pub mod leader;
 pub mod listener;
 pub mod metrics;
+pub mod observer;
 pub mod process;
 pub mod queue;
 pub mod recorder;

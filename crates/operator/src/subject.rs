@@ -1,6 +1,8 @@
 //! What the driver must know of an object, whatever its kind: where it stands, who it is, whether it is on its way out.
 //! Custom resources know it from their metadata; reduced kinds (`seen`, `world/workloads`) say it themselves.
 
+use std::collections::BTreeMap;
+
 use plan::Address;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +19,10 @@ pub trait Subject: Kept {
     fn is_deleting(&self) -> bool;
     /// Its finalizers.
     fn finalizers(&self) -> &[String];
+    /// Its labels, where metrics copy some of them.
+    fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        None
+    }
     /// Its status as it stands, `null` where it has none.
     fn status(&self) -> Value;
 }
@@ -41,6 +47,10 @@ where
 
     fn finalizers(&self) -> &[String] {
         self.meta().finalizers.as_deref().unwrap_or_default()
+    }
+
+    fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        self.meta().labels.as_ref()
     }
 
     fn status(&self) -> Value {

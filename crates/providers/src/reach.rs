@@ -2,7 +2,7 @@
 //! names, the environment. Whoever opens a client decides; a provider reaches for nothing else.
 //! Specification: design §6, §8 "Untrusted text".
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base::Fault;
 use wire::Surroundings;
@@ -18,8 +18,8 @@ pub struct Reach {
     pub cluster: Option<kube::Client>,
     /// Whether a text may name a program to run.
     pub programs: Programs,
-    /// Who counts calls to providers.
-    pub calls: Arc<dyn CountCalls>,
+    /// Where calls to providers are counted.
+    pub calls: Arc<Calls>,
 }
 
 /// Whether a text may name programs.
@@ -59,11 +59,22 @@ pub trait CountCalls: Send + Sync {
     fn count(&self, provider: &'static str, call: &'static str, succeeded: bool);
 }
 
-/// Counts nothing.
-pub struct Uncounted;
+/// The way of a call to whoever counts it; before anybody says that they do, calls are not counted.
+#[derive(Default)]
+pub struct Calls(OnceLock<Arc<dyn CountCalls>>);
 
-impl CountCalls for Uncounted {
-    fn count(&self, _: &'static str, _: &'static str, _: bool) {}
+impl Calls {
+    /// From now on these are told; only the first who says so is.
+    pub fn tell(&self, counter: Arc<dyn CountCalls>) {
+        let _ = self.0.set(counter);
+    }
+
+    /// One call ended.
+    pub fn count(&self, provider: &'static str, call: &'static str, succeeded: bool) {
+        if let Some(counter) = self.0.get() {
+            counter.count(provider, call, succeeded);
+        }
+    }
 }
 
 impl Reach {

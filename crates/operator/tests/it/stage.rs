@@ -14,7 +14,7 @@ use operator::seen::{SeenConfigMap, SeenSecret};
 use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
 use operator::world::workloads::{Deployment, Reduced};
-use providers::reach::{Programs, Reach, Uncounted};
+use providers::reach::{Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::Value;
 use testkit::scenario::Scenario;
@@ -68,7 +68,7 @@ impl Stage {
             surroundings: wire::Surroundings::none(),
             cluster: Some(client),
             programs: Programs::Closed,
-            calls: Arc::new(Uncounted),
+            calls: Arc::default(),
         };
         process.shared().remember(Providers::new(reach, "default"));
         prepare(&process);

@@ -20,7 +20,7 @@ use wire::vault::{Call, Session};
 
 use self::kv::{Mount, Version};
 use self::settings::Settings;
-use crate::reach::{CountCalls, Reach};
+use crate::reach::{Calls, Reach};
 use crate::row::{Access, Client, Maintenance, Row};
 
 /// The row.
@@ -55,7 +55,7 @@ struct VaultClient {
     mount: Mount,
     requires_cas: bool,
     is_referent: bool,
-    calls: Arc<dyn CountCalls>,
+    calls: Arc<Calls>,
 }
 
 fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
