@@ -110,10 +110,16 @@ pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watc
     let mut observed: Option<Observed> = None;
     let mut renewed = Instant::now();
     loop {
-        match attempt(&cluster, &clock, &election, &mut observed).await {
+        // A call that hangs must not carry us past the lease: somebody else may act by then.
+        let patience = election.renew_deadline.saturating_sub(renewed.elapsed()).max(election.retry_period);
+        let outcome = match tokio::time::timeout(patience, attempt(&cluster, &clock, &election, &mut observed)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Fault::unreachable("the API server did not answer in time")),
+        };
+        match outcome {
             Ok(true) => {
                 renewed = Instant::now();
-                if !leads.send_replace(true) {
+                if turn(&leads, true) {
                     tracing::info!(lease = election.name, identity = election.identity, "became leader");
                 }
             }
@@ -124,7 +130,7 @@ pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watc
                     error = fault.chain(),
                     "no right to leases: this feature runs without an election, so run one replica only"
                 );
-                leads.send_replace(true);
+                turn(&leads, true);
                 return;
             }
             Err(fault) => {
@@ -139,9 +145,14 @@ pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watc
 }
 
 fn step_down(leads: &watch::Sender<bool>, election: &Election) {
-    if leads.send_replace(false) {
+    if turn(leads, false) {
         tracing::warn!(lease = election.name, "lost the lease");
     }
+}
+
+/// Tells a change, and only a change: a renewal wakes nobody. Whether it was one.
+fn turn(leads: &watch::Sender<bool>, now: bool) -> bool {
+    leads.send_if_modified(|leads| std::mem::replace(leads, now) != now)
 }
 
 /// One attempt to acquire or renew; whether we hold the lease afterwards.
@@ -269,6 +280,17 @@ mod tests {
             (lease_of("them"), 15, true),
         ] {
             assert_eq!(may_claim(&spec, &us, seconds(unmoved)), expected, "{spec:?} {unmoved}");
+        }
+    }
+
+    #[test]
+    fn a_renewal_wakes_nobody() {
+        let leads = watch::Sender::new(false);
+        let mut listener = leads.subscribe();
+        for (now, is_change) in [(false, false), (true, true), (true, false), (false, true)] {
+            assert_eq!(turn(&leads, now), is_change);
+            assert_eq!(listener.has_changed().ok(), Some(is_change));
+            assert_eq!(*listener.borrow_and_update(), now);
         }
     }
 

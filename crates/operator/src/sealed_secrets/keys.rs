@@ -84,6 +84,10 @@ async fn look(
         return Ok(None);
     }
     let next = next_key(newest(&set), None, settings.renew_period, now);
+    let known = keys.current();
+    for key in set.keys().filter(|key| known.keys().all(|known| known.name != key.name)) {
+        tracing::info!(secretname = key.name, "registered private key");
+    }
     keys.set(set);
     Ok(match next {
         NextKey::At(moment) => Some(moment),
@@ -153,7 +157,6 @@ fn read(item: Item, settings: &Settings) -> Result<SealingKey, Fault> {
     let certificate = Certificate::parse(decoded(&item.data.certificate, "tls.crt")?.expose())?;
     let created = item.metadata.creation_timestamp.unwrap_or(certificate.not_before());
     let ordered_at = if settings.orders_by_certificate { certificate.not_before() } else { created };
-    tracing::info!(secretname = item.metadata.name, "registered private key");
     Ok(SealingKey { name: item.metadata.name, private, certificate: Some(certificate), ordered_at })
 }
 

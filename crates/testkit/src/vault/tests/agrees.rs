@@ -107,7 +107,15 @@ async fn script(url: &str) -> String {
         let (code, told) = ask(method.clone(), &format!("{url}/v1/{path}"), headers, &body).await;
         said.push(format!("{method} {path} {code} {}", shape(&told)));
     }
-    said.join("\n")
+    settled(&said.join("\n"))
+}
+
+/// What is left of a token's 40 seconds counts down while the script runs: any of the last ten seconds is the same answer.
+fn settled(said: &str) -> String {
+    (31..40).fold(said.to_owned(), |said, left| {
+        let said = said.replace(&format!("max_ttl of \\\"{left}s\\\""), "max_ttl of \\\"40s\\\"");
+        said.replace(&format!("lease_duration: {left},"), "lease_duration: 40,")
+    })
 }
 
 type Line = (&'static str, &'static str, &'static str, Value);
