@@ -2,7 +2,7 @@
 //! one that was changed or deleted is repaired at once. Specification: ESO §6.1; design §11.2.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::external_secrets::names;
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
@@ -14,7 +14,7 @@ use plan::external_secret::{self as es, Due, Facts, Orphan, Standing};
 use plan::{Event, Finish, Present, Write};
 
 use crate::World;
-use crate::cache::{Changed, Kept, Selectors};
+use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::queue::Enqueue;
@@ -27,11 +27,19 @@ use crate::world::stores::Providers;
 /// The row.
 pub struct Reconcile;
 
-/// What may be lost with the process: when objects were refreshed, and which data of targets was found whole.
+/// What may be lost with the process, by object; it goes when the object goes.
 #[derive(Default)]
-struct Memory {
-    refreshed: Mutex<HashMap<String, Timestamp>>,
-    whole: Mutex<HashMap<String, Fingerprint>>,
+struct Memory(Mutex<HashMap<Name, Known>>);
+
+/// What this process knows of an object.
+#[derive(Default)]
+struct Known {
+    /// Whose this is: another object of the same name begins anew.
+    uid: String,
+    /// When it was refreshed.
+    refreshed: Option<Timestamp>,
+    /// The uid of its target, and the data that was found whole there.
+    whole: Option<(String, Fingerprint)>,
 }
 
 /// The index of ExternalSecrets by the name of their target.
@@ -123,7 +131,7 @@ impl Controller for Reconcile {
         let at = es::Now {
             stores: &w.stores(o),
             standing,
-            refreshed: memory.refreshed(o),
+            refreshed: memory.of(o, |known| known.refreshed),
             class: providers.class(),
             now: w.now(),
         };
@@ -147,11 +155,16 @@ impl Controller for Reconcile {
                 after.finish.events.push(Event::normal(reason, text));
             }
             if let Some(fingerprint) = fingerprint {
-                memory.set_whole(&written.uid, fingerprint);
+                memory.note(o, |known| known.whole = Some((written.uid, fingerprint)));
             }
         }
-        memory.set_refreshed(o, w.now());
+        memory.note(o, |known| known.refreshed = Some(w.now()));
         Ok(after.finish)
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        w.memory::<Memory>().lock().remove(&(namespace.into(), name.into()));
+        Ok(())
     }
 
     fn failed(o: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
@@ -188,7 +201,7 @@ fn is_drift(changed: &Changed<SeenSecret>) -> bool {
 
 fn wake(row: &Enqueue, users: &[Arc<ExternalSecret>]) {
     for user in users {
-        row.add(crate::cache::name_of(&user.metadata), Lane::Changed);
+        row.add(name_of(&user.metadata), Lane::Changed);
     }
 }
 
@@ -214,13 +227,15 @@ where
 async fn look(w: &World, o: &ExternalSecret, memory: &Memory) -> Result<(Standing, Option<Present>), Fault> {
     let Some(seen) = w.seen_secret(namespace(o), o.target_name()) else { return Ok((Standing::Absent, None)) };
     let is_managed = seen.labels.get(names::MANAGED).is_some_and(|value| value == "true");
-    if is_managed && memory.is_whole(&seen.uid, seen.data) {
+    let was_whole = |known: &Known| known.whole.as_ref().map(|(uid, data)| *uid == *seen.uid && *data == seen.data);
+    if is_managed && memory.of(o, was_whole) == Some(true) {
         return Ok((Standing::Whole, None));
     }
     let present = w.secret(namespace(o), o.target_name()).await?;
     let standing = es::standing(present.as_ref());
     if let (Standing::Whole, Some(present)) = (standing, &present) {
-        memory.set_whole(&present.uid, fingerprint_of(&present.data));
+        let whole = (present.uid.clone(), fingerprint_of(&present.data));
+        memory.note(o, |known| known.whole = Some(whole));
     }
     Ok((standing, present))
 }
@@ -251,22 +266,26 @@ fn written_fingerprint(write: &Write) -> Option<Fingerprint> {
 }
 
 impl Memory {
-    fn refreshed(&self, o: &ExternalSecret) -> Option<Timestamp> {
-        let uid = o.metadata.uid.as_ref()?;
-        self.refreshed.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied()
+    fn of<T>(&self, o: &ExternalSecret, look: impl FnOnce(&Known) -> Option<T>) -> Option<T> {
+        let known = self.lock();
+        let known = known.get(&name_of(&o.metadata))?;
+        if known.uid == uid(o) { look(known) } else { None }
     }
 
-    fn set_refreshed(&self, o: &ExternalSecret, now: Timestamp) {
-        if let Some(uid) = o.metadata.uid.clone() {
-            self.refreshed.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, now);
+    fn note(&self, o: &ExternalSecret, learn: impl FnOnce(&mut Known)) {
+        let mut all = self.lock();
+        let known = all.entry(name_of(&o.metadata)).or_default();
+        if known.uid != uid(o) {
+            *known = Known { uid: uid(o).to_owned(), ..Known::default() };
         }
+        learn(known);
     }
 
-    fn is_whole(&self, uid: &str, data: Fingerprint) -> bool {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).get(uid) == Some(&data)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn set_whole(&self, uid: &str, data: Fingerprint) {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), data);
-    }
+fn uid(o: &ExternalSecret) -> &str {
+    o.metadata.uid.as_deref().unwrap_or_default()
 }
