@@ -225,6 +225,7 @@ fn note(side: &str, feature: &str, name: &str) {
     let Some(path) = std::env::var_os(SCENARIOS) else { return };
     let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
     let mut file = opened.expect("the file of scenarios can be written");
-    writeln!(file, "{side} {feature} {}", name.replace(char::is_whitespace, "-"))
-        .expect("the file of scenarios can be written");
+    // One write: tests run side by side, and pieces of their lines must not mix.
+    let line = format!("{side} {feature} {}\n", name.replace(char::is_whitespace, "-"));
+    file.write_all(line.as_bytes()).expect("the file of scenarios can be written");
 }
