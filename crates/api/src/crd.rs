@@ -23,6 +23,7 @@ pub struct Definition {
     status: Option<fn() -> Value>,
     has_status_subresource: bool,
     older: &'static [Older],
+    status_defaults: &'static [(&'static str, &'static str)],
     columns: &'static [Column],
     selectable: &'static [&'static str],
     deprecation: Option<&'static str>,
@@ -60,6 +61,7 @@ impl Definition {
             status: None,
             has_status_subresource: false,
             older: &[],
+            status_defaults: &[],
             columns: &[],
             selectable: &[],
             deprecation: None,
@@ -75,6 +77,12 @@ impl Definition {
     /// Versions that are served beside the stored one.
     pub fn older(mut self, older: &'static [Older]) -> Self {
         self.older = older;
+        self
+    }
+
+    /// Defaults that its status has.
+    pub fn status_defaults(mut self, defaults: &'static [(&'static str, &'static str)]) -> Self {
+        self.status_defaults = defaults;
         self
     }
 
@@ -126,6 +134,9 @@ impl Definition {
             let mut status = status();
             drop_defaults(&mut status);
             root["properties"]["status"] = status;
+        }
+        for (path, default) in self.status_defaults {
+            set_default(&mut root, path, default);
         }
         let mut crd = self.names.clone();
         let stored = crd.spec.versions.swap_remove(0).name;

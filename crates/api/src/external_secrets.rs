@@ -18,8 +18,11 @@ pub use cluster_push_secret::ClusterPushSecret;
 pub use external_secret::{
     ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, GeneratorRef, StoreKind, StoreRef,
 };
-pub use push_secret::{PushSecret, PushSecretData, PushSecretStatus};
+pub use push_secret::{PushSecret, PushSecretData, PushSecretSpec, PushSecretStatus};
 pub use rewrite::Rewrite;
 pub use secret_store::{ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus, Store};
 pub use target::{CreationPolicy, DeletionPolicy, ExternalSecretTarget};
 pub use template::{ExternalSecretTemplate, TemplateFrom};
+
+#[cfg(test)]
+mod tests;

@@ -40,12 +40,11 @@ pub fn crds(unions: &Unions) -> Vec<CustomResourceDefinition> {
 
 fn table() -> Vec<Definition> {
     vec![
-        Definition::of::<ExternalSecret>().columns(EXTERNAL_SECRET).older(EXTERNAL_SECRET_V1BETA1).selectable(&[
-            ".spec.secretStoreRef.name",
-            ".spec.secretStoreRef.kind",
-            ".spec.target.name",
-            ".spec.refreshInterval",
-        ]),
+        Definition::of::<ExternalSecret>()
+            .columns(EXTERNAL_SECRET)
+            .older(EXTERNAL_SECRET_V1BETA1)
+            .selectable(EXTERNAL_SECRET_FIELDS)
+            .status_defaults(&[("status.binding.name", "")]),
         Definition::of::<ClusterExternalSecret>()
             .columns(CLUSTER_EXTERNAL_SECRET)
             .older(CLUSTER_EXTERNAL_SECRET_V1BETA1),
@@ -91,6 +90,8 @@ const EXTERNAL_SECRET: &[Column] = &[
     ("Ready", "string", READY_STATUS),
     ("Last Sync", "date", ".status.refreshTime"),
 ];
+const EXTERNAL_SECRET_FIELDS: &[&str] =
+    &[".spec.secretStoreRef.name", ".spec.secretStoreRef.kind", ".spec.target.name", ".spec.refreshInterval"];
 const CLUSTER_EXTERNAL_SECRET: &[Column] = &[
     ("Store", "string", ".spec.externalSecretSpec.secretStoreRef.name"),
     ("Refresh Interval", "string", ".spec.refreshTime"),

@@ -33,7 +33,7 @@ use crate::shape;
 pub struct SealedSecretSpec {
     /// Sealed values by key, as base64. What is no text counts as an empty one, which no key opens.
     #[serde(default, deserialize_with = "texts")]
-    #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+    #[schemars(default = "shape::no_default", extend("x-kubernetes-preserve-unknown-fields" = true))]
     pub encrypted_data: BTreeMap<String, String>,
     /// A whole Secret in one sealed value, as clients before 0.7 wrote it.
     #[schemars(with = "Option<shape::Bytes>")]

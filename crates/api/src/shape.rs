@@ -6,6 +6,11 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+/// For `#[schemars(default = "…")]`: a field that Rust reads with a default which the API does not have.
+pub(crate) fn no_default() -> Option<()> {
+    None
+}
+
 /// Declares marker types with their schema.
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident => $schema:tt)*) => {$(

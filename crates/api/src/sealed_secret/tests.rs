@@ -36,3 +36,14 @@ fn old_files_carry_nulls_and_more_metadata() {
         Some(&SecretTemplate::default())
     );
 }
+
+#[test]
+fn files_of_all_times_are_read() {
+    let all: Vec<SealedSecret> =
+        serde_saphyr::from_multiple(include_str!("../fixtures/sealed_secrets.yaml")).expect("they can be read");
+    let [strict, templated, legacy] = all.as_slice() else { panic!("three fixtures") };
+    assert_eq!(strict.encrypted_data()["foo"], "AQC7Hvb2");
+    assert!(templated.has_annotation(names::CLUSTER_WIDE) && !strict.has_annotation(names::CLUSTER_WIDE));
+    assert_eq!(templated.template().and_then(|template| template.type_.as_deref()), Some("kubernetes.io/tls"));
+    assert_eq!((legacy.legacy_data(), legacy.encrypted_data().len()), (Some("AQC7Hvb2"), 0));
+}

@@ -1,5 +1,6 @@
 //! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
 
+mod definitions;
 mod external_secret;
 mod reloader;
 mod sealed_secret;
