@@ -58,6 +58,7 @@ async fn v1beta1_is_stored_as_v1_with_the_defaults_of_old() {
 }
 
 /// Kind, spec, and what the refusal says.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn bad() -> Vec<(&'static str, Value, &'static str)> {
     let es = |field: &str, value: Value| ("ExternalSecret", json!({ field: value }));
     let data = |data: Value| es("data", json!([data]));
