@@ -75,6 +75,19 @@ impl Locked {
 /// # Errors
 /// It cannot be written; it is then as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    // tempfile applies the umask to this mode.
+    replace_or_make(path, bytes, 0o666)
+}
+
+/// As [`replace`], but a file that is not there is made for its owner alone: it may hold values.
+///
+/// # Errors
+/// It cannot be written; it is then as it was.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    replace_or_make(path, bytes, 0o600)
+}
+
+fn replace_or_make(path: &Path, bytes: &[u8], new_mode: u32) -> Result<(), Fault> {
     let attempt = || format!("cannot write `{}`", path.display());
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let old = fs::metadata(&target).ok();
@@ -88,7 +101,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     }
     let renamed = match &old {
         Some(old) if old.nlink() > 1 => None,
-        _ => through_rename(&target, old.as_ref(), bytes),
+        _ => through_rename(&target, old.as_ref(), bytes, new_mode),
     };
     match renamed {
         Some(done) => done.map_err(|error| fault(attempt(), error)),
@@ -97,13 +110,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 }
 
 /// `None` where the folder refuses a temporary file, or the file's owner could not be kept.
-fn through_rename(target: &Path, old: Option<&Metadata>, bytes: &[u8]) -> Option<std::io::Result<()>> {
+fn through_rename(target: &Path, old: Option<&Metadata>, bytes: &[u8], new_mode: u32) -> Option<std::io::Result<()>> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".keywright-");
     if old.is_none() {
-        // tempfile applies the umask to this mode; without it a new file would be private.
-        builder.permissions(fs::Permissions::from_mode(0o666));
+        builder.permissions(fs::Permissions::from_mode(new_mode));
     }
     let mut temporary = builder.tempfile_in(folder).ok()?;
     if let Some(old) = old {

@@ -4,6 +4,7 @@
 mod crds;
 mod demo;
 mod explain;
+mod kubeseal;
 mod operator;
 
 use crate::{Call, Exit, Failure, personalities};
@@ -46,6 +47,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "tell what would be done with an object, and why; writes nothing",
         run: explain::run,
+    },
+    Verb {
+        name: "kubeseal",
+        aliases: &[],
+        about: "seal Secrets so that only the cluster can open them, with Sealed Secrets' command line",
+        run: kubeseal::run,
     },
     Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
 ];

@@ -1,7 +1,10 @@
-//! SealedSecret: from the sealed values and the keys to the Secret (`unseal`), how that lies over what stands there (`rule`),
-//! and what is told about it. Opening is computing, not asking, so it is decided here. Templates are rendered only in the
+//! SealedSecret: from the sealed values and the keys (`opening`) to the Secret (`unseal`) or to newly sealed values (`reseal`),
+//! how the Secret lies over what stands there (`rule`), and what is told about it. Opening is computing, not asking, so it is decided here. Templates are rendered only in the
 //! controller's pass, never for `/v1/verify` and `/v1/rotate`. Specification: SS §7, §8, §11.
 
+mod legacy;
+pub mod opening;
+pub mod reseal;
 pub mod rule;
 pub mod unseal;
 
@@ -9,6 +12,8 @@ use api::SealedSecret;
 use api::sealed_secret::names;
 use base::{Fault, Timestamp};
 
+pub use opening::Opener;
+pub use reseal::{reseal, verify};
 pub use rule::SealedRule;
 pub use unseal::{Unsealed, unseal};
 

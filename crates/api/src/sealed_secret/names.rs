@@ -2,6 +2,10 @@
 
 /// The group of the kind.
 pub const GROUP: &str = "bitnami.com";
+/// The group and version of the kind.
+pub const API_VERSION: &str = "bitnami.com/v1alpha1";
+/// The kind.
+pub const KIND: &str = "SealedSecret";
 
 /// Annotation: the value opens in every namespace and under every name. Wins over [`NAMESPACE_WIDE`].
 pub const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";

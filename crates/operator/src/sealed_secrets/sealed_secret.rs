@@ -9,7 +9,7 @@ use api::sealed_secret::names;
 use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
-use plan::sealed_secret::{self as sealed, NOT_UNSEALED, SealedRule, unseal};
+use plan::sealed_secret::{self as sealed, NOT_UNSEALED, Opener, SealedRule, unseal};
 use plan::{Finish, Write};
 use seal::KeyFingerprint;
 
@@ -84,7 +84,9 @@ impl Controller for Unseal {
         let uid = o.metadata.uid.clone().unwrap_or_default();
         let remembered = opened.key(&uid);
         let object = o.clone();
-        let unsealed = heavy::compute(move || unseal(&object, &keys, remembered.as_ref())).await?;
+        let unsealed =
+            heavy::compute(move || unseal(&object, &Opener { remembered: remembered.as_ref(), ..Opener::new(&keys) }));
+        let unsealed = unsealed.await?;
         let unsealed = unsealed.map_err(|fault| fault.within(NOT_UNSEALED))?;
         opened.remember(&uid, unsealed.key);
         let target = unsealed.target;

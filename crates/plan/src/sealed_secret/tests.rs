@@ -51,7 +51,7 @@ fn values_open_and_become_a_secret_with_an_owner() {
     let template = serde_json::json!({"template": {"type": "x/y", "metadata": {"labels": {"a": "b"}},
         "data": {"plain": "text", "gone": null}}});
     let ss = sealed(&keys, &[("p", "s3cr3t"), ("gone", "x")], template);
-    let unsealed = unseal(&ss, &keys, None).expect("it opens");
+    let unsealed = unseal(&ss, &Opener::new(&keys)).expect("it opens");
     let target = unsealed.target;
     assert_eq!(target.data.names().collect::<Vec<_>>(), ["p", "plain"]);
     assert!(target.data.value("p") == Some(&base::SecretBytes::from("s3cr3t")));
@@ -65,7 +65,7 @@ fn what_does_not_open_is_told_by_key_and_nothing_is_made() {
     let mut ss = sealed(&keys, &[("bar", "x"), ("foo", "x")], serde_json::json!({}));
     ss.metadata.name = Some("other".into());
     ss.spec.encrypted_data.insert("bad".into(), "%%%".into());
-    let text = unseal(&ss, &keys, None).err().map(|fault| fault.chain()).unwrap_or_default();
+    let text = unseal(&ss, &Opener::new(&keys)).err().map(|fault| fault.chain()).unwrap_or_default();
     assert_eq!(text, "illegal base64 data at input byte 0 (bad)\nno key could decrypt secret (bar, foo)");
 }
 
@@ -95,7 +95,8 @@ fn laid(present: &Present, target: &crate::Target) -> String {
 #[test]
 fn foreign_secrets_are_refused_and_marked_ones_taken_or_merged() {
     let keys = keys();
-    let target = unseal(&sealed(&keys, &[("p", "x")], serde_json::json!({})), &keys, None).expect("it opens").target;
+    let target =
+        unseal(&sealed(&keys, &[("p", "x")], serde_json::json!({})), &Opener::new(&keys)).expect("it opens").target;
     let refused = "Resource \"db\" already exists and is not managed by SealedSecret";
     assert_eq!(laid(&present(), &target), refused);
     let with = |key: &str| Present { annotations: [(key.to_owned(), "true".to_owned())].into(), ..present() };

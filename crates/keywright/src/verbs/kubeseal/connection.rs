@@ -1,0 +1,465 @@
+//! How kubeseal reaches a cluster: kubeconfig with kubectl's overrides, the namespace that follows from it, and requests
+//! to the controller through the API server's service proxy. Every request ends: after 30 seconds unless told otherwise.
+//! Specification: SS §9.2, §9.4, §9.5, §9.9, §12.4.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::duration::GoDuration;
+use base::{Fault, SecretText};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use kube::config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use serde::Deserialize;
+use wire::Environment;
+
+use crate::cluster;
+
+/// How long a request may take if nobody says otherwise: private clusters whose API server cannot reach the controller
+/// let it wait for ever.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer: the controller takes 10 MiB, and sealed values are larger than plain ones.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// How often a request is repeated that the controller puts off with 429, as the peer's client does.
+const TRIES: usize = 10;
+/// The longest wait that a `Retry-After` can ask for.
+const LONGEST_WAIT_SECONDS: u64 = 30;
+/// The peer's sentence where there is no configuration at all.
+const NO_CONFIGURATION: &str =
+    "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable";
+/// Where a pod finds its namespace.
+const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// What the parts of a configuration are called that only flags make.
+const BY_FLAG: &str = "kubeseal-flags";
+
+/// kubectl's connection flags and the controller's name.
+#[derive(Clone, Default)]
+pub struct Connection {
+    /// The Service of the controller.
+    pub controller_name: String,
+    /// Its namespace.
+    pub controller_namespace: String,
+    /// `-n`, without kubectl's prefixes.
+    pub namespace: Option<String>,
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--cluster`.
+    pub cluster: Option<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// `--server`.
+    pub server: Option<String>,
+    /// `--certificate-authority`.
+    pub certificate_authority: Option<String>,
+    /// `--insecure-skip-tls-verify`.
+    pub insecure_skip_tls_verify: bool,
+    /// `--tls-server-name`.
+    pub tls_server_name: Option<String>,
+    /// `--proxy-url`.
+    pub proxy_url: Option<String>,
+    /// `--disable-compression`.
+    pub disable_compression: bool,
+    /// `--client-certificate`.
+    pub client_certificate: Option<String>,
+    /// `--client-key`.
+    pub client_key: Option<String>,
+    /// `--token`.
+    pub token: Option<SecretText>,
+    /// `--username`.
+    pub username: Option<String>,
+    /// `--password`.
+    pub password: Option<SecretText>,
+    /// `--as`.
+    pub impersonate: Option<String>,
+    /// `--as-group`.
+    pub impersonate_groups: Vec<String>,
+    /// `--as-uid`.
+    pub impersonate_uid: Option<String>,
+    /// `--request-timeout`.
+    pub request_timeout: Option<String>,
+}
+
+impl Connection {
+    /// The namespace of what names none: `-n`, the context's, the pod's, or `default` where there is a configuration.
+    ///
+    /// # Errors
+    /// There is no usable configuration; whoever can do without a namespace ignores it.
+    pub fn namespace(&self, environment: &Environment) -> Result<String, Fault> {
+        if let Some(namespace) = &self.namespace {
+            return Ok(namespace.clone());
+        }
+        let config = self.configuration(environment)?;
+        if is_empty(&config) {
+            return if is_in_cluster(environment) {
+                Ok(pod_namespace(environment))
+            } else {
+                Err(Fault::wrong(NO_CONFIGURATION))
+            };
+        }
+        let context = self.chosen_context(&config)?;
+        let named = context.and_then(|context| context.namespace.clone()).filter(|text| !text.is_empty());
+        Ok(match named {
+            Some(namespace) => namespace,
+            None if is_in_cluster(environment) => pod_namespace(environment),
+            None => "default".to_owned(),
+        })
+    }
+
+    /// A client for the cluster, and how long each of its requests may take.
+    ///
+    /// # Errors
+    /// There is no usable configuration.
+    pub async fn open(&self, environment: &Environment) -> Result<Controller, Fault> {
+        let timeout = self.timeout()?;
+        let mut config = self.configuration(environment)?;
+        let unusable =
+            |cause: &dyn std::fmt::Display| Fault::wrong(format!("invalid configuration: {}", one_line(cause)));
+        let config = if is_empty(&config) && self.server.is_none() && is_in_cluster(environment) {
+            kube::Config::incluster().map_err(|error| unusable(&error))?
+        } else {
+            if is_empty(&config) && self.server(environment).is_none() {
+                return Err(Fault::wrong(NO_CONFIGURATION));
+            }
+            let options = self.applied_to(&mut config, environment)?;
+            kube::Config::from_custom_kubeconfig(config, &options).await.map_err(|error| unusable(&error))?
+        };
+        let (service, namespace) = (self.controller_name.clone(), self.controller_namespace.clone());
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        Ok(Controller { client: cluster::client_of(config)?, server, timeout, service, namespace })
+    }
+
+    /// `--request-timeout`: a Go duration, or seconds; `0` waits for ever.
+    fn timeout(&self) -> Result<Option<Duration>, Fault> {
+        let Some(text) = &self.request_timeout else { return Ok(Some(REQUEST_TIMEOUT)) };
+        let whole = text.parse::<i64>().ok().map(GoDuration::from_seconds);
+        let read = match whole {
+            Some(seconds) => seconds,
+            None => GoDuration::parse(text).map_err(|error| {
+                Fault::wrong(format!("invalid timeout value `{text}`"))
+                    .because(error)
+                    .hint("use a number with a unit, such as 1s, 2m or 3h")
+            })?,
+        };
+        Ok(read.is_positive().then(|| read.to_std()))
+    }
+
+    /// The files of the configuration, merged; empty where there is none.
+    fn configuration(&self, environment: &Environment) -> Result<Kubeconfig, Fault> {
+        if let Some(path) = &self.kubeconfig {
+            if !path.exists() {
+                return Err(Fault::not_found(format!("stat {}: no such file or directory", path.display())));
+            }
+            return load(path);
+        }
+        let paths: Vec<PathBuf> = match environment.value("KUBECONFIG").filter(|text| !text.is_empty()) {
+            Some(list) => list.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
+            None => environment.value("HOME").map(|home| Path::new(home).join(".kube/config")).into_iter().collect(),
+        };
+        let present = paths.iter().filter(|path| path.exists());
+        present.map(|path| load(path)).try_fold(Kubeconfig::default(), |merged, next| {
+            merged.merge(next?).map_err(|error| Fault::wrong("cannot merge the kubeconfig files").because(error))
+        })
+    }
+
+    fn server(&self, environment: &Environment) -> Option<String> {
+        let legacy = environment.value("KUBERNETES_MASTER").filter(|text| !text.is_empty());
+        self.server.clone().or_else(|| legacy.map(str::to_owned))
+    }
+
+    /// The context that was asked for; an error where it is not there.
+    fn chosen_context<'a>(&self, config: &'a Kubeconfig) -> Result<Option<&'a Context>, Fault> {
+        let name = self.context.as_deref().or(config.current_context.as_deref()).unwrap_or_default();
+        let found = config.contexts.iter().find(|context| context.name == name);
+        match (found, &self.context) {
+            (None, Some(asked)) => Err(Fault::wrong(format!("context \"{asked}\" does not exist"))),
+            (found, _) => Ok(found.and_then(|context| context.context.as_ref())),
+        }
+    }
+
+    /// Lays the flags over the configuration, and says which of its parts are meant.
+    fn applied_to(&self, config: &mut Kubeconfig, environment: &Environment) -> Result<KubeConfigOptions, Fault> {
+        let context = self.chosen_context(config)?.cloned().unwrap_or_default();
+        let or_own = |asked: &Option<String>, found: &str| match (asked, found) {
+            (Some(asked), _) => asked.clone(),
+            (None, "") => BY_FLAG.to_owned(),
+            (None, found) => found.to_owned(),
+        };
+        let cluster = or_own(&self.cluster, &context.cluster);
+        let user = or_own(&self.user, context.user.as_deref().unwrap_or_default());
+        self.lay_over_cluster(config, &cluster, environment);
+        self.lay_over_user(config, &user);
+        config.contexts.push(NamedContext {
+            name: BY_FLAG.to_owned(),
+            context: Some(Context { cluster: cluster.clone(), user: Some(user.clone()), ..context }),
+            ..NamedContext::default()
+        });
+        Ok(KubeConfigOptions { context: Some(BY_FLAG.to_owned()), cluster: Some(cluster), user: Some(user) })
+    }
+
+    fn lay_over_cluster(&self, config: &mut Kubeconfig, name: &str, environment: &Environment) {
+        if !config.clusters.iter().any(|cluster| cluster.name == name) && name == BY_FLAG {
+            config.clusters.push(NamedCluster { name: name.to_owned(), ..NamedCluster::default() });
+        }
+        let Some(named) = config.clusters.iter_mut().find(|cluster| cluster.name == name) else { return };
+        let cluster = named.cluster.get_or_insert_default();
+        if let Some(server) = self.server.clone().or_else(|| cluster.server.clone()) {
+            cluster.server = Some(server);
+        } else {
+            cluster.server = self.server(environment);
+        }
+        if let Some(path) = &self.certificate_authority {
+            (cluster.certificate_authority, cluster.certificate_authority_data) = (Some(path.clone()), None);
+        }
+        if self.insecure_skip_tls_verify {
+            cluster.insecure_skip_tls_verify = Some(true);
+            (cluster.certificate_authority, cluster.certificate_authority_data) = (None, None);
+        }
+        if self.disable_compression {
+            cluster.disable_compression = Some(true);
+        }
+        set(&mut cluster.tls_server_name, &self.tls_server_name);
+        set(&mut cluster.proxy_url, &self.proxy_url);
+    }
+
+    fn lay_over_user(&self, config: &mut Kubeconfig, name: &str) {
+        if !config.auth_infos.iter().any(|user| user.name == name) && name == BY_FLAG {
+            config.auth_infos.push(NamedAuthInfo { name: name.to_owned(), ..NamedAuthInfo::default() });
+        }
+        let Some(named) = config.auth_infos.iter_mut().find(|user| user.name == name) else { return };
+        let user = named.auth_info.get_or_insert_with(AuthInfo::default);
+        set(&mut user.username, &self.username);
+        set(&mut user.client_certificate, &self.client_certificate);
+        set(&mut user.client_key, &self.client_key);
+        set(&mut user.impersonate, &self.impersonate);
+        set(&mut user.impersonate_uid, &self.impersonate_uid);
+        if self.client_certificate.is_some() {
+            (user.client_certificate_data, user.client_key_data) = (None, None);
+        }
+        if let Some(token) = &self.token {
+            (user.token, user.token_file) = (Some(token.expose().to_owned().into()), None);
+        }
+        if let Some(password) = &self.password {
+            user.password = Some(password.expose().to_owned().into());
+        }
+        if !self.impersonate_groups.is_empty() {
+            user.impersonate_groups = Some(self.impersonate_groups.clone());
+        }
+    }
+}
+
+fn set(field: &mut Option<String>, value: &Option<String>) {
+    if value.is_some() {
+        field.clone_from(value);
+    }
+}
+
+fn load(path: &Path) -> Result<Kubeconfig, Fault> {
+    Kubeconfig::read_from(path)
+        .map_err(|error| Fault::wrong(format!("error loading config file \"{}\"", path.display())).because(error))
+}
+
+fn is_empty(config: &Kubeconfig) -> bool {
+    config.clusters.is_empty() && config.contexts.is_empty() && config.auth_infos.is_empty()
+}
+
+fn is_in_cluster(environment: &Environment) -> bool {
+    let is_filled = |name| environment.value(name).is_some_and(|text| !text.is_empty());
+    is_filled("KUBERNETES_SERVICE_HOST") && is_filled("KUBERNETES_SERVICE_PORT")
+}
+
+fn pod_namespace(environment: &Environment) -> String {
+    let said = environment.value("POD_NAMESPACE").map(str::to_owned);
+    let mounted = || std::fs::read_to_string(POD_NAMESPACE_FILE).ok();
+    let found = said.filter(|text| !text.is_empty()).or_else(mounted).map(|text| text.trim().to_owned());
+    found.filter(|text| !text.is_empty()).unwrap_or_else(|| "default".to_owned())
+}
+
+fn one_line(text: &dyn std::fmt::Display) -> String {
+    text.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The controller, behind the API server's service proxy.
+pub struct Controller {
+    client: kube::Client,
+    /// The API server's URL, for messages.
+    server: String,
+    timeout: Option<Duration>,
+    service: String,
+    namespace: String,
+}
+
+/// An answer of the controller.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The port that was asked, for messages.
+    port: String,
+}
+
+/// What of a Service is asked for.
+#[derive(Deserialize)]
+struct Service {
+    spec: ServiceSpec,
+}
+
+#[derive(Deserialize)]
+struct ServiceSpec {
+    #[serde(default)]
+    ports: Vec<Port>,
+}
+
+#[derive(Deserialize)]
+struct Port {
+    #[serde(default)]
+    name: String,
+}
+
+/// The API server's way to say no.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+}
+
+impl Controller {
+    /// The certificate to seal with, as the controller serves it.
+    ///
+    /// # Errors
+    /// The Service is not there, or the controller does not answer.
+    pub async fn certificate(&self) -> Result<Vec<u8>, Fault> {
+        let port = self.port().await?;
+        let path = self.path(&port, "v1/cert.pem");
+        let answer = self.send(Method::GET, &path, "application/x-pem-file, */*", Vec::new()).await;
+        let answer = answer.map_err(|fault| fault.within("cannot fetch certificate"))?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        Err(refusal(&answer, &format!("get services http:{}:{port}", self.service)).within("cannot fetch certificate"))
+    }
+
+    /// Hands an object to the controller's `verify` or `rotate`; any status is an answer.
+    ///
+    /// # Errors
+    /// The Service is not there, or nobody answers.
+    pub async fn ask(&self, verb: &str, object: Vec<u8>) -> Result<Answer, Fault> {
+        let port = self.port().await?;
+        let path = self.path(&port, &format!("v1/{verb}"));
+        let answer = self.send(Method::POST, &path, "application/json, */*", object).await?;
+        Ok(Answer { port, ..answer })
+    }
+
+    /// What an unexpected answer to [`Self::ask`] is told as.
+    #[must_use]
+    pub fn refusal(&self, answer: &Answer) -> Fault {
+        refusal(answer, &format!("post services http:{}:{}", self.service, answer.port))
+    }
+
+    /// The name of the Service's first port, which the proxy's path needs.
+    async fn port(&self) -> Result<String, Fault> {
+        let advice = "Please, use the flag --controller-name and --controller-namespace to set up the name and namespace of the sealed secrets controller";
+        let cannot = |fault: &Fault| {
+            Fault::new(fault.kind(), format!("cannot get sealed secret service: {}.\n{advice}", fault.chain()))
+        };
+        let path = format!("/api/v1/namespaces/{}/services/{}", self.namespace, self.service);
+        let answer =
+            self.send(Method::GET, &path, "application/json", Vec::new()).await.map_err(|fault| cannot(&fault))?;
+        if !answer.status.is_success() {
+            return Err(cannot(&refusal(&answer, &format!("get services {}", self.service))));
+        }
+        let service: Service = serde_json::from_slice(&answer.body)
+            .map_err(|error| cannot(&Fault::unreachable("cannot understand the Service").because(error)))?;
+        Ok(service.spec.ports.into_iter().next().map(|port| port.name).unwrap_or_default())
+    }
+
+    fn path(&self, port: &str, end: &str) -> String {
+        format!("/api/v1/namespaces/{}/services/http:{}:{port}/proxy/{end}", self.namespace, self.service)
+    }
+
+    /// One request, repeated while the other side says 429.
+    async fn send(&self, method: Method, path: &str, accept: &str, body: Vec<u8>) -> Result<Answer, Fault> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (answer, wait) = self.once(&method, path, accept, body.clone()).await?;
+            match wait {
+                Some(wait) if tries < TRIES => tokio::time::sleep(wait).await,
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        method: &Method,
+        path: &str,
+        accept: &str,
+        body: Vec<u8>,
+    ) -> Result<(Answer, Option<Duration>), Fault> {
+        let verb = if *method == Method::GET { "Get" } else { "Post" };
+        let failed = || Fault::unreachable(format!("{verb} \"{}{path}\"", self.server));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT, accept)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(kube::client::Body::from(body))
+            .map_err(|error| failed().because(error))?;
+        let work = async {
+            let answer = self.client.send(request).await.map_err(|error| failed().because(innermost(&error)))?;
+            let (parts, body) = answer.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| failed().because(error))?;
+            let wait = parts.headers.get(header::RETRY_AFTER).filter(|_| parts.status == StatusCode::TOO_MANY_REQUESTS);
+            let answer = Answer { status: parts.status, body: body.to_bytes().to_vec(), port: String::new() };
+            Ok((answer, wait.and_then(seconds)))
+        };
+        let Some(timeout) = self.timeout else { return work.await };
+        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+            Err(failed().because(format!("no answer in {} s", timeout.as_secs())).hint(
+                "the API server may not reach the controller's port (private cluster, network policy); \
+                 give the certificate with --cert FILE|URL",
+            ))
+        })
+    }
+}
+
+/// The last cause: the layers between repeat each other.
+fn innermost(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    let seconds = value.to_str().ok()?.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds.min(LONGEST_WAIT_SECONDS)))
+}
+
+/// The API's own sentence, or that of its client where the body is none.
+fn refusal(answer: &Answer, what: &str) -> Fault {
+    let said = serde_json::from_slice::<Refusal>(&answer.body).unwrap_or_default().message;
+    let kind = match answer.status {
+        StatusCode::NOT_FOUND => base::Kind::NotFound,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => base::Kind::Denied,
+        StatusCode::TOO_MANY_REQUESTS => base::Kind::Busy,
+        _ => base::Kind::Unreachable,
+    };
+    let text = match answer.status {
+        _ if !said.is_empty() => said,
+        status if status.is_server_error() => {
+            let body = String::from_utf8_lossy(&answer.body);
+            let body = body.trim();
+            format!("an error on the server (\"{body}\") has prevented the request from succeeding ({what})")
+        }
+        status => format!("the server answered {status} ({what})"),
+    };
+    Fault::new(kind, text)
+}
+
+#[cfg(test)]
+mod tests;

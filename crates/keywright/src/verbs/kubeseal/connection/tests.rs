@@ -1,0 +1,96 @@
+use super::*;
+
+fn folder_with(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("config"), config).expect("a file");
+    folder
+}
+
+fn environment(folder: &tempfile::TempDir, more: &[(&str, &str)]) -> Environment {
+    let path = folder.path().join("config").display().to_string();
+    [("KUBECONFIG", path.as_str())].into_iter().chain(more.iter().copied()).collect()
+}
+
+const CONFIG: &str = r#"{"apiVersion":"v1","kind":"Config","current-context":"c",
+    "contexts":[{"name":"c","context":{"cluster":"k","user":"u","namespace":"ctx"}},{"name":"bare","context":{"cluster":"k"}}],
+    "clusters":[{"name":"k","cluster":{"server":"http://127.0.0.1:1"}}],"users":[{"name":"u","user":{"token":"t"}}]}"#;
+
+#[test]
+fn the_namespace_follows_from_flag_context_pod_or_is_the_default() {
+    let pod = [("KUBERNETES_SERVICE_HOST", "127.0.0.1"), ("KUBERNETES_SERVICE_PORT", "1"), ("POD_NAMESPACE", "pod")];
+    let none =
+        "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable";
+    for (config, flag, context, more, expected) in [
+        (CONFIG, Some("flag"), None, &[][..], Ok("flag")),
+        (CONFIG, None, None, &[], Ok("ctx")),
+        (CONFIG, None, Some("bare"), &[], Ok("default")),
+        (CONFIG, None, Some("bare"), &pod, Ok("pod")),
+        ("{}", None, None, &pod, Ok("pod")),
+        ("{}", None, None, &[], Err(none)),
+        (CONFIG, None, Some("nope"), &[], Err("context \"nope\" does not exist")),
+    ] {
+        let folder = folder_with(config);
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let connection = Connection { namespace: text(flag), context: text(context), ..Connection::default() };
+        let answer = connection.namespace(&environment(&folder, more)).map_err(|fault| fault.to_string());
+        assert_eq!(answer.as_deref().map_err(String::as_str), expected);
+    }
+    let folder = folder_with("foo: [");
+    let told = Connection::default().namespace(&environment(&folder, &[])).expect_err("no configuration").to_string();
+    assert!(told.starts_with("error loading config file \""), "{told}");
+    let connection = Connection { kubeconfig: Some("/nowhere/config".into()), ..Connection::default() };
+    let told = connection.namespace(&environment(&folder, &[])).expect_err("no file").to_string();
+    assert_eq!(told, "stat /nowhere/config: no such file or directory");
+}
+
+#[test]
+fn flags_lie_over_the_configuration() {
+    let folder = folder_with(CONFIG);
+    let connection = Connection {
+        server: Some("https://10.0.0.1:6443".into()),
+        insecure_skip_tls_verify: true,
+        username: Some("me".into()),
+        impersonate: Some("other".into()),
+        impersonate_groups: vec!["g".into()],
+        impersonate_uid: Some("7".into()),
+        tls_server_name: Some("api".into()),
+        ..Connection::default()
+    };
+    let environment = environment(&folder, &[]);
+    let mut config = connection.configuration(&environment).expect("a configuration");
+    let options = connection.applied_to(&mut config, &environment).expect("it applies");
+    assert_eq!((options.cluster.as_deref(), options.user.as_deref()), (Some("k"), Some("u")));
+    let cluster = config.clusters[0].cluster.as_ref().expect("a cluster");
+    assert_eq!(cluster.server.as_deref(), Some("https://10.0.0.1:6443"));
+    assert_eq!((cluster.insecure_skip_tls_verify, cluster.tls_server_name.as_deref()), (Some(true), Some("api")));
+    let user = config.auth_infos[0].auth_info.as_ref().expect("a user");
+    assert_eq!((user.username.as_deref(), user.impersonate.as_deref()), (Some("me"), Some("other")));
+    assert_eq!((user.impersonate_uid.as_deref(), user.impersonate_groups.as_ref().map(Vec::len)), (Some("7"), Some(1)));
+    assert!(user.token.is_some(), "what no flag names stays");
+}
+
+#[test]
+fn flags_alone_make_a_configuration() {
+    let folder = folder_with("{}");
+    let connection =
+        Connection { server: Some("http://127.0.0.1:1".into()), token: Some("t".into()), ..Connection::default() };
+    let environment = environment(&folder, &[]);
+    let mut config = connection.configuration(&environment).expect("an empty configuration");
+    let options = connection.applied_to(&mut config, &environment).expect("it applies");
+    assert_eq!(options.cluster.as_deref(), Some(BY_FLAG));
+    assert_eq!(config.clusters.len(), 1);
+    assert!(config.auth_infos[0].auth_info.as_ref().is_some_and(|user| user.token.is_some()));
+}
+
+#[test]
+fn requests_end_unless_told_to_wait_for_ever() {
+    let timeout = |text: Option<&str>| {
+        let connection = Connection { request_timeout: text.map(str::to_owned), ..Connection::default() };
+        connection.timeout().map_err(|fault| fault.to_string())
+    };
+    assert_eq!(timeout(None), Ok(Some(Duration::from_secs(30))));
+    assert_eq!(timeout(Some("0")), Ok(None));
+    assert_eq!(timeout(Some("5")), Ok(Some(Duration::from_secs(5))));
+    assert_eq!(timeout(Some("2m")), Ok(Some(Duration::from_secs(120))));
+    assert_eq!(timeout(Some("soon")), Err("invalid timeout value `soon`".to_owned()));
+}

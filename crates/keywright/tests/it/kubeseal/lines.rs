@@ -1,0 +1,189 @@
+//! One line each: what is typed, what comes out.
+
+use super::{folder, kubeseal, masked};
+
+/// What is typed, stdin, the exit code and what stderr says.
+struct Line<'a> {
+    words: &'a str,
+    input: &'a str,
+    code: u8,
+    err: &'a str,
+}
+
+const fn line<'a>(words: &'a str, input: &'a str, code: u8, err: &'a str) -> Line<'a> {
+    Line { words, input, code, err }
+}
+
+const SECRET: &str = "metadata: {name: a, namespace: x}\nstringData: {a: b}\n";
+const NAMELESS: &str = "metadata: {namespace: x}\nstringData: {a: b}\n";
+const PLACELESS: &str = "metadata: {name: a}\nstringData: {a: b}\n";
+const NOTHING: &str = "error: no secrets found. Ensure the input is valid and UTF-8 encoded\n";
+const NO_CONFIGURATION: &str = "error: invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable\n";
+const EMPTY: &str = "error: secret.data is empty in input Secret, assuming this is an error and aborting. To work with empty data, --allow-empty-data can be used\n";
+const MISMATCH: &str = "error: namespace mismatch: input secret is in namespace \"x\" but \"foo\" was specified\n";
+const NO_CERTIFICATE: &str = "error: data does not contain any valid RSA or ECDSA certificates\n";
+const ONE_FILE: &str = "error: must provide only one --from-file when encrypting a single item with --raw\n";
+const NO_FILE: &str = "error: open DIR/nope: no such file or directory\n";
+
+/// Lines of which the real kubeseal says the same, word for word.
+const AS_THE_PEER: &[Line<'_>] = &[
+    line("--cert DIR/cert.pem", SECRET, 0, ""),
+    line("--cert DIR/cert.pem -o YAML", SECRET, 0, ""),
+    line("--cert file://DIR/cert.pem --fetch-cert", "", 0, ""),
+    line("--cert DIR/cert.pem --scope cluster-wide -n other -o yaml", SECRET, 0, ""),
+    line("--cert DIR/cert.pem --scope namespace-wide -o yaml", SECRET, 0, ""),
+    line("--cert DIR/cert.pem --scope cluster-wide -o yaml", PLACELESS, 0, ""),
+    line("--cert DIR/cert.pem --name other -n ns/x -o yaml", SECRET, 0, ""),
+    line("--cert DIR/cert.pem --allow-empty-data", "metadata: {name: a, namespace: x}", 0, ""),
+    line("--cert DIR/cert.pem -o toml", SECRET, 1, "error: unsupported output format: toml\n"),
+    line("--cert DIR/cert.pem", "", 1, NOTHING),
+    line("--cert DIR/cert.pem", "# nothing\n---\n", 1, NOTHING),
+    line("--cert DIR/cert.pem", NAMELESS, 1, "error: missing metadata.name in input Secret\n"),
+    line("--cert DIR/cert.pem", PLACELESS, 1, "error: secret must declare a namespace\n"),
+    line("--cert DIR/cert.pem", "metadata: {name: a, namespace: x}", 1, EMPTY),
+    line("--cert DIR/cert.pem -n foo", SECRET, 1, MISMATCH),
+    line("--cert DIR/nope", SECRET, 1, NO_FILE),
+    line("--cert DIR/key.pem", SECRET, 1, NO_CERTIFICATE),
+    line("--fetch-cert", "", 1, NO_CONFIGURATION),
+    line("--fetch-cert --kubeconfig DIR/nope", "", 1, "error: stat DIR/nope: no such file or directory\n"),
+    line("--from-file x", "", 1, "error: --from-file requires --raw\n"),
+    line("--cert DIR/cert.pem --raw -n x --name a", "value", 0, ""),
+    line("--cert DIR/cert.pem --raw -n x --name a --from-file k=DIR/cert.pem", "", 0, ""),
+    line("--cert DIR/cert.pem --raw --scope cluster-wide", "value", 0, ""),
+    line("--cert DIR/cert.pem --raw --scope namespace-wide -n x", "", 0, ""),
+    line("--cert DIR/cert.pem --raw --name a", "value", 1, NO_CONFIGURATION),
+    line(
+        "--cert DIR/cert.pem --raw -n x",
+        "v",
+        1,
+        "error: must provide the --name flag with --raw and --scope strict\n",
+    ),
+    line("--cert DIR/cert.pem --raw -n x --name a --from-file a,b", "", 1, ONE_FILE),
+    line("--cert DIR/cert.pem --raw -n x --name a --from-file DIR/nope", "", 1, NO_FILE),
+    line("--recovery-unseal --recovery-private-key DIR/nope", SECRET, 1, NO_FILE),
+    line("--merge-into DIR/nope --cert DIR/cert.pem", SECRET, 1, NO_FILE),
+];
+
+/// Lines where we say more than the real kubeseal, or something else on purpose: how stderr begins.
+const AS_WE_LIKE: &[Line<'_>] = &[
+    line(
+        "--cert DIR/cert.pem",
+        "{",
+        1,
+        "error: no secrets found. Ensure the input is valid and UTF-8 encoded\nhint: yaml: line 1",
+    ),
+    line(
+        "--cert DIR/cert.pem",
+        "hello",
+        1,
+        "error: no secrets found. Ensure the input is valid and UTF-8 encoded\nhint: a document",
+    ),
+    line(
+        "--cert DIR/cert.pem",
+        "metadata: {name: a, namespace: x}\ndata: {k: '!'}",
+        1,
+        "error: error unmarshaling JSON: while decoding JSON: illegal base64 data at input byte 0 (data.k)\n",
+    ),
+    line(
+        "--cert DIR/cert.pem",
+        "kind: ConfigMap\nmetadata: {name: c}\ndata: {k: YQ==}",
+        1,
+        "error: expected a Secret but found the ConfigMap `c`\n",
+    ),
+    line("--cert DIR/cert.pem", "kind: List\nitems: [{metadata: {name: a, namespace: x}, data: {a: ''}}]", 0, ""),
+    line(
+        "--cert DIR/expired.pem",
+        SECRET,
+        1,
+        "error: failed to encrypt using an expired certificate on February 3, 2021\nhint: ",
+    ),
+    line(
+        "--cert DIR/cert.pem",
+        "metadata: {name: a, namespace: x}\nstringData: {pin: 0123, fine: 5}",
+        0,
+        "warning: `stringData.pin` is not quoted and was changed by YAML's rules; put it into quotes\n",
+    ),
+    line("-f DIR/nope", "", 1, "error: Could not read file specified with --secret-file\nhint: open DIR/nope: "),
+    line("--cert DIR/cert.pem -w DIR/no/x", SECRET, 1, "error: open DIR/no/x: no such file or directory\n"),
+    line(
+        "--recovery-unseal --recovery-private-key DIR/cert.pem",
+        "kind: SealedSecret",
+        1,
+        "error: cannot use `DIR/cert.pem`: data does not contain a valid RSA private key\n",
+    ),
+    line(
+        "--recovery-unseal --recovery-private-key DIR/key.pem",
+        "",
+        1,
+        "error: there is no SealedSecret in the input\n",
+    ),
+    line("--validate", "", 0, ""),
+    line(
+        "--validate",
+        "kind: Secret\nmetadata: {name: a}",
+        1,
+        "error: unable to decrypt sealed secret: expected a SealedSecret but found the Secret `a`\n",
+    ),
+    line(
+        "--rotate",
+        "",
+        1,
+        "Flag --rotate has been deprecated, please use --re-encrypt instead\nerror: no secrets found",
+    ),
+];
+
+#[test]
+fn each_line_ends_with_its_code_and_its_words() {
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    for (lines, is_whole) in [(AS_THE_PEER, true), (AS_WE_LIKE, false)] {
+        for line in lines {
+            let words = line.words.replace("DIR", &place);
+            let ended = kubeseal(&words.split(' ').collect::<Vec<_>>(), line.input.as_bytes(), &[]);
+            let err = line.err.replace("DIR", &place);
+            assert_eq!(ended.code, line.code, "{}: {}", line.words, ended.err);
+            let is_told = if is_whole || line.err.is_empty() { ended.err == err } else { ended.err.starts_with(&err) };
+            assert!(is_told, "{}: {}", line.words, ended.err);
+        }
+    }
+}
+
+#[test]
+fn the_real_kubeseal_says_the_same() {
+    let Some(peer) = testkit::peers::find("kubeseal") else { return };
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    for line in AS_THE_PEER {
+        let words = line.words.replace("DIR", &place);
+        let words: Vec<&str> = words.split(' ').collect();
+        let theirs = peer.run(&words).input(line.input).outcome();
+        let ours = kubeseal(&words, line.input.as_bytes(), &[]);
+        assert_eq!(theirs.code, Some(i32::from(ours.code)), "{}", line.words);
+        assert_eq!(String::from_utf8_lossy(&theirs.stderr), ours.err, "{}", line.words);
+        assert_eq!(masked(&String::from_utf8_lossy(&theirs.stdout)), masked(&ours.out), "{}", line.words);
+    }
+}
+
+#[test]
+fn flags_are_listed_and_wrong_ones_end_with_two() {
+    let ended = kubeseal(&["--bogus"], b"", &[]);
+    assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"));
+    assert!(ended.out.starts_with("      --allow-empty-data") && ended.out.ends_with("\nunknown flag: --bogus\n"));
+    let ended = kubeseal(&["-h"], b"", &[]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, "Usage of kubeseal:\n"));
+    let ended = kubeseal(&["--help"], b"", &[]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(ended.out.starts_with("Usage of kubeseal:\n"));
+    let ended = kubeseal(&["--version"], b"", &[]);
+    assert!(ended.out.starts_with("kubeseal version: v0.36.6 "), "{}", ended.out);
+    assert_eq!(ended.code, 0);
+}
+
+#[test]
+fn nothing_is_printed_if_one_of_several_secrets_cannot_be_sealed() {
+    let folder = folder();
+    let cert = super::path(&folder, "cert.pem");
+    let input = format!("{SECRET}---\n{PLACELESS}");
+    let ended = kubeseal(&["--cert", &cert], input.as_bytes(), &[]);
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+}

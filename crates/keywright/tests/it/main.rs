@@ -1,0 +1,3 @@
+//! Command lines as people type them: words, environment and stdin in; exit code, streams and files out.
+
+mod kubeseal;
