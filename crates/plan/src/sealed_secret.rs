@@ -34,35 +34,68 @@ pub fn synced(ss: &SealedSecret, changed: bool, now: Timestamp) -> Finish {
 }
 
 /// How a failed pass ends: the condition holds the text, the event is told when the condition changes. It is tried again
-/// with backoff, since keys and blocking Secrets may change (SS §11.3).
+/// with backoff, since a key or an API server may come back – but not where the Secret is immutable (SS §11.3).
 #[must_use]
 pub fn failed(ss: &SealedSecret, fault: &Fault, now: Timestamp) -> Finish {
     let chain = fault.chain();
-    let (reason, message, status) = match chain.strip_prefix(&format!("{NOT_UNSEALED}: ")) {
-        Some(text) => ("ErrUnsealFailed", chain.clone(), text.to_owned()),
-        None => ("ErrUpdateFailed", update_text(ss, fault), format!("failed update: {}", update_text(ss, fault))),
+    let failure = Failure::of(&chain);
+    let (reason, message, status) = match failure {
+        Failure::Unsealing(text) => ("ErrUnsealFailed", chain.clone(), text.to_owned()),
+        Failure::Unmanaged => ("ErrUpdateFailed", chain.clone(), format!("failed update: {chain}")),
+        Failure::Immutable => ("ErrUpdateFailed", immutable_text(ss), chain.clone()),
+        Failure::Updating => ("ErrUpdateFailed", chain.clone(), chain.clone()),
     };
     let mut finish = finish(ss, Some(&status), now);
     if finish.status.is_some() {
         finish.events.push(Event::warning(reason, message));
     }
-    finish.next = Next::Retry;
+    finish.next = if failure == Failure::Immutable { Next::Settled } else { Next::Retry };
     finish.failed = true;
     finish
 }
 
-/// The peer's sentence about a Secret that could not be written.
-fn update_text(ss: &SealedSecret, fault: &Fault) -> String {
-    let chain = fault.chain();
-    if chain.contains("field is immutable when `immutable` is set") {
-        let meta = &ss.metadata;
-        let (namespace, name) =
-            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
-        return format!(
-            "Error updating {namespace}/{name}: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
-        );
+/// What failed, by the sentences that people know; the rule and the API server say them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failure<'a> {
+    /// Values or templates, with their text.
+    Unsealing(&'a str),
+    /// The Secret that stands there is somebody else's.
+    Unmanaged,
+    /// The Secret that stands there refuses every change of its data.
+    Immutable,
+    /// Anything else that the API server says.
+    Updating,
+}
+
+impl<'a> Failure<'a> {
+    fn of(chain: &'a str) -> Self {
+        let unsealing = chain.strip_prefix(NOT_UNSEALED).and_then(|rest| rest.strip_prefix(": "));
+        match unsealing {
+            Some(text) => Self::Unsealing(text),
+            None if chain.ends_with("already exists and is not managed by SealedSecret") => Self::Unmanaged,
+            None if chain.contains("field is immutable when `immutable` is set") => Self::Immutable,
+            None => Self::Updating,
+        }
     }
-    chain
+}
+
+/// The word of this failure in the metric of errors (SS §13.1).
+#[must_use]
+pub fn error_reason(fault: &Fault) -> &'static str {
+    match Failure::of(&fault.chain()) {
+        Failure::Unsealing(_) => "unseal",
+        Failure::Unmanaged => "unmanaged",
+        Failure::Immutable | Failure::Updating => "update",
+    }
+}
+
+/// The peer's sentence about a Secret that refuses changes.
+fn immutable_text(ss: &SealedSecret) -> String {
+    let meta = &ss.metadata;
+    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    format!(
+        "Error updating {namespace}/{name}: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
+    )
 }
 
 /// The status, if condition, message or generation differ from what stands there; its times move only then.

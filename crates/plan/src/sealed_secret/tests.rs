@@ -133,3 +133,138 @@ fn a_second_pass_writes_and_tells_nothing() {
     assert_eq!(ss.conditions()[0].message.as_deref(), Some("no key could decrypt secret (p)"));
     assert!(failed(&ss, &fault, now()).events.is_empty(), "events are not told once per attempt");
 }
+
+#[test]
+fn each_failure_has_its_event_its_status_and_its_patience() {
+    let keys = keys();
+    let ss = sealed(&keys, &[("p", "x")], serde_json::json!({}));
+    let immutable = "Secret \"db\" is invalid: data: Forbidden: field is immutable when `immutable` is set";
+    let unmanaged = "Resource \"db\" already exists and is not managed by SealedSecret";
+    let told = "Error updating demo/db: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret.";
+    for (fault, event, status, metric, next) in [
+        (Fault::wrong("x (p)").within(NOT_UNSEALED), "Failed to unseal: x (p)", "x (p)", "unseal", Next::Retry),
+        (Fault::conflict(unmanaged), unmanaged, &format!("failed update: {unmanaged}"), "unmanaged", Next::Retry),
+        (Fault::wrong(immutable), told, immutable, "update", Next::Settled),
+        (Fault::unreachable("no answer"), "no answer", "no answer", "update", Next::Retry),
+    ] {
+        let finish = failed(&ss, &fault, now());
+        assert_eq!((finish.events[0].message.as_str(), finish.next, finish.failed), (event, next, true));
+        let value = finish.status.expect("a status").value;
+        assert_eq!(value["conditions"][0]["message"], status);
+        assert_eq!(value["conditions"][0]["status"], "False");
+        assert_eq!(error_reason(&fault), metric);
+    }
+}
+
+/// An object of a client before 0.7: one sealed value that is a whole Secret.
+fn legacy(keys: &KeySet, secret: &str, extra: serde_json::Value) -> SealedSecret {
+    let label = Scope::Strict.label("demo", "db");
+    let value = base::SecretBytes::from(secret);
+    let data = keys.newest().expect("a key").private.public().seal(&label, &value).expect("it seals").to_text();
+    let mut spec = serde_json::json!({"data": data, "encryptedData": {}});
+    for (key, value) in extra.as_object().into_iter().flatten() {
+        spec[key] = value.clone();
+    }
+    sealed(keys, &[], spec)
+}
+
+#[test]
+fn objects_of_old_clients_open_unless_told_otherwise() {
+    let keys = keys();
+    let json = r#"{"kind":"Secret","metadata":{"name":"evil","namespace":"evil","labels":{"a":"b"}},"type":"T","data":{"p":"eA=="}}"#;
+    let yaml = "metadata: {labels: {a: b}}\ntype: T\nstringData: {p: x}\n";
+    let skip =
+        serde_json::json!({"template": {"type": "ignored", "metadata": {"annotations": {names::SKIP_OWNER: "true"}}}});
+    for (secret, extra, owners) in [(json, serde_json::json!({}), 1), (yaml, skip, 0)] {
+        let ss = legacy(&keys, secret, extra);
+        let target = unseal(&ss, &Opener::new(&keys)).expect("it opens").target;
+        assert_eq!((target.namespace.as_str(), target.name.as_str(), target.kind.as_str()), ("demo", "db", "T"));
+        assert!(target.data.value("p") == Some(&base::SecretBytes::from("x")));
+        assert_eq!((target.labels.len(), target.owners.len()), (1, owners));
+    }
+    let refused = |ss: &SealedSecret, opener: &Opener<'_>| unseal(ss, opener).err().map(|fault| fault.chain());
+    let closed = Opener { accepts_legacy: false, ..Opener::new(&keys) };
+    let told = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag";
+    assert_eq!(refused(&legacy(&keys, json, serde_json::json!({})), &closed).as_deref(), Some(told));
+    let both = legacy(&keys, json, serde_json::json!({"encryptedData": {"a": "AgBy"}}));
+    let told = "cannot use the field 'encryptedData' and the deprecated field 'data' at the same time";
+    assert_eq!(refused(&both, &Opener::new(&keys)).as_deref(), Some(told));
+    for (secret, told) in [
+        ("nonsense", "the deprecated field 'data' holds no Secret"),
+        (r#"{"data":{"p":"!"}}"#, "the deprecated field 'data' holds no Secret"),
+    ] {
+        assert_eq!(refused(&legacy(&keys, secret, serde_json::json!({})), &Opener::new(&keys)).as_deref(), Some(told));
+    }
+}
+
+#[test]
+fn what_is_sealed_again_keeps_its_template_and_gets_its_real_scope() {
+    let keys = keys();
+    let template = serde_json::json!({"template": {"type": "T", "immutable": true, "data": {"t": "{{ fail .p }}", "gone": null},
+        "metadata": {"name": "db", "uid": "u", "resourceVersion": "5", "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"l": "1"},
+            "annotations": {"keep": "me", names::CLUSTER_WIDE: "true"}}}});
+    let mut ss = sealed(&keys, &[("p", "x")], template);
+    ss.metadata.resource_version = Some("7".into());
+    ss.metadata.labels = Some([("own".to_owned(), "label".to_owned())].into());
+    let newest = keys.newest().expect("a key");
+    let opener = Opener::new(&keys);
+    let resealed = reseal(&ss, &opener, newest.private.public()).expect("it opens");
+    assert_ne!(resealed.encrypted_data(), ss.encrypted_data(), "values are sealed anew");
+    assert!(verify(&resealed, &opener).is_ok());
+    let value = serde_json::to_value(&resealed).expect("an object");
+    assert_eq!(value["metadata"], serde_json::json!({"name": "db", "namespace": "demo", "labels": {"own": "label"}}));
+    assert_eq!(
+        value["spec"]["template"],
+        serde_json::json!({"type": "T", "immutable": true, "data": {"t": "{{ fail .p }}", "gone": null},
+            "metadata": {"name": "db", "labels": {"l": "1"}, "annotations": {"keep": "me"}}})
+    );
+    assert_eq!(value.get("status"), None);
+
+    let old =
+        legacy(&keys, r#"{"metadata":{"labels":{"a":"b"}},"type":"T","data":{"p":"eA=="}}"#, serde_json::json!({}));
+    let resealed = reseal(&old, &opener, newest.private.public()).expect("it opens");
+    assert!(resealed.legacy_data().is_none(), "an object of an old client becomes one of today");
+    let target = unseal(&resealed, &opener).expect("it opens").target;
+    assert!(target.data.value("p") == Some(&base::SecretBytes::from("x")));
+    assert_eq!((target.kind.as_str(), target.labels.len()), ("T", 1));
+}
+
+#[test]
+fn verifying_opens_and_never_renders() {
+    let keys = keys();
+    let oracle = serde_json::json!({"template": {"data": {"t": "{{ if eq .p \"x\" }}{{ fail \"yes\" }}{{ end }}"}}});
+    let ss = sealed(&keys, &[("p", "x")], oracle);
+    assert!(verify(&ss, &Opener::new(&keys)).is_ok());
+    let mut moved = ss.clone();
+    moved.metadata.namespace = Some("other".into());
+    let told = verify(&moved, &Opener::new(&keys)).err().map(|fault| fault.chain());
+    assert_eq!(told.as_deref(), Some("no key could decrypt secret (p)"));
+}
+
+#[test]
+fn requests_carry_one_sealed_secret() {
+    let head = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\n";
+    for body in [
+        format!("{head}metadata: {{name: a}}\nspec: {{encryptedData: {{a: AgBy, n: 5}}}}\n"),
+        r#"{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","metadata":{},"spec":{}}"#.to_owned(),
+    ] {
+        assert!(reseal::read(body.as_bytes()).is_ok(), "{body}");
+    }
+    for (body, told) in [
+        ("{}".to_owned(), "Object 'Kind' is missing"),
+        (String::new(), "cannot read the request as one object"),
+        ("- a\n".to_owned(), "cannot read the request as one object"),
+        ("{".to_owned(), "cannot read the request"),
+        (format!("{head}---\n{head}"), "cannot read the request as one object"),
+        (
+            "{\"apiVersion\":\"bitnami.com/v1alpha1\",\"kind\":\"SealedSecretList\"}".to_owned(),
+            "expected a SealedSecret but found bitnami.com/v1alpha1 SealedSecretList",
+        ),
+        (
+            "{\"apiVersion\":\"bitnami.com/v1alpha1\",\"kind\":\"SealedSecret\",\"spec\":5}".to_owned(),
+            "cannot read the SealedSecret",
+        ),
+    ] {
+        assert_eq!(reseal::read(body.as_bytes()).err().map(|fault| fault.to_string()).as_deref(), Some(told), "{body}");
+    }
+}
