@@ -1,7 +1,7 @@
 //! What the stages of a run did: time, checks that passed and failed, and the scenarios they noted. A stage without tests counts as one
 //! check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -105,10 +105,10 @@ pub fn result_line(line: &str) -> Option<Counted> {
     Some(Counted { passed: number("passed")?, failed: number("failed")? })
 }
 
-/// How often each feature's scenarios ran in memory and on kube-apiserver.
+/// How many of each feature's scenarios ran in memory and on kube-apiserver; one that ran twice is one.
 fn by_feature(noted: &str) -> BTreeMap<&str, [usize; 2]> {
     let mut features: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
-    for line in noted.lines() {
+    for line in noted.lines().collect::<BTreeSet<_>>() {
         let mut words = line.split(' ');
         let place = match words.next() {
             Some("memory") => 0,

@@ -16,8 +16,7 @@ fn result_lines_are_counted() {
 
 #[test]
 fn scenarios_are_told_by_feature_and_in_sum() {
-    let noted =
-        "memory reloader one\nmemory reloader two words\napiserver reloader one\nmemory sealed-secrets x\nnoise\n";
+    let noted = "memory reloader one\nmemory reloader one\nmemory reloader two\napiserver reloader one\nmemory sealed-secrets x\nnoise\n";
     let told = told_scenarios(noted);
     assert!(told.contains("reloader                      2 in memory    1 on kube-apiserver"), "{told}");
     assert!(told.ends_with("\nscenarios: 3 in memory, 1 on kube-apiserver"), "{told}");
