@@ -1,6 +1,7 @@
 //! gpg is played by scripts here; the real one is met in `conformance`.
 
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use wire::environment::Environment;
 
@@ -11,11 +12,20 @@ struct Script {
 }
 
 impl Script {
+    /// A child process writes the file: were it open for writing here while another test forks, that fork would hold
+    /// it open too, and the kernel starts no program that somebody writes ("Text file busy").
     fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("gpg");
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("executable");
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat > gpg && chmod 700 gpg"])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        let mut stdin = writer.stdin.take().expect("piped");
+        write!(stdin, "#!/bin/sh\n{text}\n").expect("a script");
+        drop(stdin);
+        assert!(writer.wait().expect("sh ends").success());
         Self { folder }
     }
 
