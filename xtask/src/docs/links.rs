@@ -1,5 +1,5 @@
-//! Links inside the checkout lead to a file, and behind `#` to a heading of it. Links to the web are not followed: a test asks nobody.
-//! Guides are another stage.
+//! Links inside the checkout lead to a file, and behind `#` to a heading of it.
+//! Links to the web are not followed: a test asks nobody.
 
 use std::path::{Component, Path, PathBuf};
 
