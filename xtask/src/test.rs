@@ -27,19 +27,18 @@ pub fn run(root: &Path) -> Result<(), String> {
     report.stage("clippy", || cargo(root, &clippy).run());
     report.tests("cargo test", || cargo(root, &in_memory(root)).env(SCENARIOS, &scenarios));
     report.stage("generated files are fresh", || generate::check(root));
-    let mut lab = None;
+    let mut ready = None;
     report.stage("lab", || {
-        lab = Some(Lab::start_own(root)?);
+        ready = Some((crate::keywright(root, "debug")?, Lab::start_own(root)?));
         Ok(())
     });
-    if let Some(lab) = &lab {
-        let program = crate::keywright(root, "debug")?;
+    if let Some((program, lab)) = &ready {
         for (name, args) in on_real_parts(root) {
             report.tests(name, || {
-                cargo(root, &args).envs(&lab.variables).env(SCENARIOS, &scenarios).env(PROGRAM, &program)
+                cargo(root, &args).envs(&lab.variables).env(SCENARIOS, &scenarios).env(PROGRAM, program)
             });
         }
-        report.stage("guides", || docs::guides(root, None, &program, &lab.variables));
+        report.stage("guides", || docs::guides(root, None, program, &lab.variables));
     }
     let noted = std::fs::read_to_string(&scenarios).unwrap_or_default();
     report.stage("scenarios on kube-apiserver", || report::ran_on_both(&noted));
