@@ -72,8 +72,14 @@ fn kubectl_explains_a_field() {
         let plural = definition["metadata"]["name"].as_str().expect("an applied object has a name");
         kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{plural}")], "");
         let told = explained(&format!("{plural}.spec"));
-        assert!(told.contains("FIELDS:"), "{plural}: {told}");
+        assert!(told.contains("FIELDS:") || is_open(&definition), "{plural}: {told}");
     }
+}
+
+/// Whether any settings are taken (resources that are parseable only): then there is nothing to explain.
+fn is_open(definition: &Value) -> bool {
+    let versions = definition["spec"]["versions"].as_array().expect("a definition has versions");
+    versions.iter().all(|version| version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].is_null())
 }
 
 /// The server publishes the schema of a new definition a little after it serves it.
