@@ -1,0 +1,119 @@
+//! sprig's regular expressions: RE2's syntax and Go's replacements, by the crate `regex`. A pattern is compiled once a call;
+//! time is linear in the text. Specification: ESO §8.5.
+
+use regex::bytes::{NoExpand, Regex, RegexBuilder};
+
+use super::Type::{Int, Text};
+use super::{Args, Function, Outcome, Run, convert, letters, row};
+use crate::value::Value;
+
+pub const SPRIG: &[Function] = &[
+    row("regexMatch", &[Text, Text], |run, args| matches(run, args).or(Ok(Value::Bool(false)))),
+    row("mustRegexMatch", &[Text, Text], matches),
+    row("regexFind", &[Text, Text], find),
+    row("mustRegexFind", &[Text, Text], find),
+    row("regexFindAll", &[Text, Text, Int], find_all),
+    row("mustRegexFindAll", &[Text, Text, Int], find_all),
+    row("regexReplaceAll", &[Text, Text, Text], replace),
+    row("mustRegexReplaceAll", &[Text, Text, Text], replace),
+    row("regexReplaceAllLiteral", &[Text, Text, Text], replace_literal),
+    row("mustRegexReplaceAllLiteral", &[Text, Text, Text], replace_literal),
+    row("regexSplit", &[Text, Text, Int], split),
+    row("mustRegexSplit", &[Text, Text, Int], split),
+    row("regexQuoteMeta", &[Text], |run, args| run.text(quoted(args.text(0)))),
+];
+
+/// A compiled pattern may have so many bytes: one that needs more is an attack on the memory.
+const COMPILED_BYTES: usize = 1 << 20;
+
+fn compiled(run: &mut Run<'_>, pattern: &[u8], text: &[u8]) -> Result<Regex, String> {
+    run.fuel.make(pattern.len().saturating_mul(64).saturating_add(text.len().saturating_mul(4)))?;
+    RegexBuilder::new(&letters(pattern)).size_limit(COMPILED_BYTES).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "error parsing regexp: expression is too large".to_owned(),
+        _ => "error parsing regexp: the pattern is not in RE2's syntax".to_owned(),
+    })
+}
+
+fn matches(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    Ok(Value::Bool(compiled(run, args.text(0), args.text(1))?.is_match(args.text(1))))
+}
+
+fn find(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    let text = args.text(1);
+    let found = compiled(run, args.text(0), text)?.find(text).map_or(&b""[..], |found| found.as_bytes());
+    run.text(found)
+}
+
+fn find_all(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    let text = args.text(1);
+    let limit = usize::try_from(args.int(2)).unwrap_or(usize::MAX);
+    let pattern = compiled(run, args.text(0), text)?;
+    let found = pattern.find_iter(text).take(limit).map(|found| found.as_bytes().to_vec()).collect();
+    convert::text_list(run, found)
+}
+
+fn replace(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    let (text, replacement) = (args.text(1), args.text(2));
+    let pattern = compiled(run, args.text(0), text)?;
+    // Go's replacement syntax is Rust's: `$1W` is the group `1W`, `${1}W` the group `1`.
+    let mut out = crate::print::Out::new(run.fuel);
+    let mut end = 0;
+    for captures in pattern.captures_iter(text) {
+        let whole = captures.get(0).expect("a match has a group 0");
+        let mut expanded = Vec::new();
+        captures.expand(replacement, &mut expanded);
+        out.push(&text[end..whole.start()])?;
+        out.push(&expanded)?;
+        end = whole.end();
+    }
+    out.push(&text[end..])?;
+    run.text(out.into_bytes())
+}
+
+fn replace_literal(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    let (text, replacement) = (args.text(1), args.text(2));
+    let pattern = compiled(run, args.text(0), text)?;
+    let added = pattern.find_iter(text).count().saturating_mul(replacement.len());
+    run.fuel.make(text.len().saturating_add(added))?;
+    Ok(Value::text(pattern.replace_all(text, NoExpand(replacement)).into_owned()))
+}
+
+/// Go's `Split`: up to so many parts; no match at the very start of the text counts if it is empty.
+fn split(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    let (text, count) = (args.text(1), args.int(2));
+    let pattern = compiled(run, args.text(0), text)?;
+    if count == 0 {
+        return convert::text_list(run, Vec::new());
+    }
+    if text.is_empty() && !args.text(0).is_empty() {
+        return convert::text_list(run, vec![Vec::new()]);
+    }
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for found in pattern.find_iter(text) {
+        if parts.len() + 1 == limit {
+            break;
+        }
+        end = found.start();
+        if found.end() != 0 {
+            parts.push(text[start..end].to_vec());
+        }
+        start = found.end();
+    }
+    if end != text.len() {
+        parts.push(text[start..].to_vec());
+    }
+    convert::text_list(run, parts)
+}
+
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        if br"\.+*?()|[]{}^$".contains(byte) {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out
+}
