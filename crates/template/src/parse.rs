@@ -3,11 +3,10 @@
 
 mod number;
 
-pub use number::parse_int;
-
 use crate::ast::{Branch, Command, List, Node, Pipeline, Place, TemplateCall, Term, TermKind, Tree};
 use crate::families::{self, Family};
 use crate::lex::{Keyword, Kind, Lexer, Token};
+use crate::literal;
 use crate::runes;
 
 /// Structures and parentheses may nest so deep: the stack of a thread is small, and no template by hand comes near.
@@ -389,7 +388,7 @@ impl Parser<'_> {
     fn template_name(&mut self, token: &Token, context: &str) -> Outcome<Vec<u8>> {
         match token.kind {
             Kind::Quoted | Kind::RawQuoted => {
-                runes::unquoted(self.source(token)).ok_or_else(|| self.message("invalid syntax"))
+                literal::unquoted(self.source(token)).ok_or_else(|| self.message("invalid syntax"))
             }
             _ => Err(self.unexpected(token, context)),
         }
@@ -566,7 +565,7 @@ impl Parser<'_> {
                 TermKind::Pipeline(Box::new(inner))
             }
             Kind::Quoted | Kind::RawQuoted => {
-                let text = runes::unquoted(self.source(&token)).ok_or_else(|| self.message("invalid syntax"))?;
+                let text = literal::unquoted(self.source(&token)).ok_or_else(|| self.message("invalid syntax"))?;
                 TermKind::Text(self.word(&token), text)
             }
             _ => {

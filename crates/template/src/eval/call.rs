@@ -1,4 +1,5 @@
 //! Calls: arguments by the types of the parameters, Go's rules for constants and nothing, `and` and `or` that stop early.
+//! Specification: ESO §8.1; ESO §8.5 (`htpasswd` takes a literal only).
 
 use super::{Arguments, Here, Machine, Outcome, is_of};
 use crate::ast::{Number, Term, TermKind};

@@ -1,4 +1,5 @@
 //! Comparison: Go's `eq`, `ne`, `lt`, `le`, `gt`, `ge` with its rules for kinds, and equality in depth.
+//! Specification: VSO §9.4 (a `json.Number` does not equal a number literal).
 
 use std::cmp::Ordering;
 

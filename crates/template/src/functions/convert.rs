@@ -92,7 +92,7 @@ fn truncated(number: f64) -> i64 {
 fn parsed_int(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
-    crate::parse::parse_int(whole.map_or(text, |(whole, _)| whole))
+    crate::literal::parse_int(whole.map_or(text, |(whole, _)| whole))
 }
 
 /// The value as a float; 0 where it is none.

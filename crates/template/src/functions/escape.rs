@@ -1,4 +1,5 @@
 //! Go's own escapes for HTML, JavaScript and queries; sprig has none.
+//! Specification: ESO §8.5 (Go built-ins).
 
 use super::Type::Any;
 use super::{Args, Function, Outcome, Run, open};

@@ -1,4 +1,5 @@
 //! Values to JSON as Go's `encoding/json` writes them, and back: sorted keys, its escapes, its numbers.
+//! Not here: reading, which is `document`'s. Specification: ESO §8.5.
 
 use document::scalar;
 

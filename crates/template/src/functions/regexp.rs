@@ -1,10 +1,11 @@
 //! sprig's regular expressions: RE2's syntax and Go's replacements, by the crate `regex`. A pattern is compiled once a call;
 //! time is linear in the text. Specification: ESO §8.5.
 
-use regex::bytes::{NoExpand, Regex, RegexBuilder};
+use regex::bytes::{NoExpand, Regex};
 
 use super::Type::{Int, Text};
 use super::{Args, Function, Outcome, Run, convert, letters, row};
+use crate::pattern;
 use crate::value::Value;
 
 pub const SPRIG: &[Function] = &[
@@ -23,15 +24,9 @@ pub const SPRIG: &[Function] = &[
     row("regexQuoteMeta", &[Text], |run, args| run.text(quoted(args.text(0)))),
 ];
 
-/// A compiled pattern may have so many bytes: one that needs more is an attack on the memory.
-const COMPILED_BYTES: usize = 1 << 20;
-
-fn compiled(run: &mut Run<'_>, pattern: &[u8], text: &[u8]) -> Result<Regex, String> {
-    run.fuel.make(pattern.len().saturating_mul(64).saturating_add(text.len().saturating_mul(4)))?;
-    RegexBuilder::new(&letters(pattern)).size_limit(COMPILED_BYTES).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "error parsing regexp: expression is too large".to_owned(),
-        _ => "error parsing regexp: the pattern is not in RE2's syntax".to_owned(),
-    })
+fn compiled(run: &mut Run<'_>, pattern_text: &[u8], text: &[u8]) -> Result<Regex, String> {
+    run.fuel.make(pattern_text.len().saturating_mul(64).saturating_add(text.len().saturating_mul(4)))?;
+    pattern::compile(&letters(pattern_text))
 }
 
 fn matches(run: &mut Run<'_>, args: Args<'_>) -> Outcome {

@@ -1,4 +1,5 @@
 //! sprig's URLs as dicts and back, and its versions. Specification: ESO §8.5.
+//! A URL that cannot be read is not repeated in the message: it may hold a password.
 
 use std::rc::Rc;
 

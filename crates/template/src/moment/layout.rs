@@ -1,4 +1,5 @@
 //! Go's layouts: the reference time's parts as they stand in a layout, and a moment written by one.
+//! Not here: reading by a layout (`read`).
 
 use jiff::tz::Offset;
 

@@ -2,13 +2,14 @@
 //! A literal has each type that can hold it; what it becomes is decided where it is used. Complex numbers are refused.
 
 use crate::ast::Number;
+use crate::literal::{character, parse_int, parse_uint};
 use crate::runes;
 
 /// The literal; `Err` is Go's message.
 pub fn number(literal: &[u8]) -> Result<Number, String> {
     let text = runes::repaired(literal);
     if literal.starts_with(b"'") {
-        let Some(code) = runes::character(literal) else {
+        let Some(code) = character(literal) else {
             return Err(match literal.len() {
                 0..=2 => "invalid syntax".to_owned(),
                 _ => format!("malformed character constant: {text}"),
@@ -52,41 +53,6 @@ fn read(number: &mut Number) -> Result<(), String> {
         number.uint = Some(float as u64).filter(|uint| *uint as f64 == float);
     }
     Ok(())
-}
-
-/// Go's `strconv.ParseInt` with base 0.
-pub fn parse_int(text: &str) -> Option<i64> {
-    let (is_negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let magnitude = parse_uint(digits)?;
-    if is_negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
-}
-
-/// Go's `strconv.ParseUint` with base 0: `0x`, `0o`, `0b`, a leading `0` for octal, underscores between digits.
-pub fn parse_uint(text: &str) -> Option<u64> {
-    let lower = text.to_ascii_lowercase();
-    let (radix, digits) = match lower.as_bytes() {
-        [b'0', b'x', ..] => (16, &lower[2..]),
-        [b'0', b'o', ..] => (8, &lower[2..]),
-        [b'0', b'b', ..] => (2, &lower[2..]),
-        [b'0', _, ..] => (8, &lower[1..]),
-        _ => (10, lower.as_str()),
-    };
-    let has_prefix = digits.len() < lower.len();
-    let digits = separated(digits, has_prefix)?;
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    u64::from_str_radix(&digits, radix).ok()
-}
-
-/// The digits without underscores, where each stands between two digits (or behind the prefix).
-fn separated(digits: &str, has_prefix: bool) -> Option<String> {
-    let starts_well = has_prefix || !digits.starts_with('_');
-    let is_fine = starts_well && !digits.ends_with('_') && !digits.contains("__");
-    is_fine.then(|| digits.replace('_', ""))
 }
 
 /// Go's `strconv.ParseFloat` for literals: decimal, or hexadecimal with a binary exponent.

@@ -1,4 +1,5 @@
 //! The digits of numbers under `printf`'s verbs. The shortest forms (`%v`) are `document::scalar`'s.
+//! Specification: ESO §8.5 (how numbers print).
 
 /// The sign of a number.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Reads the cases and what Go answered, runs them here and compares.
 
 use super::{Engine, Family, MissingKey, SecretValue, Value, run, runes};
+use crate::literal;
 use crate::value::Text;
 
 /// Messages that Go fills with a value, or that come from another library; up to this word they must agree.
@@ -66,7 +67,7 @@ fn compare(name: &str, cases: &str, expected: &str) {
 
 fn agrees(ours: &(char, Vec<u8>), answer: &str) -> bool {
     let (kind, quoted) = (answer.chars().next(), answer.get(2..).unwrap_or_default());
-    let theirs = runes::unquoted(quoted.as_bytes()).expect("Go quotes its answers");
+    let theirs = literal::unquoted(quoted.as_bytes()).expect("Go quotes its answers");
     if kind != Some(ours.0) {
         return false;
     }
