@@ -4,8 +4,10 @@
 //! Specification: ESO §8.4, §8.5; VSO §9.4; SS §7.3.
 
 mod base32;
+mod certificates;
 mod compare;
 mod convert;
+mod crypto;
 mod dates;
 mod decimal;
 mod dicts;
@@ -17,6 +19,7 @@ mod lists;
 mod math;
 mod methods;
 mod paths;
+mod pem;
 mod regexp;
 mod strings;
 mod urls;
@@ -26,15 +29,16 @@ use rand_core::CryptoRng;
 
 use crate::fuel::Fuel;
 use crate::print::Out;
-use crate::value::{Map, Text, Value};
+use crate::value::{List, Map, Text, Value};
 
+#[cfg(test)]
+pub use crypto::dsa_pem;
 pub use methods::method;
 
 /// Why a function refuses, in Go's words and never with a value.
 pub type Outcome = Result<Value, String>;
 
 /// What a parameter takes, as Go's type says.
-#[expect(dead_code, reason = "keys and certificates, which take the rest, land next")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// `interface {}`: anything, nothing included.
@@ -108,7 +112,7 @@ const fn open(
 /// Go's own functions.
 pub const BUILTIN: [&[Function]; 3] = [flow::BUILTIN, compare::BUILTIN, escape::BUILTIN];
 /// sprig's.
-pub const SPRIG: [&[Function]; 11] = [
+pub const SPRIG: [&[Function]; 12] = [
     flow::SPRIG,
     convert::SPRIG,
     strings::SPRIG,
@@ -120,9 +124,11 @@ pub const SPRIG: [&[Function]; 11] = [
     encoding::SPRIG,
     regexp::SPRIG,
     urls::SPRIG,
+    crypto::SPRIG,
 ];
 /// External Secrets' own; one of them takes the place of sprig's.
-pub const EXTERNAL_SECRETS: [&[Function]; 1] = [encoding::EXTERNAL_SECRETS];
+pub const EXTERNAL_SECRETS: [&[Function]; 3] =
+    [certificates::EXTERNAL_SECRETS, crypto::EXTERNAL_SECRETS, encoding::EXTERNAL_SECRETS];
 
 /// What a run hands to its functions.
 pub struct Run<'a> {
@@ -210,6 +216,13 @@ impl<'a> Args<'a> {
         match self.any(index) {
             Value::Map(map) => map,
             _ => unreachable!("the evaluator checked that argument {index} is a map"),
+        }
+    }
+
+    fn list(self, index: usize) -> &'a List {
+        match self.any(index) {
+            Value::List(list) => list,
+            _ => unreachable!("the evaluator checked that argument {index} is a list"),
         }
     }
 }

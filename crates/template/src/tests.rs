@@ -8,6 +8,7 @@ use rand_core::SeedableRng as _;
 use crate::{Engine, Family, Fuel, MissingKey, Surroundings, Value, runes};
 
 mod golden;
+mod keys;
 
 /// A moment that is `now` in the cases, too.
 fn now() -> Timestamp {
