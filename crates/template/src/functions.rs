@@ -5,6 +5,7 @@
 
 mod base32;
 mod certificates;
+mod chain;
 mod compare;
 mod convert;
 mod crypto;

@@ -1,14 +1,13 @@
 //! External Secrets' functions over certificates and keys that are there already: blocks by kind, parts of a chain, names, JWKs.
 //! Not here: what makes keys and certificates, or opens PKCS#12 files (`crypto`). Specification: ESO §8.4, §8.5.
 
-pub mod chain;
 mod jwk;
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Type::Text;
-use super::{Args, Function, Outcome, Run, letters, pem, row};
+use super::{Args, Function, Outcome, Run, chain, letters, pem, row};
 use crate::value::{List, Value};
 
 pub const EXTERNAL_SECRETS: &[Function] = &[
@@ -77,8 +76,8 @@ fn names(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 
 fn address(bytes: &[u8]) -> Option<String> {
     match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| std::net::Ipv4Addr::from(bytes).to_string()),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),
+        4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| core::net::Ipv4Addr::from(bytes).to_string()),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| core::net::Ipv6Addr::from(bytes).to_string()),
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
 //! PEM as Go reads and writes it: blocks between any other text, headers allowed, broken blocks passed over.
+//! What a block holds is not looked at here.
 
 use pem::{EncodeConfig, LineEnding, Pem};
 

@@ -2,7 +2,7 @@
 //! name, both TLS usages, RSA keys of 2048 bits unless a key is given. Validity counts from the run's `now`.
 //! Specification: ESO §8.5.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use base::Timestamp;
 use base::encoding::Base64;

@@ -7,7 +7,7 @@ use sha1::Digest as _;
 
 use super::cost;
 use super::key::{Key, invalid};
-use crate::functions::certificates::chain;
+use crate::functions::chain;
 use crate::functions::{Args, Outcome, Run, pem};
 
 /// As many as go-pkcs12's modern profile has.
