@@ -10,7 +10,7 @@ use crate::ast::{Branch, Command, List, Node, Pipeline, Place, TemplateCall, Ter
 use crate::functions::{Run, Type, method};
 use crate::print::{self, Out};
 use crate::runes;
-use crate::value::{Record, Value};
+use crate::value::{Element, Record, Value};
 
 /// Templates by name.
 pub type Trees = HashMap<Vec<u8>, Tree>;
@@ -25,9 +25,9 @@ pub fn execute(trees: &Trees, name: &str, missing_key: MissingKey, run: Run<'_>)
     };
     let dot = run.data.clone();
     let out = Out::new(run.fuel);
-    let variables = vec![("$", dot.clone())];
+    let variables = vec![Variable::new("$", dot.clone())];
     let mut machine = Machine { trees, name, tree, missing_key, run, out, variables, here: Here::Nowhere, depth: 0 };
-    machine.list(&dot, &tree.body)?;
+    machine.list(Dot::new(&dot), &tree.body)?;
     Ok(machine.out.into_bytes())
 }
 
@@ -39,9 +39,36 @@ struct Machine<'a, 'r> {
     missing_key: MissingKey,
     run: Run<'r>,
     out: Out,
-    variables: Vec<(&'a str, Value)>,
+    variables: Vec<Variable<'a>>,
     here: Here<'a>,
     depth: usize,
+}
+
+/// A variable; it is boxed where the dot would be.
+struct Variable<'a> {
+    name: &'a str,
+    value: Value,
+    is_boxed: bool,
+}
+
+impl<'a> Variable<'a> {
+    fn new(name: &'a str, value: Value) -> Self {
+        Self { name, value, is_boxed: false }
+    }
+}
+
+/// The dot.
+#[derive(Clone, Copy)]
+struct Dot<'v> {
+    value: &'v Value,
+    /// It is an item of a list or map of anything: Go's messages then call its type `interface {}`.
+    is_boxed: bool,
+}
+
+impl<'v> Dot<'v> {
+    fn new(value: &'v Value) -> Self {
+        Self { value, is_boxed: false }
+    }
 }
 
 /// What is evaluated: the place of a message.
@@ -108,7 +135,7 @@ impl<'a> Machine<'a, '_> {
         result
     }
 
-    fn list(&mut self, dot: &Value, list: &'a List) -> Outcome<Flow> {
+    fn list(&mut self, dot: Dot<'_>, list: &'a List) -> Outcome<Flow> {
         self.deeper(|machine| {
             for node in &list.0 {
                 let flow = machine.node(dot, node)?;
@@ -120,7 +147,7 @@ impl<'a> Machine<'a, '_> {
         })
     }
 
-    fn node(&mut self, dot: &Value, node: &'a Node) -> Outcome<Flow> {
+    fn node(&mut self, dot: Dot<'_>, node: &'a Node) -> Outcome<Flow> {
         self.step()?;
         match node {
             Node::Text(text) => self.out.push(text).map_err(|message| self.message(&message))?,
@@ -148,11 +175,11 @@ impl<'a> Machine<'a, '_> {
         printed.map_err(|message| self.message(&message))
     }
 
-    fn branch(&mut self, dot: &Value, branch: &'a Branch, is_with: bool) -> Outcome<Flow> {
+    fn branch(&mut self, dot: Dot<'_>, branch: &'a Branch, is_with: bool) -> Outcome<Flow> {
         let known = self.variables.len();
         let value = self.pipeline(dot, &branch.pipeline)?;
         let flow = match (value.is_true(), &branch.otherwise) {
-            (true, _) => self.list(if is_with { &value } else { dot }, &branch.body)?,
+            (true, _) => self.list(if is_with { Dot::new(&value) } else { dot }, &branch.body)?,
             (false, Some(otherwise)) => self.list(dot, otherwise)?,
             (false, None) => Flow::On,
         };
@@ -160,13 +187,14 @@ impl<'a> Machine<'a, '_> {
         Ok(flow)
     }
 
-    fn range(&mut self, dot: &Value, branch: &'a Branch) -> Outcome<Flow> {
+    fn range(&mut self, dot: Dot<'_>, branch: &'a Branch) -> Outcome<Flow> {
         let known = self.variables.len();
         let value = self.pipeline(dot, &branch.pipeline)?;
         let is_some = match &value {
             Value::List(list) => {
                 self.each(
                     branch,
+                    list.element(),
                     list.items().iter().enumerate().map(|(index, item)| (Value::count(index), item.clone())),
                 )?;
                 !list.items().is_empty()
@@ -176,7 +204,7 @@ impl<'a> Machine<'a, '_> {
                 let entries: Vec<(Value, Value)> =
                     map.entries().iter().map(|(name, item)| (Value::Text(name.clone()), item.clone())).collect();
                 let is_some = !entries.is_empty();
-                self.each(branch, entries)?;
+                self.each(branch, map.element(), entries)?;
                 is_some
             }
             Value::Int(kind, count) => self.each_number(branch, *count, |number| Value::Int(*kind, number))?,
@@ -200,12 +228,17 @@ impl<'a> Machine<'a, '_> {
         if branch.pipeline.variables.len() > 1 {
             return self.fail("can't use <redacted> to iterate over more than one variable");
         }
-        self.each(branch, (0..count).map(|index| (Value::Missing, number(index))))?;
+        self.each(branch, Element::Int, (0..count).map(|index| (Value::Missing, number(index))))?;
         Ok(count > 0)
     }
 
     /// The body once for each; the pipeline has made the variables.
-    fn each(&mut self, branch: &'a Branch, items: impl IntoIterator<Item = (Value, Value)>) -> Outcome<()> {
+    fn each(
+        &mut self,
+        branch: &'a Branch,
+        element: Element,
+        items: impl IntoIterator<Item = (Value, Value)>,
+    ) -> Outcome<()> {
         let variables = &branch.pipeline.variables;
         let mark = self.variables.len();
         for (index, item) in items {
@@ -217,13 +250,15 @@ impl<'a> Machine<'a, '_> {
                     self.assign(first, &index)?;
                     self.assign(second, &item)?;
                 }
-                ([_], false) => self.variables[mark - 1].1 = item.clone(),
-                (_, false) => {
-                    self.variables[mark - 1].1 = item.clone();
-                    self.variables[mark - 2].1 = index;
+                (declared, false) => {
+                    let last = &mut self.variables[mark - 1];
+                    (last.value, last.is_boxed) = (item.clone(), element == Element::Any);
+                    if declared.len() > 1 {
+                        self.variables[mark - 2].value = index;
+                    }
                 }
             }
-            let flow = self.list(&item, &branch.body)?;
+            let flow = self.list(Dot { value: &item, is_boxed: element == Element::Any }, &branch.body)?;
             self.variables.truncate(mark);
             if flow == Flow::Break {
                 break;
@@ -232,7 +267,7 @@ impl<'a> Machine<'a, '_> {
         Ok(())
     }
 
-    fn template(&mut self, dot: &Value, call: &'a TemplateCall) -> Outcome<()> {
+    fn template(&mut self, dot: Dot<'_>, call: &'a TemplateCall) -> Outcome<()> {
         self.here = Here::Call(call);
         let Some((name, tree)) = self.trees.get_key_value(&call.name) else {
             return self.fail(&format!("template {} not defined", runes::quoted(&call.name)));
@@ -241,10 +276,10 @@ impl<'a> Machine<'a, '_> {
             Some(pipeline) => self.pipeline(dot, pipeline)?,
             None => Value::Missing,
         };
-        let variables = std::mem::replace(&mut self.variables, vec![("$", dot.clone())]);
+        let variables = std::mem::replace(&mut self.variables, vec![Variable::new("$", dot.clone())]);
         let (name, tree) = (std::mem::replace(&mut self.name, name), std::mem::replace(&mut self.tree, tree));
         let here = self.here;
-        self.list(&dot, &self.tree.body)?;
+        self.list(Dot::new(&dot), &self.tree.body)?;
         (self.name, self.tree, self.variables, self.here) = (name, tree, variables, here);
         Ok(())
     }
@@ -252,24 +287,24 @@ impl<'a> Machine<'a, '_> {
 
 /// Expressions.
 impl<'a> Machine<'a, '_> {
-    fn variable(&self, name: &str) -> Outcome<&Value> {
-        match self.variables.iter().rev().find(|(known, _)| *known == name) {
-            Some((_, value)) => Ok(value),
+    fn variable(&self, name: &str) -> Outcome<(Value, bool)> {
+        match self.variables.iter().rev().find(|known| known.name == name) {
+            Some(known) => Ok((known.value.clone(), known.is_boxed)),
             None => self.fail(&format!("undefined variable: {name}")),
         }
     }
 
     fn assign(&mut self, name: &str, value: &Value) -> Outcome<()> {
-        match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
-            Some((_, place)) => {
-                *place = value.clone();
+        match self.variables.iter_mut().rev().find(|known| known.name == name) {
+            Some(known) => {
+                known.value = value.clone();
                 Ok(())
             }
             None => self.fail(&format!("undefined variable: {name}")),
         }
     }
 
-    fn pipeline(&mut self, dot: &Value, pipeline: &'a Pipeline) -> Outcome<Value> {
+    fn pipeline(&mut self, dot: Dot<'_>, pipeline: &'a Pipeline) -> Outcome<Value> {
         self.here = Here::Pipeline(pipeline);
         let value = self.deeper(|machine| {
             let mut value = None;
@@ -283,21 +318,21 @@ impl<'a> Machine<'a, '_> {
             if pipeline.is_assignment {
                 self.assign(variable, &value)?;
             } else {
-                self.variables.push((variable, value.clone()));
+                self.variables.push(Variable::new(variable, value.clone()));
             }
         }
         Ok(value)
     }
 
     /// A command; `last` is what the one before it in the pipeline made.
-    fn command(&mut self, dot: &Value, command: &'a Command, last: Option<Value>) -> Outcome<Value> {
+    fn command(&mut self, dot: Dot<'_>, command: &'a Command, last: Option<Value>) -> Outcome<Value> {
         self.step()?;
         let first = &command.terms[0];
         let arguments = Arguments { terms: &command.terms[1..], last };
         match &first.kind {
             TermKind::Field(names) => {
                 self.here = Here::Term(first);
-                self.fields(dot, dot.clone(), names, first, arguments)
+                self.fields(dot, (dot.value.clone(), dot.is_boxed), names, first, arguments)
             }
             TermKind::Chain(term, names) => self.chain(dot, first, term, names, arguments),
             TermKind::Function(function) => {
@@ -318,13 +353,17 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn refuse_arguments(&self, term: &Term, arguments: &Arguments<'_>) -> Outcome<()> {
-        if arguments.is_empty() { Ok(()) } else { self.fail(&format!("can't give argument to non-function {term}")) }
+        match &term.kind {
+            _ if arguments.is_empty() => Ok(()),
+            TermKind::Pipeline(pipeline) => self.fail(&format!("can't give argument to non-function {pipeline}")),
+            _ => self.fail(&format!("can't give argument to non-function {term}")),
+        }
     }
 
-    fn literal(&self, dot: &Value, term: &Term) -> Outcome<Value> {
+    fn literal(&self, dot: Dot<'_>, term: &Term) -> Outcome<Value> {
         match &term.kind {
             TermKind::Bool(truth) => Ok(Value::Bool(*truth)),
-            TermKind::Dot => Ok(dot.clone()),
+            TermKind::Dot => Ok(dot.value.clone()),
             TermKind::Nil => self.fail("nil is not a command"),
             TermKind::Number(number) => self.constant(number),
             TermKind::Text(_, text) => Ok(Value::text(text.clone())),
@@ -334,7 +373,7 @@ impl<'a> Machine<'a, '_> {
 
     fn chain(
         &mut self,
-        dot: &Value,
+        dot: Dot<'_>,
         chain: &'a Term,
         inner: &'a Term,
         names: &'a [String],
@@ -345,56 +384,53 @@ impl<'a> Machine<'a, '_> {
             return self.fail(&format!("indirection through explicit nil in {chain}"));
         }
         let value = self.argument(dot, None, inner)?;
-        self.fields(dot, value, names, chain, arguments)
+        self.fields(dot, (value, false), names, chain, arguments)
     }
 
     fn variable_fields(
         &mut self,
-        dot: &Value,
+        dot: Dot<'_>,
         term: &'a Term,
         names: &'a [String],
         arguments: Arguments<'a>,
     ) -> Outcome<Value> {
         self.here = Here::Term(term);
         let (variable, fields) = names.split_first().expect("a variable has a name");
-        let value = self.variable(variable)?.clone();
+        let value = self.variable(variable)?;
         if fields.is_empty() {
             self.refuse_arguments(term, &arguments)?;
-            return Ok(value);
+            return Ok(value.0);
         }
         self.fields(dot, value, fields, term, arguments)
     }
 
-    /// `.a.b.c`, where only the last may take arguments.
+    /// `.a.b.c`, where only the last may take arguments; with the first value stands whether it is boxed.
     fn fields(
         &mut self,
-        dot: &Value,
-        mut value: Value,
+        dot: Dot<'_>,
+        (mut value, mut is_boxed): (Value, bool),
         names: &'a [String],
         term: &'a Term,
-        arguments: Arguments<'a>,
+        mut arguments: Arguments<'a>,
     ) -> Outcome<Value> {
-        let (last, names) = names.split_last().expect("a chain of fields has one");
-        for name in names {
-            value = self.field(dot, value, name, term, Arguments::default())?;
+        for (index, name) in names.iter().enumerate() {
+            let is_last = index + 1 == names.len();
+            let arguments = if is_last { std::mem::take(&mut arguments) } else { Arguments::default() };
+            let holds_anything = matches!(&value, Value::Map(map) if map.element() == Element::Any);
+            value = match method(&value, name) {
+                Some(function) => self.call(dot, function, Here::Term(term), Some(value), arguments)?,
+                None => self.field(&value, is_boxed, name, &arguments)?,
+            };
+            is_boxed = holds_anything;
         }
-        self.field(dot, value, last, term, arguments)
+        Ok(value)
     }
 
-    fn field(
-        &mut self,
-        dot: &Value,
-        value: Value,
-        name: &'a str,
-        term: &'a Term,
-        arguments: Arguments<'a>,
-    ) -> Outcome<Value> {
-        if let Some(function) = method(&value, name) {
-            return self.call(dot, function, Here::Term(term), Some(value), arguments);
-        }
-        match &value {
+    fn field(&self, value: &Value, is_boxed: bool, name: &str, arguments: &Arguments<'_>) -> Outcome<Value> {
+        let key = || runes::quoted(name.as_bytes());
+        match value {
             Value::Missing if self.missing_key == MissingKey::Error => {
-                self.fail(&format!("nil data; no entry for key {}", runes::quoted(name.as_bytes())))
+                self.fail(&format!("nil data; no entry for key {}", key()))
             }
             Value::Missing => Ok(Value::Missing),
             Value::Nil => self.fail(&format!("nil pointer evaluating interface {{}}.{name}")),
@@ -402,13 +438,13 @@ impl<'a> Machine<'a, '_> {
             Value::Map(map) => match map.value(name.as_bytes()) {
                 Some(value) => Ok(value),
                 None if self.missing_key == MissingKey::Error => {
-                    self.fail(&format!("map has no entry for key {}", runes::quoted(name.as_bytes())))
+                    self.fail(&format!("map has no entry for key {}", key()))
                 }
                 None => Ok(Value::Missing),
             },
-            Value::Record(record) => self.record_field(record, name, &arguments),
+            Value::Record(record) => self.record_field(record, name, arguments),
             other => {
-                let type_name = other.type_name();
+                let type_name = if is_boxed { "interface {}".into() } else { other.type_name() };
                 self.fail(&format!("can't evaluate field {name} in type {type_name}"))
             }
         }
@@ -444,7 +480,7 @@ impl Arguments<'_> {
 
 /// Whether a value is of the type as it stands.
 fn is_of(value: &Value, expected: Type) -> bool {
-    use crate::value::{Element, IntType};
+    use crate::value::IntType;
     match (expected, value) {
         (Type::Any | Type::Value, _)
         | (Type::Bool, Value::Bool(_))

@@ -25,19 +25,24 @@ pub fn unquoted(literal: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The code of a Go character literal. `None` where it is none.
-pub fn character(literal: &[u8]) -> Option<u32> {
-    let inner = literal.strip_prefix(b"'")?;
-    if matches!(inner.first(), None | Some(b'\'' | b'\n')) {
-        return None;
-    }
-    let (piece, rest) = unescaped(inner, b'\'')?;
+/// Why a character literal is none.
+pub enum NoCharacter {
+    /// There is no character, or an escape that Go does not know.
+    Invalid,
+    /// More stands behind the first character.
+    Malformed,
+}
+
+/// The code of a Go character literal, quotes included.
+pub fn character(literal: &[u8]) -> Result<u32, NoCharacter> {
+    let inner = literal.strip_prefix(b"'").filter(|inner| !matches!(inner.first(), None | Some(b'\'' | b'\n')));
+    let (piece, rest) = inner.and_then(|inner| unescaped(inner, b'\'')).ok_or(NoCharacter::Invalid)?;
     let code = match piece {
         Piece::Byte(byte) => u32::from(byte),
         Piece::Letter(letter) => u32::from(letter),
-        Piece::Bytes(bytes) => u32::from(runes(bytes).next()?.0),
+        Piece::Bytes(bytes) => runes(bytes).next().map_or(0, |(letter, _)| u32::from(letter)),
     };
-    (rest == b"'").then_some(code)
+    if rest == b"'" { Ok(code) } else { Err(NoCharacter::Malformed) }
 }
 
 enum Piece<'a> {

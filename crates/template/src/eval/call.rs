@@ -1,7 +1,7 @@
 //! Calls: arguments by the types of the parameters, Go's rules for constants and nothing, `and` and `or` that stop early.
 //! Specification: ESO §8.1; ESO §8.5 (`htpasswd` takes a literal only).
 
-use super::{Arguments, Here, Machine, Outcome, is_of};
+use super::{Arguments, Dot, Here, Machine, Outcome, is_of};
 use crate::ast::{Number, Term, TermKind};
 use crate::functions::{Args, Function, Type};
 use crate::value::{List, Map, Value};
@@ -10,7 +10,7 @@ impl<'a> Machine<'a, '_> {
     /// Calls a function, or a method of a value. `told` is what a message names when the function itself fails.
     pub(super) fn call(
         &mut self,
-        dot: &Value,
+        dot: Dot<'_>,
         function: &'static Function,
         told: Here<'a>,
         receiver: Option<Value>,
@@ -32,6 +32,10 @@ impl<'a> Machine<'a, '_> {
             values.push(self.checked(last, Some(expected))?);
         }
         self.step()?;
+        if function.name == "call" {
+            self.here = told;
+            return self.no_function(arguments.terms.first(), &values);
+        }
         (function.run)(&mut self.run, Args(&values)).map_err(|message| {
             self.here = told;
             self.message(&format!("error calling {}: {message}", function.name))
@@ -52,8 +56,17 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
+    /// `call`: no data of ours holds a function.
+    fn no_function(&self, term: Option<&Term>, values: &[Value]) -> Outcome<Value> {
+        let text = term.map_or_else(|| "the value of the pipeline".to_owned(), ToString::to_string);
+        match values.first() {
+            None | Some(Value::Missing | Value::Nil) => self.fail("error calling call: call of nil"),
+            Some(value) => self.fail(&format!("error calling call: non-function {text} of type {}", value.type_name())),
+        }
+    }
+
     /// `and` and `or`: the first value that decides, or the last.
-    fn until(&mut self, dot: &Value, truth: bool, arguments: Arguments<'a>) -> Outcome<Value> {
+    fn until(&mut self, dot: Dot<'_>, truth: bool, arguments: Arguments<'a>) -> Outcome<Value> {
         let mut value = Value::Missing;
         for term in arguments.terms {
             value = self.argument(dot, Some(Type::Value), term)?;
@@ -65,13 +78,15 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// A term as an argument of that type; without a type it is whatever it is.
-    pub(super) fn argument(&mut self, dot: &Value, expected: Option<Type>, term: &'a Term) -> Outcome<Value> {
+    pub(super) fn argument(&mut self, dot: Dot<'_>, expected: Option<Type>, term: &'a Term) -> Outcome<Value> {
         self.step()?;
         self.here = Here::Term(term);
         let value = match &term.kind {
-            TermKind::Dot => dot.clone(),
+            TermKind::Dot => dot.value.clone(),
             TermKind::Nil => return self.nil(expected),
-            TermKind::Field(names) => self.fields(dot, dot.clone(), names, term, Arguments::default())?,
+            TermKind::Field(names) => {
+                self.fields(dot, (dot.value.clone(), dot.is_boxed), names, term, Arguments::default())?
+            }
             TermKind::Variable(names) => self.variable_fields(dot, term, names, Arguments::default())?,
             TermKind::Pipeline(pipeline) => self.pipeline(dot, pipeline)?,
             TermKind::Function(function) => self.call(dot, function, Here::Term(term), None, Arguments::default())?,

@@ -17,7 +17,10 @@ pub const BUILTIN: &[Function] = &[
     row("ge", &[Reflected, Reflected], |_, args| ordered(args, Ordering::is_ge)),
 ];
 
-const INCOMPATIBLE: &str = "incompatible types for comparison";
+fn incompatible(left: &Value, right: &Value) -> String {
+    format!("incompatible types for comparison: {} and {}", left.type_name(), right.type_name())
+}
+
 const INVALID: &str = "invalid type for comparison";
 
 /// Go's basic kinds.
@@ -67,10 +70,10 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, String> {
         }
         (Some(Basic::Float(left)), Some(Basic::Float(right))) => Ok(left == right),
         (Some(Basic::Text(left)), Some(Basic::Text(right))) => Ok(left == right),
-        (Some(_), Some(_)) => Err(INCOMPATIBLE.to_owned()),
+        (Some(_), Some(_)) => Err(incompatible(left, right)),
         (None, None) => other_equal(left, right),
         _ if left.is_nothing() || right.is_nothing() => Ok(false),
-        _ => Err(INCOMPATIBLE.to_owned()),
+        _ => Err(incompatible(left, right)),
     }
 }
 
@@ -105,7 +108,7 @@ fn ordered(args: Args<'_>, accept: fn(Ordering) -> bool) -> Outcome {
         (Some(Basic::Uint(left)), Some(Basic::Int(right))) => Some(i128::from(left).cmp(&i128::from(right))),
         (Some(Basic::Float(left)), Some(Basic::Float(right))) => left.partial_cmp(&right),
         (Some(Basic::Text(left)), Some(Basic::Text(right))) => Some(left.cmp(right)),
-        (Some(_), Some(_)) => return Err(INCOMPATIBLE.to_owned()),
+        (Some(_), Some(_)) => return Err(incompatible(args.any(0), args.any(1))),
     };
     Ok(Value::Bool(order.is_some_and(accept)))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Type::{Any, Map as Dict, Text};
 use super::{Args, Function, Outcome, Run, convert, flow, open, row};
 use crate::print::DEPTH;
-use crate::value::{List, Map, Text as Bytes, Value};
+use crate::value::{Element, List, Map, Text as Bytes, Value};
 
 pub const SPRIG: &[Function] = &[
     open("dict", &[], Any, dict),
@@ -37,7 +37,7 @@ pub const SPRIG: &[Function] = &[
             }
         }
         run.room(names.len())?;
-        Ok(Value::List(List::of(crate::value::Element::Text, names)))
+        Ok(Value::List(List::of(Element::Text, names)))
     }),
     row("values", &[Dict], |run, args| {
         let values = args.map(0).entries().values().cloned().collect();
@@ -129,6 +129,9 @@ fn dig(_: &mut Run<'_>, args: Args<'_>) -> Outcome {
         let (Value::Map(map), Value::Text(name)) = (&value, name) else {
             return Err(no_dict(&value, name));
         };
+        if map.element() != Element::Any {
+            return Err(no_dict(&value, args.any(0)));
+        }
         let Some(found) = map.value(name.bytes()) else { return Ok(default.clone()) };
         value = found;
     }

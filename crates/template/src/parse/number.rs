@@ -2,19 +2,17 @@
 //! A literal has each type that can hold it; what it becomes is decided where it is used. Complex numbers are refused.
 
 use crate::ast::Number;
-use crate::literal::{character, parse_int, parse_uint};
+use crate::literal::{NoCharacter, character, parse_int, parse_uint};
 use crate::runes;
 
 /// The literal; `Err` is Go's message.
 pub fn number(literal: &[u8]) -> Result<Number, String> {
     let text = runes::repaired(literal);
     if literal.starts_with(b"'") {
-        let Some(code) = character(literal) else {
-            return Err(match literal.len() {
-                0..=2 => "invalid syntax".to_owned(),
-                _ => format!("malformed character constant: {text}"),
-            });
-        };
+        let code = character(literal).map_err(|problem| match problem {
+            NoCharacter::Invalid => "invalid syntax".to_owned(),
+            NoCharacter::Malformed => format!("malformed character constant: {text}"),
+        })?;
         let (int, uint, float) = (Some(i64::from(code)), Some(u64::from(code)), Some(f64::from(code)));
         return Ok(Number { text, int, uint, float, is_integral: true });
     }
@@ -24,7 +22,8 @@ pub fn number(literal: &[u8]) -> Result<Number, String> {
     let mut number = Number { text, int: None, uint: None, float: None, is_integral: false };
     read(&mut number)?;
     let text = number.text.as_str();
-    number.is_integral = text.starts_with("0x") || text.starts_with("0X");
+    let is_hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    number.is_integral = is_hexadecimal && !text.contains(['p', 'P']);
     if number.int.is_none() && number.uint.is_none() && number.float.is_none() {
         return Err(format!("illegal number syntax: {}", runes::quoted(literal)));
     }
@@ -65,8 +64,14 @@ fn parse_float(text: &str) -> Option<f64> {
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }
-    // Underscores are for literals with a base prefix only.
-    text.parse().ok().filter(|float: &f64| float.is_finite())
+    // An underscore stands between two digits.
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let is_separator = |at: usize| is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1));
+    if !(0..bytes.len()).all(|at| bytes[at] != b'_' || is_separator(at)) {
+        return None;
+    }
+    text.replace('_', "").parse().ok().filter(|float: &f64| float.is_finite())
 }
 
 /// `1.8p3`: what fits the 53 bits of a float, or nothing.

@@ -237,7 +237,7 @@ fn formatted(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: us
         ('x' | 'X' | 's' | 'q', list) if is_text_list(list) => parts(out, how, verb, list, depth),
         (_, Value::List(_) | Value::Record(_)) => parts(out, how, verb, item, depth),
         (_, Value::Map(map)) => entries(out, how, verb, map, depth),
-        _ => bad_verb(out, verb, item),
+        _ => bad_verb(out, how, verb, item, depth),
     }
 }
 
@@ -245,7 +245,7 @@ fn parts(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: usize)
     let (open, close, items): (_, _, Vec<(&str, &Value)>) = match item {
         Value::List(list) => (b"[", b"]", list.items().iter().map(|item| ("", item)).collect()),
         Value::Record(record) => (b"{", b"}", record.fields.iter().map(|(name, item)| (*name, item)).collect()),
-        _ => return bad_verb(out, verb, item),
+        _ => return bad_verb(out, how, verb, item, depth),
     };
     out.push(open)?;
     for (index, (name, part)) in items.into_iter().enumerate() {
@@ -277,9 +277,10 @@ fn entries(out: &mut Out, how: &Directive, verb: char, map: &Map, depth: usize) 
     out.push(b"]")
 }
 
-fn bad_verb(out: &mut Out, verb: char, item: &Value) -> Result<(), String> {
+/// The value as `%v` with the flags of the verb that it does not have.
+fn bad_verb(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: usize) -> Result<(), String> {
     out.push(format!("%!{verb}({}=", item.type_name()).as_bytes())?;
-    value(out, item)?;
+    formatted(out, how, 'v', item, depth)?;
     out.push(b")")
 }
 
@@ -339,7 +340,7 @@ fn integer(out: &mut Out, how: &Directive, verb: char, item: &Value, sign: Sign,
         'o' | 'O' => 8,
         'x' | 'X' => 16,
         'c' | 'q' | 'U' => return character(out, how, verb, magnitude),
-        _ => return bad_verb(out, verb, item),
+        _ => return bad_verb(out, how, verb, item, 0),
     };
     let prefix = match verb {
         'O' => "0o",
@@ -388,7 +389,7 @@ fn character(out: &mut Out, how: &Directive, verb: char, code: u64) -> Result<()
 
 fn float(out: &mut Out, how: &Directive, verb: char, item: &Value, number: f64) -> Result<(), String> {
     let Some(text) = number::float(verb, number, how.precision, how.sharp) else {
-        return bad_verb(out, verb, item);
+        return bad_verb(out, how, verb, item, 0);
     };
     let sign = if number.is_sign_negative() && !number.is_nan() { Sign::Minus } else { Sign::Plus };
     let sign = match text.as_str() {

@@ -14,6 +14,7 @@ const HEADS: &[&str] = &[
     "error calling mustDateModify: time: invalid duration",
     "error calling must_date_modify: time: invalid duration",
     "error calling semverCompare: improper constraint",
+    "error calling Int64: strconv.ParseInt: ",
     "error calling regexFind: ",
     "error calling mustRegexFind: ",
     "error calling eq: non-comparable type",
@@ -33,11 +34,12 @@ macro_rules! corpus {
     )*};
 }
 
-corpus!(functions);
+corpus!(functions, syntax, errors);
 
-struct Settings {
+struct Settings<'a> {
     engine: Engine,
-    data: Value,
+    /// Which data, whether its numbers are kept as written, and whether its values are texts.
+    data: (&'a str, bool, bool),
 }
 
 fn compare(name: &str, cases: &str, expected: &str) {
@@ -51,7 +53,7 @@ fn compare(name: &str, cases: &str, expected: &str) {
             continue;
         }
         let answer = answers.next().expect("an answer for every case: run golden/main.go");
-        let ours = match run(settings.engine.clone(), &line.replace('⏎', "\n"), &settings.data) {
+        let ours = match run(settings.engine.clone(), &line.replace('⏎', "\n"), &loaded(settings.data)) {
             Ok(output) => ('=', output),
             Err(message) => ('!', message.into_bytes()),
         };
@@ -82,7 +84,7 @@ fn cut<'a>(text: &'a str, head: &str) -> Option<&'a str> {
     text.find(head).map(|at| &text[..at + head.len()])
 }
 
-fn settings(words: &str) -> Settings {
+fn settings(words: &str) -> Settings<'_> {
     let mut engine = Engine::new(Family::SealedSecrets, MissingKey::NoValue);
     let (mut data, mut verbatim, mut texts) = ("plain", false, false);
     for (name, value) in words.split_whitespace().filter_map(|word| word.split_once('=')) {
@@ -99,12 +101,14 @@ fn settings(words: &str) -> Settings {
             (name, value) => panic!("unknown setting {name}={value}"),
         }
     }
-    Settings { engine, data: loaded(data, verbatim, texts) }
+    Settings { engine, data: (data, verbatim, texts) }
 }
 
-fn loaded(name: &str, verbatim: bool, texts: bool) -> Value {
+fn loaded((name, verbatim, texts): (&str, bool, bool)) -> Value {
     let text = match name {
         "plain" => include_str!("../../golden/data/plain.json"),
+        "texts" => include_str!("../../golden/data/texts.json"),
+        "vault" => include_str!("../../golden/data/vault.json"),
         other => panic!("unknown data {other}"),
     };
     let value = document::json::parse_value(text.as_bytes()).expect("the data is JSON");
