@@ -127,9 +127,8 @@ fn source(out: &mut Out, value: &Value, depth: usize) -> Result<(), String> {
     }
     match value {
         Value::Text(text) | Value::Number(text) => out.push(runes::quoted(text.bytes()).as_bytes()),
-        Value::Float(number) => out.push(number::source(*number).as_bytes()),
         Value::Uint(_, number) => out.push(format!("0x{number:x}").as_bytes()),
-        Value::Nil if depth > 0 => out.push(b"interface {}(nil)"),
+        Value::Missing | Value::Nil if depth > 0 => out.push(b"interface {}(nil)"),
         Value::Duration(duration) => out.push(duration.nanoseconds().to_string().as_bytes()),
         Value::List(list) if list.is_nil() => out.push(format!("{}(nil)", value.type_name()).as_bytes()),
         Value::List(list) => {

@@ -21,6 +21,9 @@ pub fn fold(values: &[Value], operation: Operation) -> Outcome {
     let mut numbers = values.iter().map(convert::float);
     let mut total = Number::of(numbers.next().unwrap_or(0.0));
     for number in numbers {
+        if !number.is_finite() {
+            return Err(format!("Cannot create a Decimal from {}", document::scalar::general(number)));
+        }
         if operation == Operation::Divide && number == 0.0 {
             return Err("decimal division by 0".to_owned());
         }

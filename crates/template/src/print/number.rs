@@ -174,13 +174,6 @@ fn hexadecimal(number: f64, precision: Option<usize>) -> String {
     format!("0x{whole}{point}{fraction}p{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// `%#v` of a float: `%g`, but with an exponent from 1e21 only.
-pub fn source(number: f64) -> String {
-    let magnitude = number.abs();
-    let is_plain = magnitude == 0.0 || (1e-4..1e21).contains(&magnitude);
-    if number.is_finite() && is_plain { document::scalar::decimal(number) } else { document::scalar::general(number) }
-}
-
 /// Whether the text can stand between back quotes.
 pub fn can_be_raw(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| {

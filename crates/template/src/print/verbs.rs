@@ -212,6 +212,7 @@ fn formatted(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: us
             padded(out, how, name.as_bytes())
         }
         ('v', Value::Missing | Value::Nil) if depth == 0 || !how.sharp => padded(out, how, b"<nil>"),
+        (_, Value::Missing | Value::Nil) if depth > 0 && !how.sharp => out.push(b"<nil>"),
         (_, Value::Missing | Value::Nil) if verb != 'v' => out.push(format!("%!{verb}(<nil>)").as_bytes()),
         ('v', _) if how.sharp => source(out, item, depth),
         ('v' | 's' | 'q' | 'x' | 'X', Value::Text(text)) => text_verb(out, how, verb, text.bytes()),

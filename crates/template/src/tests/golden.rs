@@ -34,7 +34,7 @@ macro_rules! corpus {
     )*};
 }
 
-corpus!(functions, syntax, errors);
+corpus!(functions, syntax, errors, printing);
 
 struct Settings<'a> {
     engine: Engine,
