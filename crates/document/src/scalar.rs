@@ -97,12 +97,24 @@ impl Digits {
         if number.is_infinite() {
             return Err(if number > 0.0 { "+Inf" } else { "-Inf" });
         }
-        let text = format!("{:e}", number.abs());
-        let (mantissa, exponent) = text.split_once('e').expect("Rust's `e` format has an exponent");
-        Ok(Self {
-            is_negative: number.is_sign_negative(),
-            digits: mantissa.replace('.', ""),
-            exponent: exponent.parse().expect("Rust's `e` format has an integer exponent"),
+        // Not Rust's own `{:e}`: where a number lies in the middle of two shortest ones, it takes the upper, Go (and ryu) the even one.
+        let mut buffer = ryu::Buffer::new();
+        let text = buffer.format_finite(number.abs());
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let exponent: i32 = exponent.parse().expect("ryu writes an integer exponent");
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = [whole, fraction].concat();
+        let digits = all.trim_start_matches('0');
+        let before_point = i32::try_from(whole.len()).expect("a float has few digits");
+        let zeros = i32::try_from(all.len() - digits.len()).expect("a float has few digits");
+        let digits = digits.trim_end_matches('0');
+        Ok(match digits {
+            "" => Self { is_negative: number.is_sign_negative(), digits: "0".to_owned(), exponent: 0 },
+            digits => Self {
+                is_negative: number.is_sign_negative(),
+                digits: digits.to_owned(),
+                exponent: exponent + before_point - 1 - zeros,
+            },
         })
     }
 

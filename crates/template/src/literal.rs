@@ -133,3 +133,12 @@ fn separated(digits: &str, has_prefix: bool) -> Option<String> {
     let is_fine = starts_well && !digits.ends_with('_') && !digits.contains("__");
     is_fine.then(|| digits.replace('_', ""))
 }
+
+/// A float's digits without underscores, where each stands between two digits.
+pub fn without_separators(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let is_separator = |at: usize| is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1));
+    let is_fine = (0..bytes.len()).all(|at| bytes[at] != b'_' || is_separator(at));
+    is_fine.then(|| text.replace('_', ""))
+}

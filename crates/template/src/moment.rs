@@ -14,10 +14,11 @@ use jiff::tz::{Offset, TimeZone};
 
 pub use read::parse;
 
-/// An instant and how its zone shows it.
+/// An instant and how its zone shows it. It is kept as UTC's wall clock: jiff's own type for instants ends some hours before the calendar,
+/// and the last day of 9999 is what people write for "never".
 #[derive(Clone)]
 pub struct Moment {
-    at: Timestamp,
+    utc: DateTime,
     zone: Zone,
 }
 
@@ -47,51 +48,82 @@ impl Zone {
     }
 }
 
-/// The days before 1970 that Go's zero time, the first of January of year 1, lies.
-const ZERO_SECONDS: i64 = -62_135_596_800;
+/// The start of Unix' count.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+/// Go's zero time, which a date that cannot be read is.
+const ZERO: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
+const NANOSECONDS_A_SECOND: i128 = 1_000_000_000;
 
 impl Moment {
-    pub fn new(at: Timestamp, zone: Zone) -> Self {
-        Self { at, zone }
+    /// An instant given as UTC's wall clock.
+    pub fn new(utc: DateTime, zone: Zone) -> Self {
+        Self { utc, zone }
     }
 
+    /// An instant shown in UTC.
     pub fn utc(at: Timestamp) -> Self {
-        Self::new(at, Zone::Utc)
+        Self::new(Offset::UTC.to_datetime(at), Zone::Utc)
     }
 
-    /// Go's zero time, which a date that cannot be read is.
+    /// Go's zero time.
     pub fn zero() -> Self {
-        Self::utc(Timestamp::from_second(ZERO_SECONDS).expect("the year 1 is in jiff's range"))
+        Self::new(ZERO, Zone::Utc)
     }
 
+    /// Whether it is Go's zero time.
     pub fn is_zero(&self) -> bool {
-        self.at.as_second() == ZERO_SECONDS && self.at.subsec_nanosecond() == 0
+        self.utc == ZERO
     }
 
-    pub fn at(&self) -> Timestamp {
-        self.at
+    /// The instant as UTC's wall clock: what is compared.
+    pub fn at(&self) -> DateTime {
+        self.utc
     }
 
+    /// Nanoseconds since 1970.
+    pub fn nanoseconds(&self) -> i128 {
+        self.utc.duration_since(EPOCH).as_nanos()
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub fn unix(&self) -> i64 {
+        i64::try_from(self.nanoseconds().div_euclid(NANOSECONDS_A_SECOND)).expect("jiff's calendar has fewer seconds")
+    }
+
+    /// The span since another instant; at the ends of Go's range it stays there.
+    pub fn since(&self, earlier: &Self) -> GoDuration {
+        let span = self.utc.duration_since(earlier.utc).as_nanos();
+        let most = if span < 0 { i64::MIN } else { i64::MAX };
+        GoDuration::from_nanoseconds(i64::try_from(span).unwrap_or(most))
+    }
+
+    /// The same instant in another zone.
     pub fn in_zone(&self, zone: Zone) -> Self {
-        Self::new(self.at, zone)
+        Self::new(self.utc, zone)
     }
 
     /// The instant later by so much; at the ends of the calendar it stays.
     pub fn later(&self, by: GoDuration) -> Self {
-        Self { at: self.at.saturating_add(by.to_signed()).unwrap_or(self.at), zone: self.zone.clone() }
+        Self { utc: self.utc.saturating_add(by.to_signed()), zone: self.zone.clone() }
     }
 
     /// The time of day and the date on the wall of its zone.
     pub fn civil(&self) -> DateTime {
-        self.offset().to_datetime(self.at)
+        self.utc.saturating_add(jiff::SignedDuration::from_secs(i64::from(self.offset().seconds())))
     }
 
+    /// What its zone adds to UTC.
     pub fn offset(&self) -> Offset {
         match &self.zone {
             Zone::Utc => Offset::UTC,
             Zone::Fixed(offset, _) => *offset,
-            Zone::Named(zone) => zone.to_offset(self.at),
+            Zone::Named(zone) => zone.to_offset(self.timestamp()),
         }
+    }
+
+    /// The instant in jiff's type, or that type's last one.
+    fn timestamp(&self) -> Timestamp {
+        Offset::UTC.to_timestamp(self.utc).unwrap_or(Timestamp::MAX)
     }
 
     /// The zone's short name, or its offset where it has none.
@@ -99,7 +131,7 @@ impl Moment {
         let name = match &self.zone {
             Zone::Utc => "UTC".to_owned(),
             Zone::Fixed(_, name) => name.clone(),
-            Zone::Named(zone) => zone.to_offset_info(self.at).abbreviation().to_owned(),
+            Zone::Named(zone) => zone.to_offset_info(self.timestamp()).abbreviation().to_owned(),
         };
         if name.is_empty() { layout::numeric(self.offset(), false, false) } else { name }
     }
@@ -114,17 +146,22 @@ impl Moment {
         let days = i64::from(wall.day()) - 1 + days;
         let date = first.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
         let wall = DateTime::from_parts(date, wall.time());
-        let at = match &self.zone {
-            Zone::Named(zone) => zone.to_timestamp(wall).ok()?,
-            _ => self.offset().to_timestamp(wall).ok()?,
+        let offset = match &self.zone {
+            Zone::Named(zone) => zone.to_timestamp(wall).map_or(self.offset(), |at| zone.to_offset(at)),
+            _ => self.offset(),
         };
-        Some(Self { at, zone: self.zone.clone() })
+        Some(Self { utc: on_utc(wall, offset)?, zone: self.zone.clone() })
     }
 
     /// The moment by a layout of Go.
     pub fn format(&self, layout: &[u8]) -> Vec<u8> {
         layout::format(self, layout)
     }
+}
+
+/// A wall clock beside UTC as UTC's.
+fn on_utc(wall: DateTime, offset: Offset) -> Option<DateTime> {
+    wall.checked_sub(jiff::SignedDuration::from_secs(i64::from(offset.seconds()))).ok()
 }
 
 impl fmt::Display for Moment {

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn floats_have_four_forms() {
     // decimal ('f'), general ('g'), environment, JSON
-    let cases: [(f64, &str, &str, &str, &str); 17] = [
+    let cases: [(f64, &str, &str, &str, &str); 19] = [
         (1.0, "1", "1", "1.0", "1"),
         (100_000.5, "100000.5", "100000.5", "100000.5", "100000.5"),
         (1e6, "1000000", "1e+06", "1E+06", "1000000"),
@@ -23,6 +23,21 @@ fn floats_have_four_forms() {
         (0.0, "0", "0", "0.0", "0"),
         (-0.0, "-0", "-0", "-0.0", "-0"),
         (-2.5, "-2.5", "-2.5", "-2.5", "-2.5"),
+        // In the middle of two shortest forms: the even one.
+        (
+            1_000_000_000_000_000.25,
+            "1000000000000000.2",
+            "1.0000000000000002e+15",
+            "1.0000000000000002E+15",
+            "1000000000000000.2",
+        ),
+        (
+            999_999_999_999_999.25,
+            "999999999999999.2",
+            "9.999999999999992e+14",
+            "9.999999999999992E+14",
+            "999999999999999.2",
+        ),
     ];
     for (number, in_decimal, in_general, in_environment, in_json) in cases {
         assert_eq!(decimal(number), in_decimal);

@@ -117,6 +117,9 @@ impl<'a> Machine<'a, '_> {
                 Ok(Value::text(text.clone()))
             }
             (Some(Type::Int), TermKind::Number(Number { int: Some(int), .. })) => Ok(Value::int(*int)),
+            (Some(Type::Duration), TermKind::Number(Number { int: Some(int), .. })) => {
+                Ok(Value::Duration(base::duration::GoDuration::from_nanoseconds(*int)))
+            }
             (Some(Type::Uint32), TermKind::Number(Number { uint: Some(uint), .. })) => {
                 Ok(Value::int(i64::from(u32::try_from(*uint & u64::from(u32::MAX)).expect("the mask leaves 32 bits"))))
             }

@@ -3,6 +3,7 @@
 
 use super::Type::{Any, Text};
 use super::{Function, Outcome, Run, row};
+use crate::literal;
 use crate::print;
 use crate::value::{List, Value};
 
@@ -92,7 +93,7 @@ fn truncated(number: f64) -> i64 {
 fn parsed_int(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
-    crate::literal::parse_int(whole.map_or(text, |(whole, _)| whole))
+    literal::parse_int(whole.map_or(text, |(whole, _)| whole))
 }
 
 /// The value as a float; 0 where it is none.
@@ -110,15 +111,22 @@ pub fn float(value: &Value) -> f64 {
 
 /// Go's `strconv.ParseFloat`, decimal part.
 pub fn parsed_float(text: &str) -> Option<f64> {
+    let text = literal::without_separators(text)?;
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     let unsigned = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
     let is_word = matches!(unsigned.as_str(), "inf" | "infinity" | "nan");
     text.parse().ok().filter(|number: &f64| is_word || (is_plain && number.is_finite()))
 }
 
-/// Go's `strconv.Atoi`, or 0.
+/// Go's `strconv.Atoi` without its error: 0, or the end of the range.
 pub fn atoi(text: &[u8]) -> i64 {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    match std::str::from_utf8(text).map(str::parse::<i64>) {
+        Ok(Ok(number)) => number,
+        Ok(Err(error)) if *error.kind() == PosOverflow => i64::MAX,
+        Ok(Err(error)) if *error.kind() == NegOverflow => i64::MIN,
+        _ => 0,
+    }
 }
 
 /// The refusal of a value that is no list.

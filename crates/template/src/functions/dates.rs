@@ -12,13 +12,13 @@ use crate::value::{IntType, Value};
 pub const SPRIG: &[Function] = &[
     row("now", &[], |run, _| Ok(Value::Time(Moment::utc(run.now)))),
     row("date", &[Text, Any], |run, args| {
-        let moment = date(run, args.any(1));
+        let moment = date(run, args.any(1)).in_zone(Zone::Utc);
         run.text(moment.format(args.text(0)))
     }),
     row("dateInZone", &[Text, Any, Text], date_in_zone),
     row("date_in_zone", &[Text, Any, Text], date_in_zone),
     row("htmlDate", &[Any], |run, args| {
-        let moment = date(run, args.any(0));
+        let moment = date(run, args.any(0)).in_zone(Zone::Utc);
         run.text(moment.format(b"2006-01-02"))
     }),
     row("htmlDateInZone", &[Any, Text], |run, args| {
@@ -39,19 +39,20 @@ pub const SPRIG: &[Function] = &[
     }),
     row("unixEpoch", &[Time], |run, args| {
         let moment = date(run, args.any(0));
-        run.text(moment.at().as_second().to_string())
+        run.text(moment.unix().to_string())
     }),
     row("ago", &[Any], |run, args| {
         let moment = date(run, args.any(0));
-        let seconds = run.now.duration_since(moment.at()).as_secs_f64().round();
+        let seconds = Moment::utc(run.now).since(&moment).seconds().round();
         run.text(seconds_of(seconds).to_string())
     }),
     row("duration", &[Any], |run, args| {
         let seconds = match args.any(0) {
-            Value::Int(IntType::Int64, _) | Value::Text(_) => convert::int64(args.any(0)),
+            Value::Int(IntType::Int64, seconds) => *seconds,
+            Value::Text(text) => convert::atoi(text.bytes()),
             _ => 0,
         };
-        run.text(GoDuration::from_seconds(seconds).to_string())
+        run.text(GoDuration::from_nanoseconds(seconds.wrapping_mul(1_000_000_000)).to_string())
     }),
     row("durationRound", &[Any], |run, args| {
         let duration = span(run, args.any(0));
@@ -79,7 +80,12 @@ fn date_in_zone(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn modified(args: Args<'_>) -> Outcome {
-    let span = GoDuration::parse(&letters(args.text(0))).map_err(|_| "time: invalid duration".to_owned())?;
+    // Go's message goes on with the text itself.
+    let told = |error: base::duration::DurationError| {
+        let message = error.to_string();
+        message.split_once(" \"").map_or(message.clone(), |(reason, _)| reason.to_owned())
+    };
+    let span = GoDuration::parse(&letters(args.text(0))).map_err(told)?;
     match args.any(1) {
         Value::Time(moment) => Ok(Value::Time(moment.later(span))),
         other => Ok(other.clone()),
@@ -96,11 +102,7 @@ fn span(run: &Run<'_>, value: &Value) -> GoDuration {
     match value {
         Value::Text(text) => GoDuration::parse(&letters(text.bytes())).unwrap_or_default(),
         Value::Int(IntType::Int64, number) => GoDuration::from_nanoseconds(*number),
-        Value::Duration(duration) => *duration,
-        Value::Time(moment) => {
-            let since = run.now.duration_since(moment.at()).as_nanos();
-            GoDuration::from_nanoseconds(i64::try_from(since).unwrap_or(i64::MAX))
-        }
+        Value::Time(moment) => Moment::utc(run.now).since(moment),
         _ => GoDuration::ZERO,
     }
 }

@@ -18,12 +18,13 @@ pub enum Operation {
 
 /// The arguments under one operation, from the left.
 pub fn fold(values: &[Value], operation: Operation) -> Outcome {
-    let mut numbers = values.iter().map(convert::float);
-    let mut total = Number::of(numbers.next().unwrap_or(0.0));
-    for number in numbers {
-        if !number.is_finite() {
-            return Err(format!("Cannot create a Decimal from {}", document::scalar::general(number)));
-        }
+    let numbers: Vec<f64> = values.iter().map(convert::float).collect();
+    let [first, others @ ..] = numbers.as_slice() else { return Ok(Value::Float(0.0)) };
+    if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+        return Err(format!("Cannot create a Decimal from {}", document::scalar::general(*number)));
+    }
+    let mut total = Number::of(*first);
+    for number in others.iter().copied() {
         if operation == Operation::Divide && number == 0.0 {
             return Err("decimal division by 0".to_owned());
         }

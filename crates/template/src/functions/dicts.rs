@@ -50,8 +50,8 @@ pub const SPRIG: &[Function] = &[
     open("mergeOverwrite", &[Dict], Dict, |run, args| merge(run, args, true)),
     open("mustMergeOverwrite", &[Dict], Dict, |run, args| merge(run, args, true)),
     open("dig", &[], Any, dig),
-    row("deepCopy", &[Any], |run, args| copied(run, args.any(0), 0)),
-    row("mustDeepCopy", &[Any], |run, args| copied(run, args.any(0), 0)),
+    row("deepCopy", &[Any], copy),
+    row("mustDeepCopy", &[Any], copy),
 ];
 
 /// Nothing, as an entry of a map holds it.
@@ -106,7 +106,7 @@ fn merge_into(run: &mut Run<'_>, target: &Map, source: &Map, overwrites: bool, d
                 merge_into(run, ours, theirs, overwrites, depth + 1)?;
             }
             (Some(ours), theirs) => {
-                if overwrites || flow::is_empty(ours) {
+                if overwrites || (flow::is_empty(ours) && !theirs.is_nothing()) {
                     target.insert(name, theirs.clone())?;
                 }
             }
@@ -147,6 +147,13 @@ fn no_dict(value: &Value, name: &Value) -> String {
         Value::Text(_) => conversion(value, "map[string]interface {}"),
         name => conversion(name, "string"),
     }
+}
+
+fn copy(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    if args.any(0).is_nothing() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
+    }
+    copied(run, args.any(0), 0)
 }
 
 /// The value with maps and lists of its own.

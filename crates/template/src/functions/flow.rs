@@ -129,7 +129,7 @@ fn entry(map: &Map, index: &Value) -> Outcome {
 /// An index into so many items; `may_end` for the ends of a slice.
 fn position(index: &Value, length: usize, may_end: bool) -> Result<usize, String> {
     let number = match index {
-        Value::Int(_, number) => Some(*number),
+        Value::Int(..) | Value::Month(_) | Value::Weekday(_) | Value::Duration(_) => Some(convert::int64(index)),
         Value::Uint(_, number) => i64::try_from(*number).ok(),
         Value::Missing | Value::Nil => return Err("cannot index slice/array with nil".to_owned()),
         other => return Err(format!("cannot index slice/array with type {}", other.type_name())),

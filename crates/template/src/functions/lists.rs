@@ -124,10 +124,7 @@ fn compact(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 
 /// The items from one index up to another without it; the type of the list stays.
 fn slice(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
-    let Value::List(list) = args.any(0) else {
-        return Err(format!("list should be type of slice or array but {}", args.any(0).kind_name()));
-    };
-    let items = list.items();
+    let items = convert::items(args.any(0), |kind| format!("list should be type of slice or array but {kind}"))?;
     if items.is_empty() {
         return Ok(Value::Nil);
     }
@@ -139,11 +136,11 @@ fn slice(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
         return Err("reflect.Value.Slice: slice index out of bounds".to_owned());
     };
     run.room(part.len())?;
-    Ok(convert::list_like(list, part.to_vec()))
+    Ok(convert::list_like(args.list(0), part.to_vec()))
 }
 
 fn chunk(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
-    let items = convert::items(args.any(1), convert::no_list("chunk"))?;
+    let items = convert::items(args.any(1), |kind| format!("Cannot chunk type {kind}"))?;
     let Some(size) = usize::try_from(args.int(0)).ok().filter(|size| *size > 0) else {
         return Err("runtime error: makeslice: len out of range".to_owned());
     };

@@ -47,9 +47,10 @@ fn divide(args: Args<'_>, divide: fn(i64, i64) -> i64) -> Outcome {
     }
 }
 
+/// The largest or smallest; what is no number wins, as in Go.
 fn folded(args: Args<'_>, pick: fn(f64, f64) -> f64) -> Outcome {
-    let numbers = args.0.iter().map(float);
-    Ok(Value::Float(numbers.reduce(pick).unwrap_or(0.0)))
+    let pick = |left: f64, right: f64| if left.is_nan() || right.is_nan() { f64::NAN } else { pick(left, right) };
+    Ok(Value::Float(args.0.iter().map(float).reduce(pick).unwrap_or(0.0)))
 }
 
 /// Rounded to so many digits behind the point; from `up` (a half) on, upwards.
@@ -125,10 +126,10 @@ fn sequence(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
         3 => (number(0), number(1), number(2)),
         _ => return Ok(Value::text("")),
     };
-    let steps = steps(start, end.saturating_add(step.signum()), step);
-    if steps.length() == 0 || (end > start) != (step > 0) && end != start {
+    if if step < 0 { end >= start && args.0.len() == 3 } else { end < start } {
         return Ok(Value::text(""));
     }
+    let steps = steps(start, end.saturating_add(step.signum()), step);
     run.room(usize::try_from(steps.length()).unwrap_or(usize::MAX))?;
     let texts: Vec<String> = steps.map(|number| number.to_string()).collect();
     run.text(texts.join(" "))

@@ -38,21 +38,15 @@ const TIME: &[Function] = &[
         Ok(Value::Weekday(Weekday(moment(args, 0).civil().date().weekday().to_sunday_zero_offset())))
     }),
     row("YearDay", &[Time], |_, args| Ok(Value::int(i64::from(moment(args, 0).civil().date().day_of_year())))),
-    row("Unix", &[Time], |_, args| Ok(Value::int64(moment(args, 0).at().as_second()))),
-    row("UnixMilli", &[Time], |_, args| Ok(Value::int64(moment(args, 0).at().as_millisecond()))),
-    row("UnixMicro", &[Time], |_, args| Ok(Value::int64(moment(args, 0).at().as_microsecond()))),
-    row("UnixNano", &[Time], |_, args| {
-        Ok(Value::int64(i64::try_from(moment(args, 0).at().as_nanosecond()).unwrap_or(i64::MAX)))
-    }),
+    row("Unix", &[Time], |_, args| Ok(Value::int64(moment(args, 0).unix()))),
+    row("UnixMilli", &[Time], |_, args| Ok(counted(args, 1_000_000))),
+    row("UnixMicro", &[Time], |_, args| Ok(counted(args, 1_000))),
+    row("UnixNano", &[Time], |_, args| Ok(counted(args, 1))),
     row("UTC", &[Time], |_, args| Ok(Value::Time(moment(args, 0).in_zone(Zone::Utc)))),
     row("Local", &[Time], |_, args| Ok(Value::Time(moment(args, 0).in_zone(Zone::Utc)))),
     row("IsZero", &[Time], |_, args| Ok(Value::Bool(moment(args, 0).is_zero()))),
     row("Add", &[Time, Duration], |_, args| Ok(Value::Time(moment(args, 0).later(span(args, 1))))),
-    row("Sub", &[Time, Time], |_, args| {
-        let between = moment(args, 0).at().duration_since(moment(args, 1).at()).as_nanos();
-        let most = if between < 0 { i64::MIN } else { i64::MAX };
-        Ok(Value::Duration(GoDuration::from_nanoseconds(i64::try_from(between).unwrap_or(most))))
-    }),
+    row("Sub", &[Time, Time], |_, args| Ok(Value::Duration(moment(args, 0).since(moment(args, 1))))),
     row("AddDate", &[Time, Int, Int, Int], |_, args| {
         let later = moment(args, 0).later_date(args.int(1), args.int(2), args.int(3));
         later.map(Value::Time).ok_or_else(|| "the date is beyond the calendar".to_owned())
@@ -111,6 +105,11 @@ const NUMBER: &[Function] = &[
         text.map(Value::Float).ok_or_else(|| "strconv.ParseFloat: invalid syntax".to_owned())
     }),
 ];
+
+/// Units of so many nanoseconds since 1970.
+fn counted(args: Args<'_>, nanoseconds: i128) -> Value {
+    Value::int64(i64::try_from(moment(args, 0).nanoseconds().div_euclid(nanoseconds)).unwrap_or(i64::MAX))
+}
 
 fn part(number: u64) -> Value {
     Value::Uint(UintType::Uint64, number)

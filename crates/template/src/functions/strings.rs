@@ -32,12 +32,10 @@ pub const SPRIG: &[Function] = &[
     row("camelcase", &[Text], |run, args| run.text(case::camel(&letters(args.text(0))))),
     row("nospace", &[Text], |run, args| {
         let text = args.text(0);
-        run.text(
-            runes::runes(text)
-                .filter(|(letter, _)| !runes::is_space(*letter))
-                .flat_map(|(_, bytes)| bytes.to_vec())
-                .collect::<Vec<u8>>(),
-        )
+        match text.iter().any(|byte| is_latin_space(*byte)) {
+            true => run.text(latin(text.iter().filter(|byte| !is_latin_space(**byte)))),
+            false => Ok(args.any(0).clone()),
+        }
     }),
     row("initials", &[Text], |run, args| run.text(initials(args.text(0)))),
     row("abbrev", &[Int, Text], |run, args| {
@@ -160,19 +158,19 @@ fn trim_all(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     run.text(trimmed_of(args.text(1), |letter| cut.contains(letter)))
 }
 
-/// The first bytes of words, each as a character of its own, as the peer's library does.
+/// The peer's library takes bytes for characters in a few functions: what is not ASCII comes out as if it were Latin-1.
+fn latin<'b>(bytes: impl Iterator<Item = &'b u8>) -> String {
+    bytes.map(|byte| char::from(*byte)).collect()
+}
+
+fn is_latin_space(byte: u8) -> bool {
+    runes::is_space(char::from(byte))
+}
+
+/// The first bytes of words.
 fn initials(text: &[u8]) -> String {
-    let mut at_start = true;
-    let mut out = String::new();
-    for (letter, bytes) in runes::runes(text) {
-        if runes::is_space(letter) {
-            at_start = true;
-        } else if at_start {
-            out.push(char::from(bytes[0]));
-            at_start = false;
-        }
-    }
-    out
+    let words = text.split(|byte| is_latin_space(*byte));
+    latin(words.filter_map(<[u8]>::first))
 }
 
 /// Shortened to a width with `...` on one side or both.

@@ -194,7 +194,7 @@ impl Found {
         };
         let wall = DateTime::from_parts(date, Time::new(hour, self.minute, self.second, self.nanosecond).ok()?);
         let (offset, zone) = self.found_zone()?;
-        Some(Moment::new(offset.to_timestamp(wall).ok()?, zone))
+        Some(Moment::new(super::on_utc(wall, offset)?, zone))
     }
 
     fn found_zone(&self) -> Option<(Offset, Zone)> {
@@ -210,10 +210,10 @@ impl Found {
         if name.is_empty() {
             return Some((Offset::UTC, Zone::Utc));
         }
-        // A name that the local zone does not know has no offset, except `GMT-7`.
+        // A name that the local zone does not know has no offset; `GMT-7` shows one, but Go reads the clock as UTC's.
         let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok()).unwrap_or(0);
         let offset = Offset::from_seconds(hours * 3600).ok()?;
-        Some((offset, Zone::Fixed(offset, name.to_owned())))
+        Some((Offset::UTC, Zone::Fixed(offset, name.to_owned())))
     }
 }
 

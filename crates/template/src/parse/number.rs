@@ -2,7 +2,7 @@
 //! A literal has each type that can hold it; what it becomes is decided where it is used. Complex numbers are refused.
 
 use crate::ast::Number;
-use crate::literal::{NoCharacter, character, parse_int, parse_uint};
+use crate::literal::{NoCharacter, character, parse_int, parse_uint, without_separators};
 use crate::runes;
 
 /// The literal; `Err` is Go's message.
@@ -64,14 +64,7 @@ fn parse_float(text: &str) -> Option<f64> {
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }
-    // An underscore stands between two digits.
-    let bytes = text.as_bytes();
-    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
-    let is_separator = |at: usize| is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1));
-    if !(0..bytes.len()).all(|at| bytes[at] != b'_' || is_separator(at)) {
-        return None;
-    }
-    text.replace('_', "").parse().ok().filter(|float: &f64| float.is_finite())
+    without_separators(text)?.parse().ok().filter(|float: &f64| float.is_finite())
 }
 
 /// `1.8p3`: what fits the 53 bits of a float, or nothing.

@@ -11,8 +11,8 @@ const HEADS: &[&str] = &[
     "error calling urlParse: unable to parse url: ",
     "error calling mustFromJson: ",
     "error calling mustToDate: parsing time ",
-    "error calling mustDateModify: time: invalid duration",
-    "error calling must_date_modify: time: invalid duration",
+    "error calling mustDateModify: time: ",
+    "error calling must_date_modify: time: ",
     "error calling semverCompare: improper constraint",
     "error calling Int64: strconv.ParseInt: ",
     "error calling regexFind: ",
@@ -34,7 +34,7 @@ macro_rules! corpus {
     )*};
 }
 
-corpus!(functions, syntax, errors, printing);
+corpus!(functions, syntax, errors, printing, words, lines, numbers, containers, dates);
 
 struct Settings<'a> {
     engine: Engine,

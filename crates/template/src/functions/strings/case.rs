@@ -31,6 +31,23 @@ fn single(letter: char, mut mapped: impl Iterator<Item = char>) -> char {
     }
 }
 
+/// Go's `unicode.ToTitle`: as upper case, but for letters that have a form of their own at the start of a word.
+fn title_letter(letter: char) -> char {
+    match letter {
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        // Georgian has capitals for whole words only.
+        '\u{10d0}'..='\u{10fa}' | '\u{10fd}'..='\u{10ff}' => letter,
+        letter => upper(letter),
+    }
+}
+
+fn is_title_letter(letter: char) -> bool {
+    matches!(letter, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ')
+}
+
 /// Every word with a capital, where a word starts behind anything that is no letter, digit, `_` or `'`.
 pub fn title(text: &str) -> String {
     let mut before = ' ';
@@ -39,7 +56,7 @@ pub fn title(text: &str) -> String {
         .map(|letter| {
             let starts = if before.is_ascii() { !is_word(before) } else { runes::is_space(before) };
             before = letter;
-            if starts { upper(letter) } else { letter }
+            if starts { title_letter(letter) } else { letter }
         })
         .collect()
 }
@@ -57,28 +74,44 @@ pub fn untitle(text: &str) -> String {
 
 /// Capitals to small letters and back; a small letter at the start of a word becomes a title letter.
 pub fn swapped(text: &str) -> String {
-    let swap = |letter: char| match letter {
-        letter if letter.is_uppercase() => lower(letter),
-        letter if letter.is_lowercase() => upper(letter),
-        letter => letter,
-    };
-    text.chars().map(swap).collect()
+    let mut starts = true;
+    text.chars()
+        .map(|letter| {
+            let is_start = std::mem::replace(&mut starts, runes::is_space(letter));
+            match letter {
+                letter if letter.is_uppercase() || is_title_letter(letter) => lower(letter),
+                letter if letter.is_lowercase() && is_start => title_letter(letter),
+                letter if letter.is_lowercase() => upper(letter),
+                letter => letter,
+            }
+        })
+        .collect()
 }
 
-/// Words in small letters between separators.
+/// Words in small letters between separators. A word starts at a capital behind a small letter or a digit, at the last of several
+/// capitals if a small letter follows, and at a digit that small letters follow; in such a word digits and small letters go on.
 pub fn separated(text: &str, separator: char) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let letters: Vec<char> = text.chars().collect();
     let kinds: Vec<Kind> = letters.iter().map(|letter| Kind::of(*letter)).collect();
+    let mut in_number = false;
+    // Behind a sign that is no letter, digit or separator, separators stay as they are.
+    let mut after_sign = false;
     for (index, letter) in letters.iter().enumerate() {
-        if kinds[index] == Kind::Separator {
-            out.push(separator);
+        let here = kinds[index];
+        if here == Kind::Separator {
+            out.push(if after_sign { *letter } else { separator });
+            in_number = false;
             continue;
         }
-        if index > 0 && starts_word(&kinds, index) {
+        after_sign = here == Kind::Other;
+        let before = index.checked_sub(1).map_or(Kind::Separator, |before| kinds[before]);
+        if starts_word(before, &kinds[index..], in_number) {
             out.push(separator);
+            in_number = false;
         }
-        out.push(lower(*letter));
+        in_number |= here == Kind::Digit && (before == Kind::Separator || out.ends_with(separator));
+        out.push(if letter.is_uppercase() { lower(*letter) } else { *letter });
     }
     out
 }
@@ -86,6 +119,7 @@ pub fn separated(text: &str, separator: char) -> String {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Upper,
+    Lower,
     Digit,
     Separator,
     Other,
@@ -98,26 +132,26 @@ impl Kind {
             letter if runes::is_space(letter) => Self::Separator,
             letter if letter.is_uppercase() => Self::Upper,
             letter if letter.is_numeric() => Self::Digit,
+            letter if letter.is_alphabetic() => Self::Lower,
             _ => Self::Other,
         }
     }
 }
 
-fn starts_word(kinds: &[Kind], index: usize) -> bool {
-    let (before, here) = (kinds[index - 1], kinds[index]);
-    let after = kinds.get(index + 1).copied();
-    match (before, here) {
-        (Kind::Other | Kind::Digit, Kind::Upper) => true,
-        (Kind::Upper, Kind::Upper) => after == Some(Kind::Other),
-        (Kind::Upper | Kind::Other, Kind::Digit) => {
-            let behind = kinds[index..].iter().find(|kind| **kind != Kind::Digit);
-            behind == Some(&Kind::Other)
+fn starts_word(before: Kind, rest: &[Kind], in_number: bool) -> bool {
+    let after = rest.get(1).copied();
+    match (before, rest[0]) {
+        (Kind::Lower | Kind::Digit, Kind::Upper) => true,
+        (Kind::Upper, Kind::Upper) => after == Some(Kind::Lower),
+        (Kind::Upper | Kind::Lower, Kind::Digit) if !in_number => {
+            rest.iter().find(|kind| **kind != Kind::Digit) == Some(&Kind::Lower)
         }
         _ => false,
     }
 }
 
-/// Words put together, each with a capital; separators at the start and all but one of several stay.
+/// Words put together, each with a capital; capitals at the start of a word become small, later ones stay.
+/// Separators at the start and all but one of several stay.
 pub fn camel(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
@@ -125,7 +159,13 @@ pub fn camel(text: &str) -> String {
     while let Some(letter) = letters.next_if(|letter| is_separator(*letter)) {
         out.push(letter);
     }
+    if letters.peek().is_none() {
+        // The peer's library writes the last one twice.
+        out.extend(out.chars().next_back());
+        return out;
+    }
     let mut starts = true;
+    let mut in_capitals = false;
     let mut pending: Option<char> = None;
     for letter in letters {
         if is_separator(letter) {
@@ -134,7 +174,12 @@ pub fn camel(text: &str) -> String {
             continue;
         }
         pending = None;
-        out.push(if starts { upper(letter) } else { lower(letter) });
+        in_capitals = letter.is_uppercase() && (starts || in_capitals);
+        out.push(match (starts, in_capitals) {
+            (true, _) => upper(letter),
+            (false, true) => lower(letter),
+            (false, false) => letter,
+        });
         starts = false;
     }
     out.extend(pending);
