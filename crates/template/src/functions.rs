@@ -29,6 +29,7 @@ use base::Timestamp;
 use rand_core::CryptoRng;
 
 use crate::fuel::Fuel;
+use crate::pattern::Patterns;
 use crate::print::Out;
 use crate::value::{List, Map, Text, Value};
 
@@ -138,6 +139,7 @@ pub struct Run<'a> {
     pub fuel: &'a mut Fuel,
     /// What the template was given: a message that a template makes (`fail`) must not show it.
     pub data: &'a Value,
+    pub patterns: Patterns,
 }
 
 impl Run<'_> {

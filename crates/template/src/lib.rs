@@ -154,7 +154,7 @@ impl Templates {
     /// Go's message, without values: `template: NAME:1:2: executing "NAME" at <.x>: map has no entry for key "x"`.
     pub fn execute(&self, name: &str, data: &Value, surroundings: Surroundings<'_>) -> Result<SecretBytes, Fault> {
         let Surroundings { now, rng, fuel } = surroundings;
-        let run = functions::Run { now, rng, fuel, data };
+        let run = functions::Run { now, rng, fuel, data, patterns: pattern::Patterns::default() };
         eval::execute(&self.trees, name, self.engine.missing_key, run).map(SecretBytes::new).map_err(Fault::wrong)
     }
 }

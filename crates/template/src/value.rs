@@ -135,7 +135,7 @@ impl Element {
             Self::Any => Value::Nil,
             Self::Text => Value::text(""),
             Self::Int => Value::int(0),
-            Self::List => Value::List(List::nil()),
+            Self::List => Value::List(List::nil(Element::Any)),
         }
     }
 }
@@ -162,8 +162,8 @@ impl List {
     }
 
     /// Go's nil slice: like an empty list, but `null` in JSON.
-    pub(crate) fn nil() -> Self {
-        Self(Rc::new(ListBody { element: Element::Any, is_nil: true, items: Vec::new() }))
+    pub(crate) fn nil(element: Element) -> Self {
+        Self(Rc::new(ListBody { element, is_nil: true, items: Vec::new() }))
     }
 
     pub(crate) fn texts<T: Into<Text>>(items: impl IntoIterator<Item = T>) -> Self {

@@ -19,24 +19,34 @@ impl fmt::Display for Version {
 
 impl Version {
     /// Reads a version: a leading `v` is fine, minor and patch may be absent.
-    pub fn parse(text: &str) -> Option<Self> {
-        let parts = Parts::of(text.strip_prefix('v').unwrap_or(text))?;
-        let number = |part: Option<&str>| part.map_or(Some(0), |part| part.parse::<u64>().ok());
-        let is_wild =
-            [parts.major, parts.minor.unwrap_or("0"), parts.patch.unwrap_or("0")].into_iter().any(is_wildcard);
-        if is_wild {
-            return None;
+    ///
+    /// # Errors
+    /// The peer's texts, without the version.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const INVALID: &str = "Invalid Semantic Version";
+        let parts = Parts::of(text.strip_prefix('v').unwrap_or(text)).ok_or(INVALID)?;
+        let numbers = [parts.major, parts.minor.unwrap_or("0"), parts.patch.unwrap_or("0")];
+        if numbers.into_iter().any(is_wildcard) {
+            return Err(INVALID);
+        }
+        let out_of_range = "Error parsing version segment: strconv.ParseUint: value out of range";
+        let number = |part: &str| part.parse::<u64>().map_err(|_| out_of_range);
+        let starts_with_zero =
+            |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+        if parts.prerelease.split('.').any(starts_with_zero) {
+            return Err("Version segment starts with 0");
         }
         let parsed = semver::Version {
-            major: number(Some(parts.major))?,
-            minor: number(parts.minor)?,
-            patch: number(parts.patch)?,
-            pre: semver::Prerelease::new(parts.prerelease).ok()?,
-            build: semver::BuildMetadata::new(parts.metadata).ok()?,
+            major: number(numbers[0])?,
+            minor: number(numbers[1])?,
+            patch: number(numbers[2])?,
+            pre: semver::Prerelease::new(parts.prerelease).map_err(|_| INVALID)?,
+            build: semver::BuildMetadata::new(parts.metadata).map_err(|_| INVALID)?,
         };
-        Some(Self { original: text.to_owned(), parsed })
+        Ok(Self { original: text.to_owned(), parsed })
     }
 
+    /// Their order; metadata does not count.
     pub fn compare(&self, other: &Self) -> Ordering {
         self.parsed.cmp_precedence(&other.parsed)
     }
@@ -193,7 +203,8 @@ impl Condition {
 
     fn accepts(&self, version: &semver::Version) -> bool {
         let own = &self.version;
-        if !version.pre.is_empty() && own.pre.is_empty() {
+        let is_plain_inequality = self.operator == Operator::NotEqual && !self.is_open;
+        if !version.pre.is_empty() && own.pre.is_empty() && !is_plain_inequality {
             return false;
         }
         let order = version.cmp_precedence(own);

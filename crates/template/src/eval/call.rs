@@ -4,7 +4,7 @@
 use super::{Arguments, Dot, Here, Machine, Outcome, is_of};
 use crate::ast::{Number, Term, TermKind};
 use crate::functions::{Args, Function, Type};
-use crate::value::{List, Map, Value};
+use crate::value::{Element, List, Map, Value};
 
 impl<'a> Machine<'a, '_> {
     /// Calls a function, or a method of a value. `told` is what a message names when the function itself fails.
@@ -167,7 +167,7 @@ impl<'a> Machine<'a, '_> {
 fn zero(expected: Type) -> Option<Value> {
     match expected {
         Type::Any | Type::Value => Some(Value::Missing),
-        Type::List => Some(Value::List(List::nil())),
+        Type::List => Some(Value::List(List::nil(Element::Any))),
         Type::Map => Some(Value::Map(Map::new(std::collections::BTreeMap::new()))),
         _ => None,
     }

@@ -21,24 +21,40 @@ pub fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// The text as bytes; `Err` is the place where Go says that it breaks.
+/// The text as bytes; `Err` is the place where Go says that it breaks. What stands behind complete padding is not looked at,
+/// as long as it is shorter than a group.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let mut out = Vec::with_capacity(text.len() * BYTES / LETTERS);
-    for (number, group) in text.chunks(LETTERS).enumerate() {
-        let start = number * LETTERS;
-        let used = group.iter().position(|byte| *byte == b'=').unwrap_or(group.len());
-        let mut bits: u64 = 0;
-        for (index, letter) in group[..used].iter().enumerate() {
-            let value = ALPHABET.iter().position(|known| known == letter).ok_or(start + index)?;
-            bits |= (value as u64) << (35 - 5 * index);
-        }
-        let is_last = start + LETTERS >= text.len();
-        let is_padded = group.len() == LETTERS && group[used..].iter().all(|byte| *byte == b'=');
-        if !is_padded || !matches!(used, 2 | 4 | 5 | 7 | 8) || (used < LETTERS && !is_last) {
-            return Err(start + used.min(group.len() - usize::from(group.len() < LETTERS)));
-        }
+    let mut start = 0;
+    while start < text.len() {
+        let group = &text[start..text.len().min(start + LETTERS)];
+        let (bits, used) = letters(group, start, text.len())?;
         out.extend_from_slice(&bits.to_be_bytes()[3..3 + used * 5 / 8]);
+        if used < LETTERS {
+            break;
+        }
+        start += LETTERS;
     }
     Ok(out)
+}
+
+/// The bits of a group and how many letters carry them.
+fn letters(group: &[u8], start: usize, length: usize) -> Result<(u64, usize), usize> {
+    let mut bits: u64 = 0;
+    for (index, letter) in group.iter().enumerate() {
+        let behind = length - (start + index + 1);
+        if *letter == b'=' && index >= 2 && behind < LETTERS {
+            if behind + index < LETTERS - 1 {
+                return Err(length);
+            }
+            if let Some(place) = group[index..].iter().position(|byte| *byte != b'=') {
+                return Err(start + index + place - 1);
+            }
+            return if matches!(index, 3 | 6) { Err(start + index) } else { Ok((bits, index)) };
+        }
+        let value = ALPHABET.iter().position(|known| known == letter).ok_or(start + index)?;
+        bits |= (value as u64) << (35 - 5 * index);
+    }
+    if group.len() < LETTERS { Err(start) } else { Ok((bits, LETTERS)) }
 }

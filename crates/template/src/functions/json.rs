@@ -35,7 +35,8 @@ impl Writer<'_> {
             Value::Int(_, number) => self.out.push(number.to_string().as_bytes()),
             Value::Uint(_, number) => self.out.push(number.to_string().as_bytes()),
             Value::Float(number) => {
-                let text = scalar::json(*number).ok_or("json: unsupported value")?;
+                let text = scalar::json(*number);
+                let text = text.ok_or_else(|| format!("json: unsupported value: {}", scalar::general(*number)))?;
                 self.out.push(text.as_bytes())
             }
             Value::Text(text) => self.text(text.bytes()),

@@ -61,14 +61,14 @@ fn ends(args: Args<'_>, what: &str, pick: fn(&[Value]) -> Option<&Value>) -> Out
 
 fn rest(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     match convert::items(args.any(0), convert::no_list("find rest"))? {
-        [] => Ok(Value::List(List::nil())),
+        [] => Ok(Value::List(List::nil(Element::Any))),
         [_, rest @ ..] => run.list(rest.to_vec()),
     }
 }
 
 fn initial(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     match convert::items(args.any(0), convert::no_list("find initial"))? {
-        [] => Ok(Value::List(List::nil())),
+        [] => Ok(Value::List(List::nil(Element::Any))),
         [initial @ .., _] => run.list(initial.to_vec()),
     }
 }

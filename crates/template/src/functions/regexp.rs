@@ -1,12 +1,12 @@
-//! sprig's regular expressions: RE2's syntax and Go's replacements, by the crate `regex`. A pattern is compiled once a call;
+//! sprig's regular expressions: RE2's syntax and Go's replacements, by the crate `regex`. A pattern is compiled once a run;
 //! time is linear in the text. Specification: ESO §8.5.
 
-use regex::bytes::{NoExpand, Regex};
+use regex::bytes::Regex;
 
 use super::Type::{Int, Text};
 use super::{Args, Function, Outcome, Run, convert, letters, row};
 use crate::pattern;
-use crate::value::Value;
+use crate::value::{Element, List, Value};
 
 pub const SPRIG: &[Function] = &[
     row("regexMatch", &[Text, Text], |run, args| matches(run, args).or(Ok(Value::Bool(false)))),
@@ -24,9 +24,10 @@ pub const SPRIG: &[Function] = &[
     row("regexQuoteMeta", &[Text], |run, args| run.text(quoted(args.text(0)))),
 ];
 
-fn compiled(run: &mut Run<'_>, pattern_text: &[u8], text: &[u8]) -> Result<Regex, String> {
-    run.fuel.make(pattern_text.len().saturating_mul(64).saturating_add(text.len().saturating_mul(4)))?;
-    pattern::compile(&letters(pattern_text))
+/// The pattern, for use on the text.
+fn compiled(run: &mut Run<'_>, pattern: &[u8], text: &[u8]) -> Result<Regex, String> {
+    run.fuel.make(pattern.len().saturating_mul(64).saturating_add(text.len().saturating_mul(4)))?;
+    run.patterns.compiled(&letters(pattern))
 }
 
 fn matches(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
@@ -42,21 +43,24 @@ fn find(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 fn find_all(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let text = args.text(1);
     let limit = usize::try_from(args.int(2)).unwrap_or(usize::MAX);
-    let pattern = compiled(run, args.text(0), text)?;
-    let found = pattern.find_iter(text).take(limit).map(|found| found.as_bytes().to_vec()).collect();
+    let compiled = compiled(run, args.text(0), text)?;
+    let found: Vec<Vec<u8>> =
+        pattern::matches(&compiled, text).take(limit).map(|found| found.get_match().as_bytes().to_vec()).collect();
+    if found.is_empty() {
+        return Ok(Value::List(List::nil(Element::Text)));
+    }
     convert::text_list(run, found)
 }
 
 fn replace(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let (text, replacement) = (args.text(1), args.text(2));
-    let pattern = compiled(run, args.text(0), text)?;
-    // Go's replacement syntax is Rust's: `$1W` is the group `1W`, `${1}W` the group `1`.
+    let compiled = compiled(run, args.text(0), text)?;
     let mut out = crate::print::Out::new(run.fuel);
     let mut end = 0;
-    for captures in pattern.captures_iter(text) {
-        let whole = captures.get(0).expect("a match has a group 0");
+    for captures in pattern::matches(&compiled, text) {
+        let whole = captures.get_match();
         let mut expanded = Vec::new();
-        captures.expand(replacement, &mut expanded);
+        pattern::expand(&captures, replacement, &mut expanded);
         out.push(&text[end..whole.start()])?;
         out.push(&expanded)?;
         end = whole.end();
@@ -67,18 +71,25 @@ fn replace(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 
 fn replace_literal(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let (text, replacement) = (args.text(1), args.text(2));
-    let pattern = compiled(run, args.text(0), text)?;
-    let added = pattern.find_iter(text).count().saturating_mul(replacement.len());
-    run.fuel.make(text.len().saturating_add(added))?;
-    Ok(Value::text(pattern.replace_all(text, NoExpand(replacement)).into_owned()))
+    let compiled = compiled(run, args.text(0), text)?;
+    let mut out = crate::print::Out::new(run.fuel);
+    let mut end = 0;
+    for captures in pattern::matches(&compiled, text) {
+        let whole = captures.get_match();
+        out.push(&text[end..whole.start()])?;
+        out.push(replacement)?;
+        end = whole.end();
+    }
+    out.push(&text[end..])?;
+    run.text(out.into_bytes())
 }
 
 /// Go's `Split`: up to so many parts; no match at the very start of the text counts if it is empty.
 fn split(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let (text, count) = (args.text(1), args.int(2));
-    let pattern = compiled(run, args.text(0), text)?;
+    let compiled = compiled(run, args.text(0), text)?;
     if count == 0 {
-        return convert::text_list(run, Vec::new());
+        return Ok(Value::List(List::nil(Element::Text)));
     }
     if text.is_empty() && !args.text(0).is_empty() {
         return convert::text_list(run, vec![Vec::new()]);
@@ -86,7 +97,8 @@ fn split(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for found in pattern.find_iter(text) {
+    for captures in pattern::matches(&compiled, text) {
+        let found = captures.get_match();
         if parts.len() + 1 == limit {
             break;
         }

@@ -11,19 +11,14 @@ use crate::version::{Constraint, Version};
 pub const SPRIG: &[Function] = &[
     row("urlParse", &[Text], parse),
     row("urlJoin", &[Dict], join),
-    row("semver", &[Text], |_, args| {
-        let version = Version::parse(&letters(args.text(0)));
-        version.map(|version| Value::Version(Rc::new(version))).ok_or_else(|| INVALID.to_owned())
-    }),
+    row("semver", &[Text], |_, args| Ok(Value::Version(Rc::new(Version::parse(&letters(args.text(0)))?)))),
     row("semverCompare", &[Text, Text], |_, args| {
         let constraint = Constraint::parse(&letters(args.text(0)));
         let constraint = constraint.ok_or_else(|| "improper constraint".to_owned())?;
-        let version = Version::parse(&letters(args.text(1))).ok_or_else(|| INVALID.to_owned())?;
+        let version = Version::parse(&letters(args.text(1)))?;
         Ok(Value::Bool(constraint.accepts(&version)))
     }),
 ];
-
-const INVALID: &str = "Invalid Semantic Version";
 
 /// Where an escape is written or allowed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,7 +154,7 @@ impl Parts {
             let end = host.iter().rposition(|byte| *byte == b']').ok_or_else(|| broken("missing ']' in host"))?;
             &host[end + 1..]
         } else {
-            let colon = host.iter().rposition(|byte| *byte == b':').unwrap_or(host.len());
+            let colon = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
             &host[colon..]
         };
         let is_port = match port {
@@ -173,7 +168,15 @@ impl Parts {
         if host.iter().any(|byte| byte.is_ascii() && *byte != b'%' && !Part::Host.keeps(*byte)) {
             return Err(broken("invalid character in host name"));
         }
-        self.host = unescaped(host)?;
+        // A host has escapes for what is not ASCII only, and for the sign before an IPv6 zone.
+        let host_bytes = unescaped(host)?;
+        let may_escape =
+            |byte: &&[u8]| byte.len() < 3 || byte[1] > b'7' || (host.starts_with(b"[") && byte.starts_with(b"%25"));
+        let mut escapes = (0..host.len()).filter(|at| host[*at] == b'%').map(|at| &host[at..]);
+        if !escapes.all(|escape| may_escape(&escape)) {
+            return Err(broken("invalid URL escape"));
+        }
+        self.host = host_bytes;
         Ok(())
     }
 
@@ -218,16 +221,21 @@ fn join(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     let part = |name: &str| match args.map(0).value(name.as_bytes()) {
         None => Ok(Vec::new()),
         Some(Value::Text(text)) => Ok(text.bytes().to_vec()),
+        Some(Value::Missing | Value::Nil) => {
+            Err("runtime error: invalid memory address or nil pointer dereference".to_owned())
+        }
         Some(other) => {
-            let given = if other.is_nothing() { "invalid".into() } else { other.kind_name() };
-            Err(format!("unable to parse {name} key, must be of type string, but {given} found"))
+            Err(format!("unable to parse {name} key, must be of type string, but {} found", other.kind_name()))
         }
     };
     let (scheme, host, path) = (part("scheme")?, part("host")?, part("path")?);
     let (query, opaque, fragment) = (part("query")?, part("opaque")?, part("fragment")?);
     let user = match part("userinfo")? {
         user if user.is_empty() => String::new(),
-        user => format!("{}@", userinfo(&user)?),
+        user => {
+            let escaped = userinfo(&user).map_err(|_| "unable to parse userinfo in dict: net/url: invalid userinfo")?;
+            format!("{escaped}@")
+        }
     };
     let mut out = letters(&scheme);
     if !scheme.is_empty() {
@@ -246,7 +254,7 @@ fn join(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
         if out.is_empty() && cut(&path, b'/').0.contains(&b':') {
             out.push_str("./");
         }
-        out.push_str(&Part::Path.escaped(&path));
+        out.push_str(&if path == b"*" { "*".to_owned() } else { Part::Path.escaped(&path) });
     } else {
         out.push_str(&letters(&opaque));
     }

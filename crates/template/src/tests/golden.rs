@@ -15,6 +15,12 @@ const HEADS: &[&str] = &[
     "error calling must_date_modify: time: ",
     "error calling semverCompare: improper constraint",
     "error calling Int64: strconv.ParseInt: ",
+    "error calling semver: Error parsing version segment: strconv.ParseUint: ",
+    "error calling urlJoin: unable to parse userinfo in dict: ",
+    "error calling decryptAES: ",
+    "error calling genSelfSignedCert: error parsing ip: ",
+    "error calling genSelfSignedCert: error processing alternate dns name: ",
+    "error calling mustRegexMatch: ",
     "error calling regexFind: ",
     "error calling mustRegexFind: ",
     "error calling eq: non-comparable type",
@@ -34,7 +40,7 @@ macro_rules! corpus {
     )*};
 }
 
-corpus!(functions, syntax, errors, printing, words, lines, numbers, containers, dates);
+corpus!(functions, syntax, errors, printing, words, lines, numbers, containers, dates, encodings, texts, keys);
 
 struct Settings<'a> {
     engine: Engine,
