@@ -55,6 +55,6 @@ impl Fuel {
     }
 
     pub(crate) fn too_long(&self) -> String {
-        format!("the template makes a text of more than {} bytes", self.limit_bytes)
+        format!("the template makes more than {} bytes in one piece", self.limit_bytes)
     }
 }

@@ -7,8 +7,10 @@ use rand_core::SeedableRng as _;
 
 use crate::{Engine, Family, Fuel, MissingKey, Surroundings, Value, runes};
 
+mod engine;
 mod golden;
 mod keys;
+mod limits;
 
 /// A moment that is `now` in the cases, too.
 fn now() -> Timestamp {
@@ -21,4 +23,12 @@ fn run(engine: Engine, text: &str, data: &Value) -> Result<Vec<u8>, String> {
     let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
     let surroundings = Surroundings { now: now(), rng: &mut rng, fuel: &mut Fuel::default() };
     template.execute(data, surroundings).map(base::SecretBytes::into_exposed).map_err(|fault| fault.chain())
+}
+
+/// sprig's functions, each once.
+fn sprig_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = crate::functions::SPRIG.into_iter().flatten().map(|function| function.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

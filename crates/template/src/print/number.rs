@@ -49,14 +49,27 @@ pub fn float(verb: char, number: f64, precision: Option<usize>, sharp: bool) -> 
     let number = number.abs();
     let text = match verb {
         'v' | 'g' | 'G' => general(number, precision, sharp),
-        'e' | 'E' => exponential(&format!("{number:.*e}", precision.unwrap_or(6))),
+        'e' | 'E' => exponential(&rounded(number, precision.unwrap_or(6), true)),
         'b' => binary(number),
         'x' | 'X' => hexadecimal(number, precision),
-        _ => format!("{number:.*}", precision.unwrap_or(6)),
+        _ => rounded(number, precision.unwrap_or(6), false),
     };
     let needs_point = sharp && matches!(verb, 'e' | 'E' | 'f' | 'F') && !text.contains('.');
     let text = if needs_point { with_point(&text) } else { text };
     Some(if verb.is_ascii_uppercase() { text.to_uppercase() } else { text })
+}
+
+/// So many digits behind the point, with an exponent or without.
+fn rounded(number: f64, precision: usize, is_scientific: bool) -> String {
+    // A float has no more digits than this; behind them stand zeros, and Rust's formatter takes 65,535 at most.
+    const MOST: usize = 1100;
+    let digits = precision.min(MOST);
+    let text = if is_scientific { format!("{number:.digits$e}") } else { format!("{number:.digits$}") };
+    let zeros = "0".repeat(precision - digits);
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => format!("{mantissa}{zeros}e{exponent}"),
+        None => format!("{text}{zeros}"),
+    }
 }
 
 /// `%g`: the shortest digits, or so many; an exponent where the number is very small, or has more digits than that.
@@ -66,7 +79,7 @@ fn general(number: f64, precision: Option<usize>, sharp: bool) -> String {
         return if sharp { padded_general(&text, 6) } else { text };
     };
     let precision = precision.max(1);
-    let scientific = format!("{number:.*e}", precision - 1);
+    let scientific = rounded(number, precision - 1, true);
     let (mantissa, exponent) = scientific.split_once('e').expect("Rust's `e` format has an exponent");
     let exponent: i64 = exponent.parse().expect("Rust's `e` format has an integer exponent");
     let digits = mantissa.replace('.', "");
@@ -80,7 +93,7 @@ fn general(number: f64, precision: Option<usize>, sharp: bool) -> String {
         return exponential(&format!("{mantissa}e{exponent}"));
     }
     let decimals = usize::try_from(i64::try_from(precision).unwrap_or(i64::MAX) - 1 - exponent).unwrap_or(0);
-    let text = format!("{number:.decimals$}");
+    let text = rounded(number, decimals, false);
     if sharp { with_point(&text) } else { trimmed(&text) }
 }
 

@@ -378,10 +378,11 @@ fn character(out: &mut Out, how: &Directive, verb: char, code: u64) -> Result<()
         'c' => letter.to_string(),
         'q' => runes::quoted_with(letter.to_string().as_bytes(), '\'', how.plus),
         _ => {
-            let digits = how.precision.unwrap_or(4).max(4);
+            let digits = format!("{code:X}");
+            let zeros = "0".repeat(how.precision.unwrap_or(4).max(4).saturating_sub(digits.len()));
             match how.sharp && runes::is_print(letter) {
-                true => format!("U+{code:0digits$X} '{letter}'"),
-                false => format!("U+{code:0digits$X}"),
+                true => format!("U+{zeros}{digits} '{letter}'"),
+                false => format!("U+{zeros}{digits}"),
             }
         }
     };
