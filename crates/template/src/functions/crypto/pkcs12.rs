@@ -56,7 +56,8 @@ pub fn written(run: &mut Run<'_>, args: Args<'_>, password: &str, is_full: bool)
     // Which certificate is the key's: its digest, as everybody does.
     let id = sha1::Sha1::digest(certificates[0].as_der()).to_vec();
     let mut store = KeyStore::new();
-    store.add_entry("", KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, certificates)));
+    // Java calls an entry without a name "1", and the peer writes none.
+    store.add_entry("1", KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, certificates)));
     encoded(run, &store, password)
 }
 
