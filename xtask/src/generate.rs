@@ -1,5 +1,5 @@
 //! `cargo xtask generate`: asks the binary for everything that is read off its tables – CRDs, roles and chart, reference pages – and writes
-//! it to `crds/`, `charts/` and `docs/reference/`. What the tables no longer say is removed. `--check` only compares (tidy's rule 8).
+//! it to `charts/` and `docs/reference/`. What the tables no longer say is removed. `--check` only compares (tidy's rule 8).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::shell::Program;
 
 /// Folders that hold nothing else.
-const FOLDERS: [&str; 3] = ["crds", "charts", "docs/reference"];
+const FOLDERS: [&str; 2] = ["charts", "docs/reference"];
 
 /// Path from the root to content.
 type Files = BTreeMap<String, Vec<u8>>;

@@ -4,6 +4,7 @@
 //! Specification: design §15.
 #![cfg(test)]
 
+mod chart;
 mod custom_resources;
 
 use testkit::peers::{self, Outcome, Peer};

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod kubeseal;
 mod operator;
+mod reference;
 
 use crate::{Call, Exit, Failure, personalities};
 
@@ -53,6 +54,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "seal Secrets so that only the cluster can open them, with Sealed Secrets' command line",
         run: kubeseal::run,
+    },
+    Verb {
+        name: "reference",
+        aliases: &[],
+        about: "write the chart and the reference pages into a folder",
+        run: reference::run,
     },
     Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
 ];

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::World;
 use crate::cache::Kept;
-use crate::controller::{Controller, Row};
+use crate::controller::{Controller, Rights, Row};
 use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
 use crate::metrics::Metrics;
 use crate::observer::{Observer, Passed};
@@ -116,6 +116,11 @@ impl Driver {
             }
         }
         None
+    }
+
+    /// The rights that its rows need.
+    pub fn rights(&self) -> impl Iterator<Item = Rights> {
+        self.rows.iter().flat_map(|row| row.row().rights.iter().copied())
     }
 
     /// The queue, for whoever has work for a row that no cache tells.

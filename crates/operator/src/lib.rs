@@ -20,6 +20,7 @@ pub mod process;
 pub mod queue;
 pub mod recorder;
 pub mod reloader;
+pub mod roles;
 pub mod sealed_secrets;
 pub mod seen;
 pub mod shared;

@@ -17,6 +17,7 @@ use crate::driver::Driver;
 use crate::feature::FeatureName;
 use crate::leader::{self, Election};
 use crate::metrics::Metrics;
+use crate::roles::{self, Role};
 use crate::shared::{Clock, Shared};
 
 /// How long running passes may take to end after SIGTERM: within the three seconds that the process has.
@@ -86,6 +87,12 @@ impl Process {
     #[must_use]
     pub fn driver(&self, name: FeatureName) -> Option<Arc<Driver>> {
         self.features.iter().find(|feature| feature.name == name).map(|feature| Arc::clone(&feature.driver))
+    }
+
+    /// What a feature may do; none where the process does not run it.
+    #[must_use]
+    pub fn role(&self, name: FeatureName) -> Option<Role> {
+        Some(Role::of(self.driver(name)?.rights().chain(roles::beside_rows(name).iter().copied())))
     }
 
     /// What the features would do with an object, told instead of done; waits for the caches first.

@@ -5,6 +5,7 @@ use api::kinds::{Unions, crds};
 use base::Fault;
 use providers::registry;
 
+use crate::argv::{self, ArgvError, Grammar};
 use crate::{Call, Exit, Failure};
 
 /// Prints the definitions.
@@ -12,6 +13,10 @@ use crate::{Call, Exit, Failure};
 /// # Errors
 /// stdout is closed.
 pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    if let Err(ArgvError::Help { .. }) = argv::parse(Grammar::Pflag, &[], &call.args) {
+        call.ui.data(b"Usage:\n  keywright crds\n")?;
+        return Ok(Exit::SUCCESS);
+    }
     for crd in crds(&unions()) {
         let text =
             serde_saphyr::to_string(&crd).map_err(|error| Fault::bug("cannot write a definition").because(error))?;

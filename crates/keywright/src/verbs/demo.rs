@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::crds::unions;
 use super::operator::add_features;
+use crate::argv::{self, ArgvError, Grammar};
 use crate::{Call, Exit, Failure, Ui, cluster, reach};
 
 /// How long a step may take before the demo says that it failed.
@@ -37,6 +38,10 @@ const NAMESPACE: &str = "shop";
 /// # Errors
 /// A step did not come to its end, which would be a bug of ours.
 pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    if let Err(ArgvError::Help { .. }) = argv::parse(Grammar::Pflag, &[], &call.args) {
+        call.ui.data(b"Usage:\n  keywright demo\n")?;
+        return Ok(Exit::SUCCESS);
+    }
     let environment = call.environment.clone();
     let ui = &mut call.ui;
     say(

@@ -34,6 +34,8 @@ pub trait Kind: kube::Resource<DynamicType = ()> + Kept + Subject + Serialize + 
     const COMPONENT: &'static str;
     /// Its plural.
     const PLURAL: &'static str;
+    /// Its status, as roles name it.
+    const STATUS: &'static str;
     /// Which kind it is.
     const KIND: StoreKind;
 
@@ -49,6 +51,7 @@ impl Kind for SecretStore {
     const ROW: &'static str = "secretstore";
     const COMPONENT: &'static str = "secret-store";
     const PLURAL: &'static str = "secretstores";
+    const STATUS: &'static str = "secretstores/status";
     const KIND: StoreKind = StoreKind::SecretStore;
 
     fn store(&self) -> Store {
@@ -68,6 +71,7 @@ impl Kind for ClusterSecretStore {
     const ROW: &'static str = "clustersecretstore";
     const COMPONENT: &'static str = "cluster-secret-store";
     const PLURAL: &'static str = "clustersecretstores";
+    const STATUS: &'static str = "clustersecretstores/status";
     const KIND: StoreKind = StoreKind::ClusterSecretStore;
 
     fn store(&self) -> Store {
@@ -101,12 +105,15 @@ impl<K: Kind> Controller for Validate<K> {
             cap: GoDuration::from_seconds(420),
             jitter: 0.1,
         },
-        rights: &[Rights {
-            group: names::GROUP,
-            resource: K::PLURAL,
-            verbs: &["get", "list", "watch", "update", "patch"],
-            is_local: false,
-        }],
+        rights: &[
+            Rights {
+                group: names::GROUP,
+                resource: K::PLURAL,
+                verbs: &["get", "list", "watch", "update", "patch"],
+                is_local: false,
+            },
+            Rights { group: names::GROUP, resource: K::STATUS, verbs: &["get", "update", "patch"], is_local: false },
+        ],
     };
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
