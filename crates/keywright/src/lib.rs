@@ -3,6 +3,7 @@
 //! Specification: design §12, §16.
 
 pub mod argv;
+pub mod child;
 mod cluster;
 pub mod environment;
 pub mod exit;
@@ -13,6 +14,7 @@ mod logs;
 mod personalities;
 pub mod personality;
 mod reach;
+mod terminal;
 pub mod ui;
 pub mod verbs;
 

@@ -12,11 +12,17 @@ use wire::{Environment, Surroundings};
 pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
     Reach {
         http: http_client(&environment),
-        surroundings: Surroundings { environment, read_file: Arc::new(read_file) },
+        surroundings: surroundings(environment),
         cluster: Some(client),
         programs: Programs::Closed,
         calls: Arc::default(),
     }
+}
+
+/// What keys and sessions of this process may see: its variables, and any file that they name.
+#[must_use]
+pub fn surroundings(environment: Environment) -> Surroundings {
+    Surroundings { environment, read_file: Arc::new(read_file) }
 }
 
 fn http_client(environment: &Environment) -> wire::Client {

@@ -76,6 +76,28 @@ impl Ui {
         self.note(&format!("hint: {text}"));
     }
 
+    /// A question, on stdout as the peers ask, and the line that answers it; `None` at the end of stdin.
+    pub fn ask(&mut self, question: &str) -> Option<String> {
+        // Whoever closed stdout sees no question, and can still answer.
+        let _ = self.out.write_all(question.as_bytes()).and_then(|()| self.out.flush());
+        self.read_line()
+    }
+
+    /// A line of stdin without its end; `None` at the end of stdin. Nothing behind the line is taken, since a program that
+    /// runs next may want it.
+    pub fn read_line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.len() < LINE_BYTES {
+            match self.input.read(&mut byte) {
+                Ok(1) if byte[0] == b'\n' => return Some(text(&line)),
+                Ok(1) => line.push(byte[0]),
+                _ => break,
+            }
+        }
+        (!line.is_empty()).then(|| text(&line))
+    }
+
     /// All of stdin, up to the limit of a file.
     ///
     /// # Errors
@@ -89,6 +111,13 @@ impl Ui {
         }
         Ok(bytes)
     }
+}
+
+/// The longest line that answers a question.
+const LINE_BYTES: usize = 4096;
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim_end_matches('\r').to_owned()
 }
 
 /// What a captured stream received.
