@@ -1,7 +1,9 @@
 //! The only door to the terminal: data to stdout, everything else to stderr. Colour never carries meaning alone.
 //! Tests capture both streams and give stdin as bytes.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 
 use base::{Fault, limit};
@@ -35,7 +37,12 @@ impl Ui {
             output: io::stdout().is_terminal(),
             error: io::stderr().is_terminal(),
         };
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()), terminal }
+        // std's stdin reads ahead, and a program that we start next may want what is there.
+        let input: Box<dyn Read + Send> = match io::stdin().as_fd().try_clone_to_owned() {
+            Ok(descriptor) => Box::new(File::from(descriptor)),
+            Err(_) => Box::new(io::empty()),
+        };
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), input, terminal }
     }
 
     /// Streams for a test: stdin from bytes, the others captured.

@@ -10,9 +10,9 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 /// `/dev/tty`, opened for each question.
-pub struct Terminal;
+pub struct Tty;
 
-impl Ask for Terminal {
+impl Ask for Tty {
     fn passphrase(&self, prompt: &str) -> Option<SecretText> {
         let mut tty = open()?;
         let before = tcgetattr(&tty).ok()?;
