@@ -26,6 +26,13 @@ impl Failure {
         self
     }
 
+    /// The same failure with other advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.fault = self.fault.hint(hint);
+        self
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -14,7 +14,7 @@ mod logs;
 mod personalities;
 pub mod personality;
 mod reach;
-mod tty;
+mod terminal;
 pub mod ui;
 pub mod verbs;
 

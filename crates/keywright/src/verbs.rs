@@ -7,6 +7,7 @@ mod explain;
 mod kubeseal;
 mod operator;
 mod reference;
+mod sops;
 
 use crate::{Call, Exit, Failure, personalities};
 
@@ -60,6 +61,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "write the chart and the reference pages into a folder",
         run: reference::run,
+    },
+    Verb {
+        name: "sops",
+        aliases: &[],
+        about: "encrypt files whose structure stays readable, with SOPS' command line",
+        run: sops::run,
     },
     Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
 ];

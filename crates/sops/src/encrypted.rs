@@ -188,7 +188,7 @@ impl From<CryptFault> for Fault {
 }
 
 /// The name of the metadata's block in every format.
-const BLOCK: &str = "sops";
+pub const BLOCK: &str = "sops";
 
 fn has_different_copies(tree: &Document) -> bool {
     let mut copies = tree.branches.iter().filter_map(|branch| branch.value(BLOCK));

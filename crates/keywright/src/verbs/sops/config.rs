@@ -11,8 +11,6 @@ use crate::{Failure, files};
 
 /// A configuration file that was read.
 pub struct Config {
-    /// Its path as it was found or named.
-    pub path: String,
     /// The folder it lies in, from the root: rules see the paths below it.
     folder: String,
     /// What it says.
@@ -33,13 +31,14 @@ impl Config {
     /// # Errors
     /// It cannot be read, or something in it is wrong.
     pub fn read(path: &str, shown: &str) -> Result<Self, Failure> {
-        let bytes = files::read(Path::new(path)).map_err(|fault| unreadable("could not read config file", shown, fault))?;
+        let bytes =
+            files::read(Path::new(path)).map_err(|fault| unreadable("could not read config file", shown, fault))?;
         let wrong = |fault: Fault| fault.within("error loading config");
         let document = document::read(&bytes, Format::Yaml, &ReadOptions::default())
             .map_err(|fault| wrong(fault.within("Could not unmarshal config file")))?;
         let rules = Rules::read(&document).map_err(wrong)?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        Ok(Self { path: shown.to_owned(), folder, rules })
+        Ok(Self { folder, rules })
     }
 
     /// What the first rule says that matches a file, given by its path from the root.
@@ -103,6 +102,3 @@ const OTHER_NAME: &str = ".sops.yml";
 
 /// How many folders are looked at.
 const HEIGHT: usize = 100;
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,10 @@
 //! `sops decrypt`: an encrypted file, or one value of it, in the clear. Specification: SOPS §8.5.
 
 use base::Fault;
-use document::{Document, Path, edit};
+use document::{Document, Format, Path, edit};
 
 use super::file::{self, Afterwards};
-use super::input::{Formats, Input, Output, Stdin};
+use super::input::{Input, Output, Stdin};
 use super::session::Session;
 use crate::{Exit, Failure};
 
@@ -23,7 +23,7 @@ pub fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     };
     let file = file::read(session, input.bytes(), input.formats.input)?;
     let document = file::open(session, file, Afterwards::Forget)?.document;
-    let bytes = laid_out(session, &document, &path, input.formats)?;
+    let bytes = laid_out(session, &document, &path, input.formats.output)?;
     if !path.is_empty() && matches!(input.output, Output::InPlace(_)) {
         session.warn("the file is replaced by the one value that was extracted from it");
     }
@@ -39,15 +39,15 @@ pub fn laid_out(
     session: &mut Session<'_>,
     document: &Document,
     path: &Path,
-    formats: Formats,
+    format: Format,
 ) -> Result<Vec<u8>, Failure> {
-    let options = session.emit_options(formats.output, false)?;
+    let options = session.emit_options(format, false)?;
     let emitted = if path.is_empty() {
-        document::emit(document, formats.output, &options)
+        document::emit(document, format, &options)
     } else {
         let branch = document.branches.first().ok_or_else(|| Fault::not_found("the file has no document"))?;
         let node = edit::extract(branch, path).map_err(|fault| fault.within("error truncating tree"))?;
-        document::emit_value(node, formats.output, &options)
+        document::emit_value(node, format, &options)
     };
     emitted.map_err(|fault| Failure::new(4, fault.within("Error dumping file")))
 }

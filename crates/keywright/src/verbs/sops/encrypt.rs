@@ -5,7 +5,7 @@ use base::Fault;
 use document::Format;
 use sops::{Count, DataKey, Recipe, Selection, Stash, Wrapping, encrypted};
 
-use super::file::{self, Afterwards, Opened, said};
+use super::file::{self, Opened, said};
 use super::input::{Input, Stdin};
 use super::keys::{self, Services};
 use super::session::Session;
@@ -34,7 +34,7 @@ pub fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut opened = started(session, recipe, formats.input)?;
     opened.document = document;
     let (bytes, count) = file::seal(session, opened, formats.output)?;
-    tell_if_nothing_is_encrypted(session, &told, count, formats.input)?;
+    tell_if_nothing_is_encrypted(session, told.selection.as_ref(), told.rule.as_deref(), count, formats.input)?;
     input.output.write(session, &bytes)?;
     Ok(Exit::SUCCESS)
 }
@@ -60,15 +60,16 @@ pub fn started(session: &mut Session<'_>, recipe: Recipe, format: Format) -> Res
 /// Nothing was encrypted, and the run is strict.
 pub fn tell_if_nothing_is_encrypted(
     session: &mut Session<'_>,
-    recipe: &Recipe,
+    selection: Option<&Selection>,
+    rule: Option<&str>,
     count: Count,
     format: Format,
 ) -> Result<(), Failure> {
     if count.encrypted > 0 || count.values == 0 || format == Format::Binary {
         return Ok(());
     }
-    let selection = said(&recipe.selection.clone().unwrap_or_default());
-    let rule = match recipe.rule.as_deref() {
+    let selection = said(&selection.cloned().unwrap_or_default());
+    let rule = match rule {
         None => String::new(),
         Some("") => " (of a creation rule without `path_regex`)".to_owned(),
         Some(regex) => format!(" (of the creation rule with `path_regex: {regex}`)"),
@@ -82,12 +83,12 @@ pub fn tell_if_nothing_is_encrypted(
 }
 
 fn without_sense(selection: &Selection) -> String {
-    let (article, reason) = match selection {
+    let reason = match selection {
         Selection::EncryptedCommentRegex(_) | Selection::UnencryptedCommentRegex(_) => {
-            ("an", "the binary store never produces comments")
+            "the binary store never produces comments"
         }
-        _ => ("an", "the binary store produces one key that should always be encrypted"),
+        _ => "the binary store produces one key that should always be encrypted",
     };
     let name = selection.name().replace('_', " ");
-    format!("Using {article} {name} does not make sense with the input store ({reason}) and will be ignored.")
+    format!("Using an {name} does not make sense with the input store ({reason}) and will be ignored.")
 }

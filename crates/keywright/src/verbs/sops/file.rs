@@ -134,7 +134,8 @@ pub fn tell_left_clear(session: &mut Session<'_>, path: &str, opened: &mut Opene
     for place in &places {
         session.warn(&format!("`{place}` stays clear, although `{}` of today's rule would encrypt it", said(&today)));
     }
-    let migrate = format!("`sops decrypt -i {path}` and then `sops encrypt -i {path}` encrypt the file by today's rule");
+    let migrate =
+        format!("`sops decrypt -i {path}` and then `sops encrypt -i {path}` encrypt the file by today's rule");
     if session.is_set("strict") {
         let fault = Fault::wrong(format!("{} value(s) of `{path}` would stay clear", places.len()));
         return Err(fault.hint(migrate).into());
@@ -154,5 +155,8 @@ pub fn reserved() -> Failure {
         "The file you have provided contains a top-level entry called 'sops', or for flat file formats top-level entries \
          starting with 'sops_', where the metadata of encrypted files stands: it is encrypted already, or cannot be",
     );
-    Failure::new(203, fault.hint("use `sops edit my_file.yaml` to edit an encrypted file; rename the entry of a plain one"))
+    Failure::new(
+        203,
+        fault.hint("use `sops edit my_file.yaml` to edit an encrypted file; rename the entry of a plain one"),
+    )
 }

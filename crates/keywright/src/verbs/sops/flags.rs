@@ -47,8 +47,12 @@ pub const MODES: Group = &[
 
 /// What `--version` looks at.
 pub const VERSION: Group = &[
-    variable("SOPS_DISABLE_VERSION_CHECK", switch("disable-version-check", "nothing: sops --version asks nobody unless told to")),
-    switch("check-for-updates", "say how to learn about newer versions"),
+    variable(
+        "SOPS_DISABLE_VERSION_CHECK",
+        switch("disable-version-check", "nothing: sops --version asks nobody unless told to"),
+    ),
+    switch("check-for-updates", "say with --version how newer versions are learnt of"),
+    short('v', switch("version", "print the version")),
 ];
 
 /// The master keys of a new file.
@@ -56,30 +60,23 @@ pub const KEYS: Group = &[
     short('k', variable("SOPS_KMS_ARN", value("kms", "comma separated list of KMS ARNs"))),
     AWS_PROFILE,
     variable("SOPS_GCP_KMS_IDS", value("gcp-kms", "comma separated list of GCP KMS resource IDs")),
-    variable("SOPS_HUAWEICLOUD_KMS_IDS", value("hckms", "comma separated list of HuaweiCloud KMS key IDs (format: region:key-uuid)")),
+    variable(
+        "SOPS_HUAWEICLOUD_KMS_IDS",
+        value("hckms", "comma separated list of HuaweiCloud KMS key IDs (format: region:key-uuid)"),
+    ),
     variable("SOPS_AZURE_KEYVAULT_URLS", value("azure-kv", "comma separated list of Azure Key Vault URLs")),
-    variable("SOPS_VAULT_URIS", value("hc-vault-transit", "comma separated list of Vault key URIs, as in https://vault.example.org:8200/v1/transit/keys/dev")),
+    variable(
+        "SOPS_VAULT_URIS",
+        value(
+            "hc-vault-transit",
+            "comma separated list of Vault key URIs, as in https://vault.example.org:8200/v1/transit/keys/dev",
+        ),
+    ),
     short('p', variable("SOPS_PGP_FP", value("pgp", "comma separated list of PGP fingerprints"))),
     short('a', variable("SOPS_AGE_RECIPIENTS", value("age", "comma separated list of age recipients"))),
 ];
 
 const AWS_PROFILE: Entry = value("aws-profile", "the AWS profile to use for requests to AWS");
-
-/// Keys of a new group: each flag as often as there are keys.
-pub const GROUP_KEYS: Group = &[
-    short('f', value("file", "the file to add the group to")),
-    value("pgp", "the PGP fingerprints the new group should contain"),
-    value("kms", "the KMS ARNs the new group should contain"),
-    AWS_PROFILE,
-    value("gcp-kms", "the GCP KMS resource IDs the new group should contain"),
-    value("hckms", "the HuaweiCloud KMS key IDs (format: region:key-uuid) the new group should contain"),
-    value("azure-kv", "the Azure Key Vault key URLs the new group should contain"),
-    value("hc-vault-transit", "the Vault key URIs the new group should contain"),
-    value("age", "the age recipients the new group should contain"),
-];
-
-/// The file that loses a group.
-pub const GROUP_FILE: Group = &[short('f', value("file", "the file to delete the group from"))];
 
 /// Keys added to and removed from an existing file.
 pub const CHANGED_KEYS: Group = &[
@@ -100,7 +97,8 @@ pub const CHANGED_KEYS: Group = &[
 ];
 
 /// The context that KMS binds a key to.
-pub const CONTEXT: Group = &[value("encryption-context", "comma separated list of KMS encryption context key:value pairs")];
+pub const CONTEXT: Group =
+    &[value("encryption-context", "comma separated list of KMS encryption context key:value pairs")];
 
 /// How many groups are needed.
 pub const SHAMIR: Group = &[number(value(
@@ -157,12 +155,19 @@ pub const REPEATED_KEYS: Group =
     &[switch("keep-repeated-keys", "read a YAML file in which a key stands twice, and keep both entries")];
 
 /// Which keys are asked first.
-pub const ORDER: Group = &[variable("SOPS_DECRYPTION_ORDER", value("decryption-order", "comma separated list of decryption key types"))];
+pub const ORDER: Group =
+    &[variable("SOPS_DECRYPTION_ORDER", value("decryption-order", "comma separated list of decryption key types"))];
 
 /// Who unwraps data keys.
 pub const KEY_SERVICES: Group = &[
     variable("SOPS_ENABLE_LOCAL_KEYSERVICE", switch("enable-local-keyservice", "use the local key service")),
-    variable("SOPS_KEYSERVICE", value("keyservice", "a key service to use in addition to the local one, as in tcp://myserver.com:5000; may be repeated")),
+    variable(
+        "SOPS_KEYSERVICE",
+        value(
+            "keyservice",
+            "a key service to use in addition to the local one, as in tcp://myserver.com:5000; may be repeated",
+        ),
+    ),
 ];
 
 /// What stands in front of a verb and counts for it.
@@ -181,30 +186,6 @@ pub const SET: Group = &[
 
 /// Nothing is done where nothing would change.
 pub const IDEMPOTENT: Group = &[switch("idempotent", "do nothing if the file is already as asked for")];
-
-/// How `updatekeys` asks.
-pub const UPDATE_KEYS: Group = &[
-    short('y', switch("yes", "approve all changes without asking")),
-    switch("check", "change nothing; exit with 1 if the keys are not those of the rule"),
-];
-
-/// How a command runs.
-pub const EXECUTION: Group = &[
-    switch("background", "start the command and do not wait for it (DEPRECATED)"),
-    value("user", "the user to run the command as"),
-];
-
-/// What only `exec-env` has.
-pub const EXEC_ENV: Group = &[
-    switch("pristine", "give the command the decrypted values only, without the variables there are"),
-    switch("same-process", "run the command in place of this process"),
-];
-
-/// What only `exec-file` has.
-pub const EXEC_FILE: Group = &[
-    switch("no-fifo", "put the decrypted contents into a regular file instead of a FIFO"),
-    value("filename", "the name of the file that the command sees (default: tmp-file)"),
-];
 
 /// The flags as a list of lines, aligned.
 pub fn listed(flags: &[Entry]) -> String {

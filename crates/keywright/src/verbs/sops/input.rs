@@ -8,8 +8,8 @@ use document::Format;
 
 use super::config::unreadable;
 use super::session::{Form, Session};
-use crate::files::{self, Locked};
 use crate::Failure;
+use crate::files::{self, Locked};
 
 /// The formats of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use base::{Fault, Opening, SecretBytes};
 use providers::keys::KeyRing;
-use sops::{DataKey, Flags, KeyService, KeyType, KmsOptions, MasterKey, Metadata, Recipe, Selection, Wrapping, at_once};
+use sops::master_key::parse_context;
+use sops::{
+    DataKey, Flags, KeyService, KeyType, KmsOptions, MasterKey, Metadata, Recipe, Selection, Wrapping, at_once,
+};
 
 use super::config::Config;
 use super::session::Session;
-use crate::tty::Tty;
+use crate::terminal::Tty;
 use crate::{Failure, reach};
 
 /// What a new file is encrypted with: flags before the creation rule of its path.
@@ -54,19 +57,10 @@ pub fn rule_of_today(session: &mut Session<'_>, path: &str) -> Result<Option<Rec
 ///
 /// # Errors
 /// The context is not made of pairs.
-pub fn kms_options(session: &mut Session<'_>) -> Result<KmsOptions, Failure> {
-    let mut options =
-        KmsOptions { aws_profile: session.value("aws-profile").unwrap_or_default().to_owned(), ..KmsOptions::default() };
-    for pair in session.value("encryption-context").unwrap_or_default().split(',').filter(|pair| !pair.is_empty()) {
-        match pair.split_once(':').filter(|(_, value)| !value.contains(':')) {
-            Some((name, value)) => options.context.insert(name.to_owned(), value.to_owned()),
-            None => {
-                let fault = Fault::wrong("Invalid KMS encryption context format");
-                return Err(Failure::new(6, fault.hint("write it as `key:value,key2:value2`")));
-            }
-        };
-    }
-    Ok(options)
+pub fn kms_options(session: &Session<'_>) -> Result<KmsOptions, Failure> {
+    let context = parse_context(session.value("encryption-context").unwrap_or_default());
+    let aws_profile = session.value("aws-profile").unwrap_or_default().to_owned();
+    Ok(KmsOptions { context: context.map_err(|fault| Failure::new(6, fault))?, aws_profile })
 }
 
 /// The flag that names keys of a type.
@@ -103,9 +97,8 @@ impl Services {
     /// Those that the flags name.
     pub fn of(session: &mut Session<'_>) -> Self {
         let surroundings = || reach::surroundings(session.environment.clone());
-        let local = session
-            .is_not_refused("enable-local-keyservice")
-            .then(|| KeyRing::new(surroundings(), Arc::new(Tty)));
+        let local =
+            session.is_not_refused("enable-local-keyservice").then(|| KeyRing::new(surroundings(), Arc::new(Tty)));
         let mut remote = Vec::new();
         for address in session.values("keyservice") {
             match address.split_once("://") {
@@ -154,7 +147,10 @@ struct Remote(String);
 
 impl Remote {
     fn refusal(&self) -> Fault {
-        Fault::wrong(format!("cannot ask the key service at {}: this version of keywright has only the local one", self.0))
+        Fault::wrong(format!(
+            "cannot ask the key service at {}: this version of keywright has only the local one",
+            self.0
+        ))
     }
 }
 

@@ -74,7 +74,8 @@ impl<'a> Session<'a> {
 
     /// The value of a flag: as typed, or as its variable says; an empty one is none.
     pub fn value(&self, flag: &str) -> Option<&str> {
-        let before_verb = || self.before_verb.value(flag).filter(|_| GLOBAL.iter().any(|entry| entry.flag.name == flag));
+        let before_verb =
+            || self.before_verb.value(flag).filter(|_| GLOBAL.iter().any(|entry| entry.flag.name == flag));
         let typed = self.typed.value(flag).or_else(before_verb);
         typed.or_else(|| self.environment.value(self.entry(flag)?.variable?)).filter(|value| !value.is_empty())
     }
@@ -151,8 +152,7 @@ impl<'a> Session<'a> {
 
     /// How files are read.
     pub fn read_options(&self) -> ReadOptions {
-        let repeated_keys =
-            if self.is_set("keep-repeated-keys") { RepeatedKeys::Keep } else { RepeatedKeys::Refuse };
+        let repeated_keys = if self.is_set("keep-repeated-keys") { RepeatedKeys::Keep } else { RepeatedKeys::Refuse };
         ReadOptions { repeated_keys, ..ReadOptions::default() }
     }
 
@@ -193,21 +193,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A failure of one of several files, in the peer's log form.
+    /// Something that went wrong without ending the command, in the peer's log form.
     pub fn error(&mut self, text: &str) {
         self.ui.note(&log_line(self.now, "error", text));
-    }
-
-    /// What is going on, as Go's plain log has it.
-    pub fn progress(&mut self, text: &str) {
-        let time = self.now.strftime("%Y/%m/%d %H:%M:%S");
-        self.ui.note(&format!("{time} {text}"));
-    }
-
-    /// A failure in the form of a fatal log line, which the peer has for what it did not foresee.
-    pub fn fatal(&self, fault: &Fault) -> Failure {
-        let told = Fault::new(fault.kind(), log_line(self.now, "fatal", &fault.chain()));
-        Failure::new(1, fault.advice().map(str::to_owned).into_iter().fold(told, Fault::hint))
     }
 
     fn entry(&self, flag: &str) -> Option<&Entry> {
@@ -215,20 +203,18 @@ impl<'a> Session<'a> {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        for Entry { flag, variable, is_number } in self.flags.iter().chain(GLOBAL) {
+        for Entry { flag, variable, .. } in self.flags.iter().chain(GLOBAL) {
             let Some(value) = self.value(flag.name) else { continue };
-            if *is_number && value.parse::<i64>().is_err() {
-                return Err(Fault::wrong(format!("invalid value {value:?} for flag -{}: parse error", flag.name)));
-            }
             let is_switch = flag.takes == crate::argv::Takes::Bool;
             if let Some(variable) = variable
                 && is_switch
                 && parse_bool(value).is_none()
             {
                 return Err(Fault::wrong(format!(
-                    "could not parse {value} as bool value for flag {}: {variable} must be true or false",
+                    "could not parse {value} as bool value for flag {}: strconv.ParseBool: parsing {value:?}: invalid syntax",
                     flag.name
-                )));
+                ))
+                .hint(format!("`{variable}` must be true or false")));
             }
         }
         Ok(())
@@ -236,7 +222,13 @@ impl<'a> Session<'a> {
 }
 
 /// A line of the peer's log. Its quotes are Go's, which for sentences are Rust's.
-pub fn log_line(now: Timestamp, level: &str, text: &str) -> String {
+fn log_line(now: Timestamp, level: &str, text: &str) -> String {
     let time = now.strftime("%Y-%m-%dT%H:%M:%SZ");
     format!("[CMD]\t time=\"{time}\" level={level} msg={text:?}")
+}
+
+/// A failure in the form of a fatal log line, which the peer has for what it did not foresee.
+pub fn fatal(now: Timestamp, fault: &Fault) -> Failure {
+    let told = Fault::new(fault.kind(), log_line(now, "fatal", &fault.chain()));
+    Failure::new(1, fault.advice().map(str::to_owned).into_iter().fold(told, Fault::hint))
 }

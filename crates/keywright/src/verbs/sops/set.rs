@@ -6,7 +6,7 @@ use document::path::Step;
 use document::{Numbers, Path, edit, json};
 
 use super::file;
-use super::session::{Form, Session};
+use super::session::Session;
 use crate::{Exit, Failure, files};
 
 /// Sets a value.
@@ -43,14 +43,14 @@ pub fn run_legacy(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let Some(file) = session.file() else { return Err(super::input::no_file()) };
     let text = session.value("set").unwrap_or_default().to_owned();
     let Some((index, value)) = text.split_once("] ") else {
-        let fault = Fault::wrong("Invalid --set format").hint("write an index and a JSON value: '[\"key\"][0] \"value\"'");
+        let fault =
+            Fault::wrong("Invalid --set format").hint("write an index and a JSON value: '[\"key\"][0] \"value\"'");
         return Err(Failure::new(7, fault));
     };
     let path = session.absolute(&file);
     if !std::path::Path::new(&path).exists() {
         return Err(super::input::missing(&path));
     }
-    debug_assert_eq!(session.form, Form::Legacy);
     set(session, &path, &format!("{index}]"), &value.into())
 }
 

@@ -1,0 +1,280 @@
+//! The commands of sops and the words that mean them: a verb, or as in old scripts a flag. Two readings of one line: what
+//! stands before the first word that is no flag is read as the command line without a verb, and if that word is a verb,
+//! what stands behind it is read again with the verb's own flags. Specification: SOPS §8.1, §8.3.
+
+use super::flags::{self, Entry, Group, listed};
+use super::session::{Form, Session, Written};
+use super::{decrypt, edit, encrypt, rotate, set, unset};
+use crate::argv::{ArgvError, Flag, Grammar, Parsed, parse};
+use crate::{Exit, Failure};
+
+/// One command.
+pub struct Command {
+    /// Its verb.
+    pub name: &'static str,
+    about: &'static str,
+    words: &'static str,
+    groups: &'static [Group],
+    run: Run,
+}
+
+/// What a command does.
+pub type Run = fn(&mut Session<'_>) -> Result<Exit, Failure>;
+
+/// What a command line asks for.
+pub enum Asked {
+    /// Work.
+    Work(Written, Run),
+    /// This text.
+    Help(String),
+    /// Which version this is.
+    Version(Parsed),
+    /// Something that sops has and we have not.
+    NotYet(&'static str),
+    /// There is no such command to tell about.
+    NoTopic(String),
+    /// The line is wrong: why, and the text that helps.
+    Wrong(String, String),
+}
+
+/// All commands, in the order of the help text.
+const ALL: &[Command] = &[
+    Command {
+        name: "decrypt",
+        about: "decrypt a file, and output the results to stdout; without a file, stdin is decrypted",
+        words: "[file]",
+        groups: &[
+            flags::IN_PLACE,
+            flags::EXTRACT,
+            flags::OUTPUT,
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::IGNORE_MAC,
+            flags::FILENAME_OVERRIDE,
+            flags::REPEATED_KEYS,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: decrypt::run,
+    },
+    Command {
+        name: "encrypt",
+        about: "encrypt a file, and output the results to stdout; without a file, stdin is encrypted",
+        words: "[file]",
+        groups: &[
+            flags::IN_PLACE,
+            flags::OUTPUT,
+            flags::KEYS,
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::SELECTION,
+            flags::CONTEXT,
+            flags::SHAMIR,
+            flags::FILENAME_OVERRIDE,
+            flags::STRICT,
+            flags::KEY_SERVICES,
+        ],
+        run: encrypt::run,
+    },
+    Command {
+        name: "rotate",
+        about: "generate a new data encryption key and reencrypt all values with the new key",
+        words: "file",
+        groups: &[
+            flags::IN_PLACE,
+            flags::OUTPUT,
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::CONTEXT,
+            flags::CHANGED_KEYS,
+            flags::FILENAME_OVERRIDE,
+            flags::IGNORE_MAC,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: rotate::run,
+    },
+    Command {
+        name: "edit",
+        about: "edit an encrypted file",
+        words: "file",
+        groups: &[
+            flags::KEYS,
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::SELECTION,
+            flags::CONTEXT,
+            flags::SHAMIR,
+            flags::SHOW_MASTER_KEYS,
+            flags::IGNORE_MAC,
+            flags::STRICT,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: edit::run,
+    },
+    Command {
+        name: "set",
+        about: "set one value: a file, an index as in '[\"somekey\"][0]', and a JSON value",
+        words: "file index [ value ]",
+        groups: &[
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::SET,
+            flags::SHAMIR,
+            flags::IGNORE_MAC,
+            flags::IDEMPOTENT,
+            flags::STRICT,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: set::run,
+    },
+    Command {
+        name: "unset",
+        about: "remove one value",
+        words: "file index",
+        groups: &[
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::SHAMIR,
+            flags::IGNORE_MAC,
+            flags::IDEMPOTENT,
+            flags::STRICT,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: unset::run,
+    },
+];
+
+/// The flags of the command line without a verb.
+const LEGACY: &[Group] = &[
+    flags::MODES,
+    flags::VERSION,
+    flags::KEYS,
+    flags::IN_PLACE,
+    flags::OUTPUT,
+    flags::EXTRACT,
+    flags::INPUT_TYPE,
+    flags::OUTPUT_TYPE,
+    flags::SHOW_MASTER_KEYS,
+    flags::CHANGED_KEYS,
+    flags::IGNORE_MAC,
+    flags::SELECTION,
+    flags::CONTEXT,
+    flags::SHAMIR,
+    flags::FILENAME_OVERRIDE,
+    flags::REPEATED_KEYS,
+    flags::STRICT,
+    flags::ORDER,
+    flags::KEY_SERVICES,
+    flags::GLOBAL,
+];
+
+/// Verbs of sops that are not built yet: each is told by its name instead of being taken for a file to edit.
+const NOT_YET: [&str; 8] =
+    ["completion", "exec-env", "exec-file", "filestatus", "groups", "keyservice", "publish", "updatekeys"];
+
+/// Reads a command line.
+pub fn read(words: &[String]) -> Asked {
+    let legacy = entries(LEGACY);
+    let before = match parsed(Grammar::GoFlag, &legacy, words) {
+        Ok(before) => before,
+        Err(ArgvError::Help { .. }) => return Asked::Help(help()),
+        Err(ArgvError::Wrong(reason)) => return Asked::Wrong(reason, help()),
+    };
+    if before.is_set("version") {
+        return Asked::Version(before);
+    }
+    match before.positionals.split_first() {
+        Some((word, topic)) if matches!(word.as_str(), "help" | "h") => told(topic.first()),
+        Some((word, rest)) => match (named(word), NOT_YET.iter().find(|name| *name == word)) {
+            (Some(command), _) => with_verb(command, rest, &before),
+            (None, Some(name)) => Asked::NotYet(name),
+            (None, None) => without_verb(legacy, before),
+        },
+        None => without_verb(legacy, before),
+    }
+}
+
+fn with_verb(command: &Command, words: &[String], before: &Parsed) -> Asked {
+    let flags = entries(command.groups);
+    match parsed(Grammar::Urfave, &flags, words) {
+        Ok(typed) => {
+            let written = Written { form: Form::Verb, flags, typed, before_verb: before.clone() };
+            Asked::Work(written, command.run)
+        }
+        Err(ArgvError::Help { .. }) => Asked::Help(command.help()),
+        Err(ArgvError::Wrong(reason)) => Asked::Wrong(reason, command.help()),
+    }
+}
+
+/// The modes exclude each other; the peer silently takes the last one that it looks at.
+fn without_verb(flags: Vec<Entry>, typed: Parsed) -> Asked {
+    let modes: [(&str, Run); 4] =
+        [("encrypt", encrypt::run), ("decrypt", decrypt::run), ("rotate", rotate::run), ("set", set::run_legacy)];
+    let is_meant = |name: &str| typed.is_set(name) || (name == "set" && typed.has(name));
+    let meant: Vec<(&str, Run)> = modes.into_iter().filter(|(name, _)| is_meant(name)).collect();
+    let run = match meant[..] {
+        [] => edit::run,
+        [(_, run)] => run,
+        [(one, _), (other, _), ..] => {
+            return Asked::Wrong(format!("--{one} and --{other} exclude each other"), help());
+        }
+    };
+    Asked::Work(Written { form: Form::Legacy, flags, typed, before_verb: Parsed::default() }, run)
+}
+
+/// Flags and words, with numbers checked.
+fn parsed(grammar: Grammar, entries: &[Entry], words: &[String]) -> Result<Parsed, ArgvError> {
+    let flags: Vec<Flag> = entries.iter().map(|entry| entry.flag).collect();
+    let parsed = parse(grammar, &flags, words)?;
+    for Entry { flag, .. } in entries.iter().filter(|entry| entry.is_number) {
+        if let Some(text) = parsed.value(flag.name)
+            && text.parse::<i64>().is_err()
+        {
+            return Err(ArgvError::Wrong(format!("invalid value {text:?} for flag -{}: parse error", flag.name)));
+        }
+    }
+    Ok(parsed)
+}
+
+fn entries(groups: &[Group]) -> Vec<Entry> {
+    groups.iter().flat_map(|group| group.iter().copied()).collect()
+}
+
+fn named(name: &str) -> Option<&'static Command> {
+    ALL.iter().find(|command| command.name == name)
+}
+
+fn told(topic: Option<&String>) -> Asked {
+    match topic {
+        None => Asked::Help(help()),
+        Some(name) => match named(name) {
+            Some(command) => Asked::Help(command.help()),
+            None => Asked::NoTopic(name.clone()),
+        },
+    }
+}
+
+impl Command {
+    fn help(&self) -> String {
+        let Self { name, about, words, groups, .. } = self;
+        let flags = listed(&entries(groups));
+        format!(
+            "NAME:\n   sops {name} - {about}\n\nUSAGE:\n   sops {name} [command options] {words}\n\nOPTIONS:\n{flags}"
+        )
+    }
+}
+
+fn help() -> String {
+    let commands: String = ALL.iter().map(|Command { name, about, .. }| format!("   {name:10}  {about}\n")).collect();
+    format!(
+        "NAME:\n   sops - encrypted files whose structure stays readable, by keywright\n\nUSAGE:\n   sops [global options] \
+         command [command options] [arguments...]\n   sops [options] file\n\n   A file without a command is edited. Options \
+         go before the file there.\n\nCOMMANDS:\n{commands}   help, h     shows this list, or help for one command\n\n\
+         GLOBAL OPTIONS:\n{}",
+        listed(&entries(LEGACY))
+    )
+}
