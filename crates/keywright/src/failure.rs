@@ -1,4 +1,5 @@
 //! A fault on its way out of the process: with the peer's exit code and wording where scripts depend on them.
+//! Not here: what failed and why (`base::Fault`). Specification: design §12, §13.
 
 use base::Fault;
 

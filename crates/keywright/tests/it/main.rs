@@ -1,3 +1,4 @@
 //! Command lines as people type them: words, environment and stdin in; exit code, streams and files out.
 
 mod kubeseal;
+mod sops;

@@ -37,9 +37,9 @@ impl Desk {
         let leaving = folder.path().to_owned();
         // Before the text is there: from now on no signal leaves it behind.
         let signals = Signals::take(move || {
-            // What cannot be removed now nobody can remove.
+            // What cannot be removed or told now nobody can remove or tell.
             let _ = std::fs::remove_dir_all(&leaving);
-            eprintln!("{CANCELED}");
+            let _ = writeln!(std::io::stderr(), "{CANCELED}");
         })?;
         let name = Path::new(path).file_name().unwrap_or_default();
         let file = folder.path().join(name);
