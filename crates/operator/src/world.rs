@@ -5,6 +5,7 @@
 pub mod stores;
 pub mod workloads;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Fault, Timestamp};
@@ -29,20 +30,34 @@ enum Mode {
 pub struct World {
     shared: Arc<Shared>,
     now: Timestamp,
+    pass: u64,
     mode: Mode,
 }
+
+/// Numbers passes.
+static PASSES: AtomicU64 = AtomicU64::new(0);
 
 impl World {
     /// A world for one pass that acts, as long as `leads` says that this process may.
     #[must_use]
     pub fn live(shared: &Arc<Shared>, leads: watch::Receiver<bool>) -> Self {
-        Self { shared: Arc::clone(shared), now: shared.clock().now(), mode: Mode::Live(leads) }
+        Self::new(shared, Mode::Live(leads))
     }
 
     /// A world for one pass that only tells.
     #[must_use]
     pub fn dry(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), now: shared.clock().now(), mode: Mode::Dry(Mutex::default()) }
+        Self::new(shared, Mode::Dry(Mutex::default()))
+    }
+
+    fn new(shared: &Arc<Shared>, mode: Mode) -> Self {
+        let pass = PASSES.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), now: shared.clock().now(), pass, mode }
+    }
+
+    /// A number that no other pass of this process has.
+    fn pass(&self) -> u64 {
+        self.pass
     }
 
     /// The moment of this pass.

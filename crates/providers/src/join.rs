@@ -1,14 +1,14 @@
 //! One remote read for many users: reads of one place that are in flight, or were begun within the same tick, share their
 //! answer. It is no cache with a lifetime: a payload lives for one tick at most and is wiped, a fault is shared only with
-//! those who were already waiting. The key holds a digest of the resolved credentials, so that two tenants join only if both
+//! those who were already waiting, and nobody gets the same answer in a second pass: who asks again wants to know what is new. The key holds a digest of the resolved credentials, so that two tenants join only if both
 //! hold the same ones; who may use a store at all is checked before a key exists. Specification: design §5.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base::Fault;
 use base::fingerprint::Fingerprint;
+use base::{Fault, ObjectRef};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use source::{Locator, Payload};
@@ -35,6 +35,16 @@ struct Entry {
     reading: Reading,
     begun: Instant,
     bytes: usize,
+    served: HashMap<ObjectRef, u64>,
+}
+
+/// Who reads: the object, and which pass over it this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The object.
+    pub object: ObjectRef,
+    /// A number that no other pass has.
+    pub pass: u64,
 }
 
 /// The reads of this tick.
@@ -47,9 +57,15 @@ impl Joined {
     ///
     /// # Errors
     /// Those of the read; its kind, hint and object are kept.
-    pub async fn fetch(&self, connection: Fingerprint, client: &Client, at: &Locator) -> Result<Arc<Payload>, Fault> {
+    pub async fn fetch(
+        &self,
+        reader: &Reader,
+        connection: Fingerprint,
+        client: &Client,
+        at: &Locator,
+    ) -> Result<Arc<Payload>, Fault> {
         let key = Key { connection, at: at.clone() };
-        let reading = self.reading(&key, client);
+        let reading = self.reading(reader, &key, client);
         let answer = reading.await;
         match answer {
             Ok(payload) => {
@@ -63,11 +79,12 @@ impl Joined {
         }
     }
 
-    fn reading(&self, key: &Key, client: &Client) -> Reading {
+    fn reading(&self, reader: &Reader, key: &Key, client: &Client) -> Reading {
         let mut entries = self.entries();
         let now = Instant::now();
-        if let Some(entry) = entries.get(key)
+        if let Some(entry) = entries.get_mut(key)
             && now.duration_since(entry.begun) < TICK
+            && *entry.served.entry(reader.object.clone()).or_insert(reader.pass) == reader.pass
         {
             return entry.reading.clone();
         }
@@ -76,7 +93,8 @@ impl Joined {
         if entries.is_empty() {
             tokio::spawn(self.clone().sweep());
         }
-        entries.insert(key.clone(), Entry { reading: reading.clone(), begun: now, bytes: 0 });
+        let served = HashMap::from([(reader.object.clone(), reader.pass)]);
+        entries.insert(key.clone(), Entry { reading: reading.clone(), begun: now, bytes: 0, served });
         reading
     }
 

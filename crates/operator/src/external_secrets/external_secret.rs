@@ -21,6 +21,7 @@ use crate::queue::Enqueue;
 use crate::queue::Lane;
 use crate::seen::{SeenSecret, fingerprint_of};
 use crate::shared::Shared;
+use crate::subject::Subject;
 use crate::subject::spec_changed;
 use crate::world::stores::Providers;
 
@@ -143,7 +144,7 @@ impl Controller for Reconcile {
             None if standing != Standing::Absent => w.secret(namespace(o), o.target_name()).await?,
             known => known,
         };
-        let read = w.fetch(namespace(o), asks.reads).await;
+        let read = w.fetch(o.address().object(), asks.reads).await;
         let facts = Facts { target, orphans: orphans(w, o), read, made: Vec::new(), now: w.now() };
         let mut after = es::decide(o, facts)?;
         for write in after.writes {

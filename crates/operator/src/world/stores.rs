@@ -17,7 +17,7 @@ use futures::future::join_all;
 use plan::Address;
 use plan::external_secret::{Answer, Read, What};
 use plan::write::Resource;
-use providers::join::Joined;
+use providers::join::{Joined, Reader};
 use providers::reach::Reach;
 use providers::registry;
 use providers::row::Client;
@@ -97,25 +97,27 @@ impl World {
         es.store_refs().into_iter().filter_map(|(kind, name)| self.store(kind, namespace, name)).collect()
     }
 
-    /// Reads what was asked, on behalf of a namespace: all at once, each joined with whoever else reads the same.
-    pub async fn fetch(&self, namespace: &str, reads: Vec<Read>) -> Vec<(Read, Result<Answer, Fault>)> {
-        let answers = join_all(reads.iter().map(|read| self.fetch_one(namespace, read))).await;
+    /// Reads what was asked, on behalf of an object: all at once, each joined with whoever else reads the same.
+    pub async fn fetch(&self, object: ObjectRef, reads: Vec<Read>) -> Vec<(Read, Result<Answer, Fault>)> {
+        let reader = Reader { object, pass: self.pass() };
+        let answers = join_all(reads.iter().map(|read| self.fetch_one(&reader, read))).await;
         reads.into_iter().zip(answers).collect()
     }
 
-    async fn fetch_one(&self, namespace: &str, read: &Read) -> Result<Answer, Fault> {
+    async fn fetch_one(&self, reader: &Reader, read: &Read) -> Result<Answer, Fault> {
+        let namespace = &reader.object.namespace;
         let providers = self.shared().recall::<Providers>()?;
         let (kind, name) = &read.store;
         let (client, connection) = self.client(&providers, *kind, namespace, name).await?;
         match &read.what {
             What::Value(remote) => {
                 let at = remote.locator();
-                let payload = providers.joined.fetch(connection, &client, &at).await?;
+                let payload = providers.joined.fetch(reader, connection, &client, &at).await?;
                 client.select(&at, &payload, remote.property.as_deref()).map(Answer::Value)
             }
             What::Entries(remote) => {
                 let at = remote.locator();
-                let payload = providers.joined.fetch(connection, &client, &at).await?;
+                let payload = providers.joined.fetch(reader, connection, &client, &at).await?;
                 client.entries(&at, &payload, remote.property.as_deref()).map(Answer::Entries)
             }
             What::Found(find) => client.find(find).await.map(Answer::Entries),
