@@ -159,7 +159,7 @@ fn what_stays_clear_against_the_rule_of_today_is_told() {
     assert_eq!((strict.code, read(folder.path(), "p.yaml")), (1, before));
     let warned = sops(&["set", &file, "[\"a\"]", "5"], b"", &variables);
     assert_eq!(warned.code, 0);
-    assert!(warned.err.contains("`b:` stays clear, although `unencrypted_suffix: _unencrypted`"), "{}", warned.err);
+    assert!(warned.err.contains("`b` stays clear, although `unencrypted_suffix: _unencrypted`"), "{}", warned.err);
 }
 
 #[test]
