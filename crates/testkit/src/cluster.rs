@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams};
@@ -193,8 +194,13 @@ impl Cluster {
 
     async fn restricted(&self, config: &Config, name: &str, rights: &Rights) -> Client {
         let namespace = &self.namespace;
+        // A process that is started again runs under the account of the first.
         let made = |object: Value| async move {
-            self.create(&object).await.unwrap_or_else(|error| panic!("cannot make the role {name}: {error}"));
+            match self.create(&object).await {
+                Ok(_) => {}
+                Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+                Err(error) => panic!("cannot make the role {name}: {error}"),
+            }
         };
         let subjects = json!([{ "kind": "ServiceAccount", "name": name, "namespace": namespace }]);
         let bind = |kind: &str, bound: &str, to: &str, place: Option<&str>| {
@@ -222,7 +228,13 @@ impl Cluster {
         let token = self.token(name, &[]).await;
         let mut config = config.clone();
         config.auth_info = kube::config::AuthInfo { token: Some(token.into()), ..Default::default() };
-        Client::try_from(config).expect("a client with a token")
+        let client = Client::try_from(config).expect("a client with a token");
+        let wide = rights.everywhere.last().map(|rule| (None, rule));
+        let local = rights.within.iter().filter_map(|(place, rules)| Some((Some(place.as_str()), rules.last()?)));
+        for (place, rule) in wide.into_iter().chain(local) {
+            wait_granted(&client, place, rule).await;
+        }
+        client
     }
 
     /// A token of a ServiceAccount of this test's namespace.
@@ -352,6 +364,32 @@ impl Cluster {
         self.kinds.lock().expect("nobody panics while holding the kinds").insert(key, found.clone());
         Ok(found)
     }
+}
+
+/// A real server grants a new role some milliseconds after it was made; until then a watch would be refused.
+async fn wait_granted(client: &Client, namespace: Option<&str>, rule: &PolicyRule) {
+    let first = |words: Option<&Vec<String>>| words.and_then(|words| words.first()).cloned();
+    let attributes = ResourceAttributes {
+        group: first(rule.api_groups.as_ref()),
+        resource: first(rule.resources.as_ref()),
+        name: first(rule.resource_names.as_ref()),
+        verb: rule.verbs.first().cloned(),
+        namespace: namespace.map(str::to_owned),
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..Default::default() };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let granted = async {
+        while !reviews
+            .create(&PostParams::default(), &review)
+            .await
+            .is_ok_and(|review| review.status.is_some_and(|status| status.allowed))
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(ESTABLISHED_WITHIN, granted).await.expect("a role that was made is granted");
 }
 
 /// A name that no other test of this run or of another process has.

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cluster;
 pub mod entropy;
 pub mod http;
+pub mod peer_role;
 pub mod peers;
 pub mod scenario;
 pub mod vault;
@@ -16,6 +17,7 @@ pub mod vault;
 pub use aws::Aws;
 pub use cluster::Cluster;
 pub use http::Server;
+pub use peer_role::peer_role;
 pub use scenario::Scenario;
 pub use vault::Vault;
 

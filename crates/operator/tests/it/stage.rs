@@ -17,6 +17,7 @@ use operator::world::workloads::{Deployment, Reduced};
 use providers::reach::{Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::Value;
+use testkit::peer_role;
 use testkit::scenario::Scenario;
 use tokio::time::Instant;
 
@@ -53,14 +54,16 @@ impl Stage {
         Self { scenario, driver: None, shared: None, end: None, running: None, keeping: None }
     }
 
-    /// Starts a process with one feature, as after a restart: it remembers nothing.
+    /// Starts a process with one feature, as after a restart: it remembers nothing. It has exactly the rights of the
+    /// feature's peer (design §8).
     pub async fn start(
         &mut self,
         feature: FeatureName,
         prepare: impl FnOnce(&Process),
         rows: impl FnOnce(Driver) -> Driver,
     ) {
-        let client = self.client();
+        let role = peer_role(feature.as_str(), self.namespace());
+        let client = self.client_as(feature.as_str(), &role).await;
         let scopes = vec![Scope::Namespace(self.namespace().to_owned())];
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
