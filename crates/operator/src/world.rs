@@ -3,6 +3,7 @@
 //! Specification: design §11.3.
 
 pub mod stores;
+pub mod template_sources;
 pub mod workloads;
 
 use std::sync::atomic::{AtomicU64, Ordering};

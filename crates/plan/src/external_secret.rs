@@ -8,6 +8,7 @@ pub mod keys;
 pub mod render;
 pub mod rewrite;
 pub mod rule;
+pub mod templates;
 
 use std::sync::Arc;
 
@@ -16,14 +17,17 @@ use api::external_secrets::external_secret::Binding;
 use api::external_secrets::names;
 use api::external_secrets::target::{CreationPolicy, DeletionPolicy};
 use base::{Fault, Kind, SecretBytes, SecretMap, SecretValue, Timestamp};
+use rand_core::CryptoRng;
 use serde_json::json;
 
 pub use assemble::Answer;
 pub use due::{Asks, Due, Make, Now, Read, Standing, What, due};
+pub use render::Given;
 pub use rule::TargetRule;
+pub use templates::Sources;
 
 use crate::conditions::{self, Condition};
-use crate::{Address, Event, Finish, Next, Present, Status, Target, Write};
+use crate::{Address, Event, Finish, Next, Present, Rendering, Status, Target, Write};
 
 /// What a decision is made on.
 pub struct Facts {
@@ -35,6 +39,8 @@ pub struct Facts {
     pub read: Vec<(Read, Result<Answer, Fault>)>,
     /// What generators made, by place in `spec.dataFrom`.
     pub made: Vec<(usize, SecretMap)>,
+    /// What the template's sources hold; only asked for where a template is run.
+    pub sources: Result<Sources, Fault>,
     /// The moment at which the pass began.
     pub now: Timestamp,
 }
@@ -74,25 +80,28 @@ pub(crate) fn bytes_of(value: &SecretValue) -> SecretBytes {
 ///
 /// # Errors
 /// Values could not be read, or the target may not be written; the fault's text is the condition's message.
-pub fn decide(es: &ExternalSecret, facts: Facts) -> Result<After, Fault> {
-    let assembled = assemble::assemble(es, facts.read, facts.made).map_err(|fault| fault.within(NO_DATA))?;
+pub fn decide(es: &ExternalSecret, mut facts: Facts, rng: &mut dyn CryptoRng) -> Result<After, Fault> {
+    let mut rendering = Rendering::new(facts.now, rng);
+    let (read, made) = (std::mem::take(&mut facts.read), std::mem::take(&mut facts.made));
+    let assembled = assemble::assemble(es, read, made, &mut rendering).map_err(|fault| fault.within(NO_DATA))?;
     let mut after = if assembled.data.is_empty() {
-        emptied(es, facts.target, facts.now)?
+        emptied(es, facts, &mut rendering)?
     } else {
-        written(es, assembled.data, facts.target, facts.orphans, facts.now)?
+        written(es, assembled.data, facts, &mut rendering)?
     };
     after.finish.events.splice(0..0, assembled.events);
     Ok(after)
 }
 
 /// The provider has nothing: what `deletionPolicy` says (ESO §6.5, table "Empty provider data").
-fn emptied(es: &ExternalSecret, target: Option<Present>, now: Timestamp) -> Result<After, Fault> {
+fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> Result<After, Fault> {
+    let now = facts.now;
     match es.deletion_policy() {
         DeletionPolicy::Retain => {
             let finish = synced(es, "SecretSynced", "secret retained due to DeletionPolicy=Retain", now)?;
             Ok(After { writes: Vec::new(), finish, tells_target: false })
         }
-        DeletionPolicy::Merge => written(es, SecretMap::new(), target, Vec::new(), now),
+        DeletionPolicy::Merge => written(es, SecretMap::new(), Facts { orphans: Vec::new(), ..facts }, rendering),
         DeletionPolicy::Delete if es.creation_policy() != CreationPolicy::Owner => {
             let name = es.target_name();
             let policy = es.creation_policy().as_str();
@@ -103,7 +112,7 @@ fn emptied(es: &ExternalSecret, target: Option<Present>, now: Timestamp) -> Resu
         DeletionPolicy::Delete => {
             let mut finish = synced(es, "SecretDeleted", "secret deleted due to DeletionPolicy=Delete", now)?;
             let mut writes = Vec::new();
-            if let Some(present) = target {
+            if let Some(present) = facts.target {
                 if !is_ours(es, &present) {
                     let text = format!("secret {} is not owned by this ExternalSecret", present.name);
                     let finish = refused(es, "could not delete secret", &text, now);
@@ -134,11 +143,11 @@ fn deletion(present: &Present, why: &str) -> Write {
 
 fn written(
     es: &ExternalSecret,
-    data: SecretMap,
-    present: Option<Present>,
-    orphans: Vec<Orphan>,
-    now: Timestamp,
+    values: SecretMap,
+    facts: Facts,
+    rendering: &mut Rendering<'_>,
 ) -> Result<After, Fault> {
+    let Facts { target: present, orphans, sources, now, .. } = facts;
     let policy = es.creation_policy();
     if policy == CreationPolicy::None {
         let finish = synced(es, "SecretSynced", "secret synced", now)?;
@@ -163,7 +172,9 @@ fn written(
             });
         }
     }
-    let target = render::target(es, data).map_err(|fault| fault.within(NOT_WRITTEN))?;
+    let is_frozen = es.spec.target.immutable == Some(true) && present.is_some();
+    let given = Given { values, sources, is_frozen };
+    let target = render::target(es, given, rendering).map_err(|fault| fault.within(NOT_WRITTEN))?;
     writes.push(target_write(es, target, present));
     Ok(After { writes, finish, tells_target: true })
 }

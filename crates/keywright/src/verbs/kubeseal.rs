@@ -23,7 +23,10 @@ use ::seal::{Certificate, PublicKey};
 use api::sealed_secret::names;
 use base::{Fault, Timestamp};
 use document::Branch;
+use plan::Rendering;
 use plan::sealed_secret::Opener;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use wire::Environment;
 
 use crate::{Call, Exit, Failure, Ui, cluster, files};
@@ -145,7 +148,9 @@ impl Work<'_> {
         let input = self.input()?;
         let keys = recover::keys(&self.options.recovery_keys)?;
         let sealed = recover::read(&input, self.options.connection.namespace.as_deref())?;
-        let unsealed = plan::sealed_secret::unseal(&sealed, &Opener::new(&keys))?;
+        let mut rng = StdRng::from_seed(cluster::seed()?);
+        let mut rendering = Rendering::new(Timestamp::now(), &mut rng);
+        let unsealed = plan::sealed_secret::unseal(&sealed, &Opener::new(&keys), &mut rendering)?;
         self.deliver(vec![recover::manifest_of(&unsealed.target)])
     }
 

@@ -10,13 +10,14 @@ use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
-use plan::external_secret::{self as es, Due, Facts, Orphan, Standing};
+use plan::external_secret::{self as es, After, Due, Facts, Orphan, Standing};
 use plan::{Event, Finish, Present, Write};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
+use crate::heavy;
 use crate::queue::Enqueue;
 use crate::queue::Lane;
 use crate::seen::{SeenSecret, fingerprint_of};
@@ -84,6 +85,7 @@ impl Controller for Reconcile {
                 verbs: &["get", "list", "watch", "create", "update", "delete", "patch"],
                 is_local: false,
             },
+            Rights { group: "", resource: "configmaps", verbs: &["get"], is_local: false },
         ],
     };
 
@@ -145,8 +147,9 @@ impl Controller for Reconcile {
             known => known,
         };
         let read = w.fetch(o.address().object(), asks.reads).await;
-        let facts = Facts { target, orphans: orphans(w, o), read, made: Vec::new(), now: w.now() };
-        let mut after = es::decide(o, facts)?;
+        let sources = w.template_sources(namespace(o), o.template()).await;
+        let facts = Facts { target, orphans: orphans(w, o), read, made: Vec::new(), sources, now: w.now() };
+        let mut after = decide(w, o, facts).await?;
         for write in after.writes {
             let fingerprint = written_fingerprint(&write);
             let written = w.act(write).await.map_err(es::not_written)?;
@@ -183,6 +186,16 @@ impl Controller for Reconcile {
     fn wants_finalizer(o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
+}
+
+/// A template may make keys and certificates; it is run where it may take its time.
+async fn decide(w: &World, o: &ExternalSecret, facts: Facts) -> Result<After, Fault> {
+    let mut rng = w.rng();
+    if o.template().is_none() {
+        return es::decide(o, facts, &mut rng);
+    }
+    let object = o.clone();
+    heavy::compute(move || es::decide(&object, facts, &mut rng)).await?
 }
 
 fn namespace(o: &ExternalSecret) -> &str {

@@ -10,7 +10,7 @@ use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
 use plan::sealed_secret::{self as sealed, NOT_UNSEALED, Opener, SealedRule, unseal};
-use plan::{Finish, Write};
+use plan::{Finish, Rendering, Write};
 use seal::KeyFingerprint;
 
 use super::{Keys, Settings};
@@ -84,8 +84,11 @@ impl Controller for Unseal {
         let uid = o.metadata.uid.clone().unwrap_or_default();
         let remembered = opened.key(&uid);
         let object = o.clone();
-        let unsealed =
-            heavy::compute(move || unseal(&object, &Opener { remembered: remembered.as_ref(), ..Opener::new(&keys) }));
+        let (now, mut rng) = (w.now(), w.rng());
+        let unsealed = heavy::compute(move || {
+            let opener = Opener { remembered: remembered.as_ref(), ..Opener::new(&keys) };
+            unseal(&object, &opener, &mut Rendering::new(now, &mut rng))
+        });
         let unsealed = unsealed.await?;
         let unsealed = unsealed.map_err(|fault| fault.within(NOT_UNSEALED))?;
         opened.remember(&uid, unsealed.key);

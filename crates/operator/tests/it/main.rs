@@ -2,6 +2,7 @@
 
 mod definitions;
 mod external_secret;
+mod external_secret_template;
 mod reloader;
 mod sealed_secret;
 mod stage;

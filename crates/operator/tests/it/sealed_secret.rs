@@ -101,3 +101,25 @@ async fn a_restart_writes_nothing() {
     stage.settle().await;
     assert!(sandbox.recorder().writes().is_empty(), "{:?}", sandbox.recorder().writes());
 }
+
+#[tokio::test]
+async fn templates_make_values_of_opened_ones_and_say_what_is_wrong() {
+    let mut stage = Stage::new("sealed-secrets", "templates-make-values").await;
+    start(&mut stage).await;
+    let keys = keys(&stage).await;
+    let mut sealed = sealed_secret(&keys, stage.namespace(), &[("password", "s3cr3t"), ("user", "app")]);
+    sealed["spec"]["template"] = json!({"type": "Opaque", "metadata": {"labels": {"team": "a"}},
+        "data": {"url": "pg://{{ .user }}:{{ .password }}@{{ .host }}", "host": "db", "user": null}});
+    stage.apply(sealed.clone()).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("host=db password=s3cr3t url=pg://app:s3cr3t@db"));
+    sealed["spec"]["template"]["data"]["url"] = json!("{{ fail \"boom\" }}");
+    stage.apply(sealed).await;
+    assert_eq!(
+        synced(&stage).await,
+        "False : template: url:1:3: executing \"url\" at <fail \"boom\">: error calling fail: boom (url)"
+    );
+    assert!(
+        stage.secret("db").await.is_some_and(|data| data.contains("url=pg://app:s3cr3t@db")),
+        "what was there stays"
+    );
+}

@@ -8,7 +8,7 @@ use base::{Fault, Kind, SecretMap, SecretValue};
 
 use super::due::{Entry, Read, What};
 use super::{keys, rewrite};
-use crate::Event;
+use crate::{Event, Rendering};
 
 /// What a read answered.
 pub enum Answer {
@@ -35,6 +35,7 @@ pub fn assemble(
     es: &ExternalSecret,
     answers: Vec<(Read, Result<Answer, Fault>)>,
     made: Vec<(usize, SecretMap)>,
+    rendering: &mut Rendering<'_>,
 ) -> Result<Assembled, Fault> {
     let mut parts: Vec<(Entry, SecretMap)> = Vec::with_capacity(answers.len() + made.len());
     let mut events = Vec::new();
@@ -45,14 +46,15 @@ pub fn assemble(
                 events.push(Event::normal("MissingProviderSecret", missing(es, read.entry)));
             }
             answer => {
-                let part = answer.and_then(|answer| part(es, read.entry, answer));
+                let part = answer.and_then(|answer| part(es, read.entry, answer, rendering));
                 parts.push((read.entry, part.map_err(|fault| located(es, &read, fault))?));
             }
         }
     }
     for (place, values) in made {
         let entry = &es.spec.data_from[place];
-        let done = rewrite::rewrite(values, &entry.rewrite).and_then(|mut data| keys::check(&mut data).map(|()| data));
+        let done = rewrite::rewrite(values, &entry.rewrite, rendering)
+            .and_then(|mut data| keys::check(&mut data).map(|()| data));
         let name = format!("error processing spec.dataFrom[{place}].sourceRef.generatorRef, err");
         parts.push((Entry::DataFrom(place), done.map_err(|fault| fault.within(name))?));
     }
@@ -91,7 +93,7 @@ fn located(es: &ExternalSecret, read: &Read, fault: Fault) -> Fault {
 }
 
 /// One entry's part of the data.
-fn part(es: &ExternalSecret, entry: Entry, answer: Answer) -> Result<SecretMap, Fault> {
+fn part(es: &ExternalSecret, entry: Entry, answer: Answer, rendering: &mut Rendering<'_>) -> Result<SecretMap, Fault> {
     match (entry, answer) {
         (Entry::Data(place), Answer::Value(value)) => {
             let data = &es.spec.data[place];
@@ -117,7 +119,7 @@ fn part(es: &ExternalSecret, entry: Entry, answer: Answer) -> Result<SecretMap, 
             let mut data = if from.rewrite.is_empty() {
                 keys::convert(entries, how.conversion)?
             } else {
-                rewrite::rewrite(entries, &from.rewrite)?
+                rewrite::rewrite(entries, &from.rewrite, rendering)?
             };
             keys::check(&mut data)?;
             decoded(data, &how)

@@ -1,49 +1,51 @@
-//! The target as the spec wishes it: template, type, labels, annotations, finalizers. How that lies over what stands there is
-//! `rule`'s. Specification: ESO §6.5, §8.2, §8.3.
+//! The target as the spec wishes it: template, type, labels, annotations, finalizers. What templates make is `templates`', how
+//! the target lies over what stands there is `rule`'s. Specification: ESO §6.5, §8.2, §8.3.
 
 use std::collections::BTreeMap;
 
 use api::ExternalSecret;
 use api::external_secrets::names;
 use api::external_secrets::target::CreationPolicy;
+use api::external_secrets::template::ExternalSecretTemplate;
 use api::meta::Filled as _;
 use base::{Fault, SecretMap};
 
-use crate::Target;
+use super::templates::{self, Sources, Templates};
 use crate::present::OwnerRef;
+use crate::{Rendering, Target};
 
 /// Labels and annotations that would let another tool take the target for its own (ESO §6.5, Field report).
 const NEVER_COPIED: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "argocd.argoproj.io/tracking-id"];
 /// Left out as well where no owner reference protects the target.
 const TRACKING_LABEL: &str = "argocd.argoproj.io/instance";
 
-/// The target with this data.
+/// What the target is made of.
+pub struct Given {
+    /// The fetched values.
+    pub values: SecretMap,
+    /// What `templateFrom` names.
+    pub sources: Result<Sources, Fault>,
+    /// Whether the data is written already and stays: no template of it is run then (ESO §6.5, immutable).
+    pub is_frozen: bool,
+}
+
+/// The target of these values.
 ///
 /// # Errors
-/// A template fails.
-pub fn target(es: &ExternalSecret, data: SecretMap) -> Result<Target, Fault> {
+/// A template fails, or asks for a kind of Secret that is not handed out.
+pub fn target(es: &ExternalSecret, given: Given, rendering: &mut Rendering<'_>) -> Result<Target, Fault> {
     let meta = &es.metadata;
     let mut target = Target::new(meta.namespace.clone().unwrap_or_default(), es.target_name());
     let owns = es.creation_policy() == CreationPolicy::Owner;
     match es.template() {
         Some(template) => {
-            if !template.data.is_empty() || !template.template_from.is_empty() {
-                return Err(not_built("templates"));
-            }
             target.kind = template.type_.filled().unwrap_or_default().to_owned();
-            if let Some(metadata) = &template.metadata {
-                let is_template = |value: &String| value.contains("{{");
-                if metadata.labels.values().chain(metadata.annotations.values()).any(is_template) {
-                    return Err(not_built("templates"));
-                }
-                target.labels.clone_from(&metadata.labels);
-                target.annotations.clone_from(&metadata.annotations);
-                target.finalizers.clone_from(&metadata.finalizers);
-            }
+            by_template(&mut target, template, given, rendering)?;
         }
         None => {
             target.labels = copied(meta.labels.as_ref(), owns);
             target.annotations = copied(meta.annotations.as_ref(), owns);
+            target.data = given.values;
         }
     }
     target.labels.insert(names::MANAGED.to_owned(), "true".to_owned());
@@ -52,8 +54,49 @@ pub fn target(es: &ExternalSecret, data: SecretMap) -> Result<Target, Fault> {
         target.owners.push(owner(es));
     }
     target.immutable = es.spec.target.immutable.filter(|immutable| *immutable);
-    target.data = data;
     Ok(target)
+}
+
+/// Values, labels, annotations and finalizers of a template; later ones win (ESO §8.2).
+fn by_template(
+    target: &mut Target,
+    template: &ExternalSecretTemplate,
+    given: Given,
+    rendering: &mut Rendering<'_>,
+) -> Result<(), Fault> {
+    templates::check_kind(template)?;
+    let mut all = Templates::over(&given.values, rendering);
+    if !given.is_frozen {
+        let sources = if template.template_from.is_empty() {
+            Sources::default()
+        } else {
+            given.sources.map_err(templates::not_fetched)?
+        };
+        for part in all.parts(template, &sources)? {
+            match part.target {
+                word if templates::is(word, "data") => target.data.extend(part.entries),
+                word if templates::is(word, "labels") => target.labels.extend(templates::as_texts(&part.entries)?),
+                word if templates::is(word, "annotations") => {
+                    target.annotations.extend(templates::as_texts(&part.entries)?);
+                }
+                other => {
+                    return Err(Fault::wrong(format!(
+                        "templateFrom target=\"{other}\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
+                    )));
+                }
+            }
+        }
+    }
+    if let Some(metadata) = &template.metadata {
+        target.labels.extend(all.texts(&metadata.labels)?);
+        target.annotations.extend(all.texts(&metadata.annotations)?);
+        target.finalizers.clone_from(&metadata.finalizers);
+    }
+    if templates::keeps_values(template) {
+        let rendered = std::mem::replace(&mut target.data, given.values);
+        target.data.extend(rendered);
+    }
+    Ok(())
 }
 
 /// The label value that names this ExternalSecret as owner.
@@ -78,9 +121,4 @@ fn copied(map: Option<&BTreeMap<String, String>>, owns: bool) -> BTreeMap<String
     let mut map = map.cloned().unwrap_or_default();
     map.retain(|key, _| !NEVER_COPIED.contains(&key.as_str()) && (owns || key != TRACKING_LABEL));
     map
-}
-
-/// A part that is still to be built says so.
-pub(super) fn not_built(what: &str) -> Fault {
-    Fault::wrong(format!("could not apply template: {what} are not built yet in this version"))
 }

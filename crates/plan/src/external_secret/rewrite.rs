@@ -9,19 +9,22 @@ use api::external_secrets::rewrite::{
 use base::{Fault, SecretBytes, SecretMap};
 use regex::Regex;
 use serde_json::{Map, Value};
+use template::Engine;
+
+use crate::Rendering;
 
 /// Applies a chain of rewrites.
 ///
 /// # Errors
 /// A step fails; the fault names its place.
-pub fn rewrite(mut data: SecretMap, chain: &[Rewrite]) -> Result<SecretMap, Fault> {
+pub fn rewrite(mut data: SecretMap, chain: &[Rewrite], rendering: &mut Rendering<'_>) -> Result<SecretMap, Fault> {
     for (place, step) in chain.iter().enumerate() {
         let done = if let Some(merge) = &step.merge {
             merged(data, merge)
         } else if let Some(regexp) = &step.regexp {
             replaced(data, regexp)
         } else if let Some(transform) = &step.transform {
-            transformed(data, transform)
+            transformed(data, transform, rendering)
         } else {
             Ok(data)
         };
@@ -40,8 +43,21 @@ fn replaced(data: SecretMap, step: &RegexpRewrite) -> Result<SecretMap, Fault> {
     Ok(data.into_iter().map(|(key, value)| (pattern.replace_all(&key, target).into_owned(), value)).collect())
 }
 
-fn transformed(_data: SecretMap, _step: &TransformRewrite) -> Result<SecretMap, Fault> {
-    Err(super::render::not_built("rewrite.transform"))
+/// The template is parsed once and run for every key; Go's delimiters, whatever the flags say.
+fn transformed(data: SecretMap, step: &TransformRewrite, rendering: &mut Rendering<'_>) -> Result<SecretMap, Fault> {
+    let template = Engine::external_secrets()
+        .parse("transform", &step.template)
+        .map_err(|fault| fault.within("transform failed with failed to parse template"))?;
+    let mut transformed = SecretMap::new();
+    for (key, value) in data {
+        let failed =
+            |fault: Fault| fault.within(format!("transform failed with failed to execute template for key \"{key}\""));
+        let context = template::Value::texts([("value", key.as_str())]);
+        let made = template.execute(&context, rendering.surroundings()).map_err(failed)?;
+        let name = made.to_text().ok_or_else(|| failed(Fault::wrong("the new key is no text")))?;
+        transformed.insert(name.into_exposed(), value);
+    }
+    Ok(transformed)
 }
 
 fn merged(mut data: SecretMap, step: &MergeRewrite) -> Result<SecretMap, Fault> {
@@ -101,11 +117,15 @@ fn go_escaped(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rand_core::SeedableRng as _;
+
     use super::*;
 
     fn run(pairs: &[(&str, &str)], chain: Value) -> Result<String, String> {
         let chain: Vec<Rewrite> = serde_json::from_value(chain).expect("a test's own rewrites");
-        let data = rewrite(pairs.iter().copied().collect(), &chain).map_err(|fault| fault.chain())?;
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed([7; 32]);
+        let mut rendering = Rendering::new(base::Timestamp::UNIX_EPOCH, &mut rng);
+        let data = rewrite(pairs.iter().copied().collect(), &chain, &mut rendering).map_err(|fault| fault.chain())?;
         let text = |(key, value): (&String, &SecretBytes)| format!("{key}={}", String::from_utf8_lossy(value.expose()));
         Ok(data.iter().map(text).collect::<Vec<_>>().join(" "))
     }
@@ -119,6 +139,24 @@ mod tests {
         assert!(run(&[("a", "1")], bad).unwrap_err().starts_with(
             "error applying rewrite to keys: failed rewrite operation[1]: regexp failed with failed to compile"
         ));
+    }
+
+    #[test]
+    fn transform_renders_every_key() {
+        let chain = |template: &str| serde_json::json!([{"transform": {"template": template}}]);
+        let pairs = &[("app/db", "1"), ("app/url", "2")];
+        let upper = r#"{{ .value | replace "/" "_" | upper }}"#;
+        assert_eq!(run(pairs, chain(upper)).as_deref(), Ok("APP_DB=1 APP_URL=2"));
+        assert_eq!(run(pairs, chain("same")).as_deref(), Ok("same=2"), "the last old key wins");
+        let failed = |template: &str| run(pairs, chain(template)).unwrap_err();
+        let start = "error applying rewrite to keys: failed rewrite operation[0]: transform failed with failed to ";
+        assert_eq!(
+            failed("{{ env }}"),
+            format!("{start}parse template: template: transform:1: function \"env\" not defined")
+        );
+        assert!(failed("{{ .nope }}").starts_with(&format!(
+            "{start}execute template for key \"app/db\": template: transform:1:3: executing \"transform\" at <.nope>: "
+        )));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use seal::{KeySet, Scope, SealingKey};
 
 use super::*;
 use crate::present::OwnerRef;
-use crate::{Laid, Present, Rule as _};
+use crate::{Laid, Present, Rendering, Rule as _};
 
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a test's own timestamp")
@@ -45,13 +45,18 @@ fn sealed(keys: &KeySet, pairs: &[(&str, &str)], extra: serde_json::Value) -> Se
     serde_json::from_value(object).expect("a test's own SealedSecret")
 }
 
+fn opened(ss: &SealedSecret, opener: &Opener<'_>) -> Result<Unsealed, Fault> {
+    let mut rng = ChaCha20Rng::from_seed([2; 32]);
+    unseal(ss, opener, &mut Rendering::new(now(), &mut rng))
+}
+
 #[test]
 fn values_open_and_become_a_secret_with_an_owner() {
     let keys = keys();
     let template = serde_json::json!({"template": {"type": "x/y", "metadata": {"labels": {"a": "b"}},
         "data": {"plain": "text", "gone": null}}});
     let ss = sealed(&keys, &[("p", "s3cr3t"), ("gone", "x")], template);
-    let unsealed = unseal(&ss, &Opener::new(&keys)).expect("it opens");
+    let unsealed = opened(&ss, &Opener::new(&keys)).expect("it opens");
     let target = unsealed.target;
     assert_eq!(target.data.names().collect::<Vec<_>>(), ["p", "plain"]);
     assert!(target.data.value("p") == Some(&base::SecretBytes::from("s3cr3t")));
@@ -60,12 +65,50 @@ fn values_open_and_become_a_secret_with_an_owner() {
 }
 
 #[test]
+fn templates_see_opened_values_and_each_others_text() {
+    let keys = keys();
+    let pairs = &[("user", "app"), ("password", "s3cr3t"), ("hidden", "h"), ("both", "sealed")];
+    let templates = serde_json::json!({"template": {"data": {
+        "url": "pg://{{ .user }}:{{ .password }}@{{ .host }}/{{ .hidden | upper }}",
+        "host": "db.{{ .nope }}", "see": "{{ .host }} {{ .url | len }} {{ .both }} {{ .nope }}",
+        "hidden": null, "both": "{{ fail \"never run\" }}"}}});
+    let target = opened(&sealed(&keys, pairs, templates), &Opener::new(&keys)).expect("it opens").target;
+    let text = |name: &str| {
+        String::from_utf8_lossy(target.data.value(name).map_or(&[][..], base::SecretBytes::expose)).into_owned()
+    };
+    assert_eq!(target.data.names().collect::<Vec<_>>(), ["both", "host", "password", "see", "url", "user"]);
+    assert_eq!(text("url"), "pg://app:s3cr3t@db.{{ .nope }}/H");
+    assert_eq!(text("host"), "db.<no value>");
+    assert_eq!(text("see"), "db.{{ .nope }} 66 sealed <no value>");
+    assert_eq!(text("both"), "sealed");
+}
+
+#[test]
+fn templates_that_fail_are_told_by_key() {
+    let keys = keys();
+    let templates = serde_json::json!({"template": {"data": {
+        "u": "{{ if }", "v": "{{ env \"HOME\" }}", "w": "{{ fail \"boom\" }}", "x": "{{ .p }}"}}});
+    let fault = opened(&sealed(&keys, &[("p", "s3cr3t")], templates), &Opener::new(&keys)).err().expect("it fails");
+    let told = fault.chain();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "template: u:1: unexpected \"}\" in if (u)",
+            "template: v:1: function \"env\" not defined (v)",
+            "template: w:1:3: executing \"w\" at <fail \"boom\">: error calling fail: boom (w)",
+        ]
+    );
+    assert!(!told.contains("s3cr3t"));
+}
+
+#[test]
 fn what_does_not_open_is_told_by_key_and_nothing_is_made() {
     let keys = keys();
     let mut ss = sealed(&keys, &[("bar", "x"), ("foo", "x")], serde_json::json!({}));
     ss.metadata.name = Some("other".into());
     ss.spec.encrypted_data.insert("bad".into(), "%%%".into());
-    let text = unseal(&ss, &Opener::new(&keys)).err().map(|fault| fault.chain()).unwrap_or_default();
+    let text = opened(&ss, &Opener::new(&keys)).err().map(|fault| fault.chain()).unwrap_or_default();
     assert_eq!(text, "illegal base64 data at input byte 0 (bad)\nno key could decrypt secret (bar, foo)");
 }
 
@@ -96,7 +139,7 @@ fn laid(present: &Present, target: &crate::Target) -> String {
 fn foreign_secrets_are_refused_and_marked_ones_taken_or_merged() {
     let keys = keys();
     let target =
-        unseal(&sealed(&keys, &[("p", "x")], serde_json::json!({})), &Opener::new(&keys)).expect("it opens").target;
+        opened(&sealed(&keys, &[("p", "x")], serde_json::json!({})), &Opener::new(&keys)).expect("it opens").target;
     let refused = "Resource \"db\" already exists and is not managed by SealedSecret";
     assert_eq!(laid(&present(), &target), refused);
     let with = |key: &str| Present { annotations: [(key.to_owned(), "true".to_owned())].into(), ..present() };
@@ -177,12 +220,12 @@ fn objects_of_old_clients_open_unless_told_otherwise() {
         serde_json::json!({"template": {"type": "ignored", "metadata": {"annotations": {names::SKIP_OWNER: "true"}}}});
     for (secret, extra, owners) in [(json, serde_json::json!({}), 1), (yaml, skip, 0)] {
         let ss = legacy(&keys, secret, extra);
-        let target = unseal(&ss, &Opener::new(&keys)).expect("it opens").target;
+        let target = opened(&ss, &Opener::new(&keys)).expect("it opens").target;
         assert_eq!((target.namespace.as_str(), target.name.as_str(), target.kind.as_str()), ("demo", "db", "T"));
         assert!(target.data.value("p") == Some(&base::SecretBytes::from("x")));
         assert_eq!((target.labels.len(), target.owners.len()), (1, owners));
     }
-    let refused = |ss: &SealedSecret, opener: &Opener<'_>| unseal(ss, opener).err().map(|fault| fault.chain());
+    let refused = |ss: &SealedSecret, opener: &Opener<'_>| opened(ss, opener).err().map(|fault| fault.chain());
     let closed = Opener { accepts_legacy: false, ..Opener::new(&keys) };
     let told = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag";
     assert_eq!(refused(&legacy(&keys, json, serde_json::json!({})), &closed).as_deref(), Some(told));
@@ -224,7 +267,7 @@ fn what_is_sealed_again_keeps_its_template_and_gets_its_real_scope() {
         legacy(&keys, r#"{"metadata":{"labels":{"a":"b"}},"type":"T","data":{"p":"eA=="}}"#, serde_json::json!({}));
     let resealed = reseal(&old, &opener, newest.private.public()).expect("it opens");
     assert!(resealed.legacy_data().is_none(), "an object of an old client becomes one of today");
-    let target = unseal(&resealed, &opener).expect("it opens").target;
+    let target = opened(&resealed, &opener).expect("it opens").target;
     assert!(target.data.value("p") == Some(&base::SecretBytes::from("x")));
     assert_eq!((target.kind.as_str(), target.labels.len()), ("T", 1));
 }

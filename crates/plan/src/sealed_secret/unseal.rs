@@ -5,11 +5,12 @@ use api::SealedSecret;
 use api::sealed_secret::names;
 use base::{Fault, SecretBytes, SecretMap};
 use seal::KeyFingerprint;
+use template::{Engine, Value};
 
 use super::legacy::LegacySecret;
 use super::opening::{Content, Failures, Opener};
-use crate::Target;
 use crate::present::OwnerRef;
+use crate::{Rendering, Target};
 
 /// What came of it.
 pub struct Unsealed {
@@ -23,13 +24,13 @@ pub struct Unsealed {
 ///
 /// # Errors
 /// The aggregate of what went wrong, key names behind each sentence.
-pub fn unseal(ss: &SealedSecret, opener: &Opener<'_>) -> Result<Unsealed, Fault> {
+pub fn unseal(ss: &SealedSecret, opener: &Opener<'_>, rendering: &mut Rendering<'_>) -> Result<Unsealed, Fault> {
     let mut failures = Failures::default();
     let (content, key) = opener.open(ss, &mut failures)?;
     let target = match content {
         Content::Legacy(value) => legacy_target(ss, LegacySecret::read(&value)?),
         Content::Values(values) => {
-            let data = with_templates(ss, values, &mut failures);
+            let data = with_templates(ss, values, rendering, &mut failures);
             failures.into_result()?;
             target(ss, data)
         }
@@ -37,20 +38,38 @@ pub fn unseal(ss: &SealedSecret, opener: &Opener<'_>) -> Result<Unsealed, Fault>
     Ok(Unsealed { target, key })
 }
 
-/// Adds what `template.data` says; a sealed value of the same name wins, and null takes a value away.
-fn with_templates(ss: &SealedSecret, mut opened: SecretMap, failures: &mut Failures) -> SecretMap {
+/// Adds what `template.data` says; a sealed value of the same name wins, and null takes a value away. Templates see the opened
+/// values and each other's text, unrendered (SS §7.3).
+fn with_templates(
+    ss: &SealedSecret,
+    opened: SecretMap,
+    rendering: &mut Rendering<'_>,
+    failures: &mut Failures,
+) -> SecretMap {
     let Some(templates) = ss.template().and_then(|template| template.data.as_ref()) else { return opened };
+    let mut visible = opened.clone();
     for (name, text) in templates {
-        match text {
-            None => drop(opened.remove(name)),
-            Some(_) if opened.contains(name) => {}
-            Some(text) if text.contains("{{") => {
-                failures.add(name, &Fault::wrong("templates are not built yet in this version"));
-            }
-            Some(text) => opened.insert(name.clone(), SecretBytes::from(text.as_str())),
+        if let Some(text) = text.as_ref().filter(|_| !opened.contains(name)) {
+            visible.insert(name.clone(), SecretBytes::from(text.as_str()));
         }
     }
-    opened
+    let visible = Value::from(&visible);
+    let mut data = opened.clone();
+    for (name, text) in templates {
+        match text {
+            None => drop(data.remove(name)),
+            Some(_) if opened.contains(name) => {}
+            Some(text) => match rendered(name, text, &visible, rendering) {
+                Ok(value) => data.insert(name.clone(), value),
+                Err(fault) => failures.add(name, &fault),
+            },
+        }
+    }
+    data
+}
+
+fn rendered(name: &str, text: &str, visible: &Value, rendering: &mut Rendering<'_>) -> Result<SecretBytes, Fault> {
+    Engine::sealed_secrets().parse(name, text)?.execute(visible, rendering.surroundings())
 }
 
 fn target(ss: &SealedSecret, data: SecretMap) -> Target {
