@@ -93,6 +93,7 @@ fn what_is_frozen_keeps_its_data_and_gets_its_labels() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn faults_name_the_key_and_never_a_value() {
     let start = "could not apply template: could not execute template: ";
     let unfetched = "could not apply template: error fetching templateFrom data: ";
