@@ -27,7 +27,7 @@ pub use rule::TargetRule;
 pub use templates::Sources;
 
 use crate::conditions::{self, Condition};
-use crate::{Address, Event, Finish, Next, Present, Rendering, Status, Target, Write};
+use crate::{Address, Delimiters, Event, Finish, Next, Present, Rendering, Status, Target, Write};
 
 /// What a decision is made on.
 pub struct Facts {
@@ -41,6 +41,8 @@ pub struct Facts {
     pub made: Vec<(usize, SecretMap)>,
     /// What the template's sources hold; only asked for where a template is run.
     pub sources: Result<Sources, Fault>,
+    /// What opens and closes the template's actions.
+    pub delimiters: Delimiters,
     /// The moment at which the pass began.
     pub now: Timestamp,
 }
@@ -81,7 +83,7 @@ pub(crate) fn bytes_of(value: &SecretValue) -> SecretBytes {
 /// # Errors
 /// Values could not be read, or the target may not be written; the fault's text is the condition's message.
 pub fn decide(es: &ExternalSecret, mut facts: Facts, rng: &mut dyn CryptoRng) -> Result<After, Fault> {
-    let mut rendering = Rendering::new(facts.now, rng);
+    let mut rendering = Rendering::new(facts.now, rng).delimited(facts.delimiters.clone());
     let (read, made) = (std::mem::take(&mut facts.read), std::mem::take(&mut facts.made));
     let assembled = assemble::assemble(es, read, made, &mut rendering).map_err(|fault| fault.within(NO_DATA))?;
     let mut after = if assembled.data.is_empty() {

@@ -24,6 +24,6 @@ pub mod write;
 pub use effect::{Describe, Line};
 pub use finish::{Event, Finish, Next, Severity, Status};
 pub use present::Present;
-pub use rendering::Rendering;
+pub use rendering::{Delimiters, Rendering};
 pub use target::{Laid, Rule, Target};
 pub use write::{Address, Manifest, Write, Written};

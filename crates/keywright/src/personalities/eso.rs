@@ -17,6 +17,7 @@ use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::shared::Clock;
 use operator::world::stores::Providers;
+use plan::Delimiters;
 use wire::Environment;
 
 use super::metrics_route;
@@ -72,6 +73,8 @@ const FLAGS: &[Flag] = &[
     switch("experimental-enable-vault-token-cache", "accepted"),
     value("experimental-vault-token-cache-size", "accepted"),
     value("generator-gc-grace-period", "accepted"),
+    value("template-left-delimiter", "what opens an action in templates ({{)"),
+    value("template-right-delimiter", "what closes an action in templates (}})"),
 ];
 
 /// Runs the controller until it is asked to end.
@@ -137,6 +140,11 @@ async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> 
     let mut process = Process::new(client.clone(), scopes, Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment, client), class));
     process.shared().remember(settings.clone());
+    let delimiter = |flag: &str| parsed.value(flag).unwrap_or_default().to_owned();
+    process.shared().remember(Delimiters {
+        left: delimiter("template-left-delimiter"),
+        right: delimiter("template-right-delimiter"),
+    });
     let feature = FeatureName::ExternalSecrets;
     process.add(feature, workers, election, |driver| controllers::external_secrets(driver, &settings));
     let metrics = metrics_route(Routes::default(), process.metrics(feature).into_iter().collect());

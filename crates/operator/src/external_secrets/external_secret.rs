@@ -11,7 +11,7 @@ use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
 use plan::external_secret::{self as es, After, Due, Facts, Orphan, Standing};
-use plan::{Event, Finish, Present, Write};
+use plan::{Delimiters, Event, Finish, Present, Write};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
@@ -148,7 +148,9 @@ impl Controller for Reconcile {
         };
         let read = w.fetch(o.address().object(), asks.reads).await;
         let sources = w.template_sources(namespace(o), o.template()).await;
-        let facts = Facts { target, orphans: orphans(w, o), read, made: Vec::new(), sources, now: w.now() };
+        let delimiters = (*w.memory::<Delimiters>()).clone();
+        let orphans = orphans(w, o);
+        let facts = Facts { target, orphans, read, made: Vec::new(), sources, delimiters, now: w.now() };
         let mut after = decide(w, o, facts).await?;
         for write in after.writes {
             let fingerprint = written_fingerprint(&write);

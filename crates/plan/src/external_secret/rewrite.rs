@@ -7,9 +7,8 @@ use api::external_secrets::rewrite::{
     MergeConflictPolicy, MergePriorityPolicy, MergeRewrite, MergeStrategy, RegexpRewrite, Rewrite, TransformRewrite,
 };
 use base::{Fault, SecretBytes, SecretMap};
-use regex::Regex;
 use serde_json::{Map, Value};
-use template::Engine;
+use template::{Engine, pattern};
 
 use crate::Rendering;
 
@@ -36,11 +35,22 @@ pub fn rewrite(mut data: SecretMap, chain: &[Rewrite], rendering: &mut Rendering
 }
 
 fn replaced(data: SecretMap, step: &RegexpRewrite) -> Result<SecretMap, Fault> {
-    let pattern = Regex::new(&step.source)
+    let pattern = pattern::compile(&step.source)
         .map_err(|error| Fault::wrong("regexp failed with failed to compile").because(error))?;
-    // Go's replacement syntax is Rust's: `$1x` is the group `1x`, `${1}x` the group `1`.
-    let target = step.target.as_str();
-    Ok(data.into_iter().map(|(key, value)| (pattern.replace_all(&key, target).into_owned(), value)).collect())
+    let mut replaced = SecretMap::new();
+    for (key, value) in data {
+        let (mut name, mut done) = (Vec::with_capacity(key.len()), 0);
+        for captures in pattern::matches(&pattern, key.as_bytes()) {
+            let whole = captures.get_match();
+            name.extend_from_slice(&key.as_bytes()[done..whole.start()]);
+            pattern::expand(&captures, step.target.as_bytes(), &mut name);
+            done = whole.end();
+        }
+        name.extend_from_slice(&key.as_bytes()[done..]);
+        let name = String::from_utf8(name).map_err(|_| Fault::bug("a pattern matched inside a character"))?;
+        replaced.insert(name, value);
+    }
+    Ok(replaced)
 }
 
 /// The template is parsed once and run for every key; Go's delimiters, whatever the flags say.
@@ -134,6 +144,8 @@ mod tests {
     fn regexp_uses_gos_replacement_syntax() {
         let chain = serde_json::json!([{"regexp": {"source": "^path/(?P<n>.*)$", "target": "x-${n}"}}]);
         assert_eq!(run(&[("path/a", "1"), ("b", "2")], chain).as_deref(), Ok("b=2 x-a=1"));
+        let bare = serde_json::json!([{"regexp": {"source": "(a+)|x*", "target": "<$1$$>"}}]);
+        assert_eq!(run(&[("äaab", "1")], bare).as_deref(), Ok("<$>ä<aa$>b<$>=1"));
         let bad =
             serde_json::json!([{"regexp": {"source": "a", "target": "b"}}, {"regexp": {"source": "(", "target": ""}}]);
         assert!(run(&[("a", "1")], bad).unwrap_err().starts_with(

@@ -46,7 +46,8 @@ impl<'a, 'b> Templates<'a, 'b> {
     /// Templates over these values.
     #[must_use]
     pub fn over(values: &SecretMap, rendering: &'a mut Rendering<'b>) -> Self {
-        Self { engine: Engine::external_secrets(), values: Value::from(values), rendering }
+        let engine = rendering.engine(Engine::external_secrets());
+        Self { engine, values: Value::from(values), rendering }
     }
 
     /// `templateFrom` in order, then `data`: later ones win.

@@ -87,6 +87,17 @@ fn sources_are_values_or_keys_and_values_and_go_where_they_say() {
 }
 
 #[test]
+fn delimiters_may_be_others() {
+    let mut rng = ChaCha20Rng::from_seed([7; 32]);
+    let delimiters = crate::Delimiters { left: "[[".into(), right: "]]".into() };
+    let mut rendering = Rendering::new(base::Timestamp::UNIX_EPOCH, &mut rng).delimited(delimiters);
+    let values = [("user", "app")].into_iter().collect();
+    let template = serde_json::from_value(json!({"data": {"k": "{{ .user }} [[ .user ]]"}})).expect("a template");
+    let parts = Templates::over(&values, &mut rendering).parts(&template, &Sources::default()).expect("it runs");
+    assert!(parts[0].entries.value("k") == Some(&SecretBytes::from("{{ .user }} app")));
+}
+
+#[test]
 fn what_is_frozen_keeps_its_data_and_gets_its_labels() {
     let template = json!({"data": {"x": "{{ .nope }}"}, "metadata": {"labels": {"l": "{{ .user }}"}}});
     assert_eq!(run_in(template, true, Err(Fault::busy("not asked"))).as_deref(), Ok("label:l=app"));
