@@ -4,6 +4,7 @@
 mod crds;
 mod demo;
 mod explain;
+mod helm;
 mod kubeseal;
 mod operator;
 mod reference;
@@ -49,6 +50,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "tell what would be done with an object, and why; writes nothing",
         run: explain::run,
+    },
+    Verb {
+        name: "helm-secrets",
+        aliases: &[],
+        about: "decrypt values for Helm, with helm-secrets' command line; writes Helm's plugins, too",
+        run: helm::run,
     },
     Verb {
         name: "kubeseal",

@@ -1,4 +1,5 @@
 //! Command lines as people type them: words, environment and stdin in; exit code, streams and files out.
 
+mod helm;
 mod kubeseal;
 mod sops;

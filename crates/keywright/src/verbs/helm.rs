@@ -1,0 +1,114 @@
+//! `helm-secrets`: encrypted values for Helm, with helm-secrets' command line. This file reads the flags in front of the
+//! command and hands over; each command has its own file, and what needs no look at anything is in `pure`.
+//! Specification: HS §4; the getter's way through the house is in design §4.3.
+
+mod backend;
+mod copies;
+mod decrypt;
+mod downloader;
+mod edit;
+mod encrypt;
+mod gpg_home;
+mod help;
+mod key;
+mod plugin;
+mod pure;
+mod reference;
+mod settings;
+mod wrapper;
+
+use base::Fault;
+use wire::Environment;
+
+use super::sops;
+use crate::{Call, Exit, Failure, Ui};
+use settings::Settings;
+
+/// Does what was asked for.
+///
+/// # Errors
+/// 1 for everything that we find wrong; Helm's own exit code where Helm ran.
+pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    let (settings, words) = Settings::read(&call.args, &call.environment)?;
+    let Some((command, rest)) = words.split_first() else {
+        call.ui.data(help::of_all().as_bytes())?;
+        return Ok(Exit::FAILURE);
+    };
+    let mut work = Work { ui: &mut call.ui, environment: call.environment.clone(), settings };
+    let is_helpless = rest.first().is_none_or(|word| is_help(word));
+    match command.as_str() {
+        "help" | "-h" | "--help" => work.print(&help::of_all()),
+        "-v" | "--version" => work.print(&format!("{}\n", plugin::VERSION)),
+        "dir" => {
+            let folder = work.environment.value("HELM_PLUGIN_DIR").unwrap_or_default().to_owned();
+            work.print(&folder)
+        }
+        // Helm has a command of that name, too; ours is told by its flags.
+        "plugin" if rest.iter().any(|word| word.starts_with("--helm") || word.starts_with("--output")) => {
+            plugin::run(&mut work, rest)
+        }
+        "encrypt" | "decrypt" | "view" | "edit" if is_helpless => work.explain(command, rest),
+        "encrypt" => encrypt::run(&mut work, rest),
+        // `view` is the peer's old word, which people still type.
+        "decrypt" | "view" => decrypt::run(&mut work, rest),
+        "edit" => edit::run(&mut work, rest),
+        "downloader" => downloader::run(&mut work, rest),
+        "post-renderer" => Err(told(backend::no_vals("post-renderer"))),
+        _ if is_helpless => work.print(&help::of_helm(command)),
+        _ => wrapper::run(&mut work, &words),
+    }
+}
+
+/// One run.
+struct Work<'a> {
+    ui: &'a mut Ui,
+    environment: Environment,
+    settings: Settings,
+}
+
+impl Work<'_> {
+    /// A line for the person, unless nobody wants it.
+    fn note(&mut self, text: &str) {
+        if !self.settings.is_quiet {
+            self.complain(text);
+        }
+    }
+
+    /// A line for the person, whatever was asked for.
+    fn complain(&mut self, text: &str) {
+        self.ui.note(&format!("{PREFIX}{text}"));
+    }
+
+    fn print(&mut self, text: &str) -> Result<Exit, Failure> {
+        self.ui.data(text.as_bytes()).map_err(told)?;
+        Ok(Exit::SUCCESS)
+    }
+
+    /// The usage of a verb of ours, and what is missing where nothing stands behind it.
+    fn explain(&mut self, verb: &str, rest: &[String]) -> Result<Exit, Failure> {
+        self.print(&help::of_verb(verb))?;
+        if rest.is_empty() {
+            self.print("\nError: secrets file required.\n")?;
+            return Ok(Exit::FAILURE);
+        }
+        Ok(Exit::SUCCESS)
+    }
+
+    /// The same run with other variables: what a key of a URL brings along.
+    fn set(&mut self, name: &str, value: &str) {
+        let others = self.environment.iter().filter(|(known, _)| *known != name);
+        self.environment = others.chain([(name, value)]).collect();
+    }
+}
+
+/// How everything of ours on stderr begins.
+const PREFIX: &str = "[helm-secrets] ";
+
+/// A fault as this command line tells it.
+fn told(fault: Fault) -> Failure {
+    Failure::new(1, fault).prefixed(PREFIX)
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word, "-h" | "--help" | "help")
+}

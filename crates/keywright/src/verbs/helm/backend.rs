@@ -1,0 +1,212 @@
+//! Who decrypts: the house's own sops, or nobody (`noop`). A sops that a variable pins is run instead of ours.
+//! The vals backend and shell scripts are told as what this version has not. Specification: HS §8.
+
+use base::{Fault, SecretBytes};
+use document::{Branch, Element, Format, Item, Node, ReadOptions, RepeatedKeys};
+use wire::Program;
+
+use super::{Work, sops, told};
+use crate::Failure;
+
+/// A backend that this version has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Files of sops.
+    Sops,
+    /// References of vals; told as missing when something is to be evaluated.
+    Vals,
+    /// Nothing is encrypted.
+    Noop,
+}
+
+/// What a name means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// A backend.
+    Known(Backend),
+    /// The path of a shell script.
+    Script,
+    /// Nothing.
+    Unknown,
+}
+
+/// What a file holds, as far as the backend must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Helm's values.
+    Yaml,
+    /// Whatever the file looks like.
+    Auto,
+}
+
+impl Selection {
+    /// What a name means.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "sops" => Self::Known(Backend::Sops),
+            "vals" => Self::Known(Backend::Vals),
+            "noop" => Self::Known(Backend::Noop),
+            path if std::path::Path::new(path).is_file() => Self::Script,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Backend {
+    /// Whether a file has something for the backend to do.
+    pub fn is_encrypted(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Sops => is_of_sops(bytes),
+            Self::Vals => contains(bytes, b"ref+"),
+            Self::Noop => true,
+        }
+    }
+
+    /// The plain bytes of a file. Where that fails, the backend has said why.
+    ///
+    /// # Errors
+    /// They cannot be had; `shown` is how the file is named.
+    pub fn decrypt(self, work: &mut Work<'_>, bytes: &[u8], what: Type, shown: &str) -> Result<SecretBytes, Failure> {
+        let format = match what {
+            Type::Yaml => Format::Yaml,
+            Type::Auto => type_of(bytes),
+        };
+        let failure = match self {
+            Self::Noop => return Ok(bytes.into()),
+            Self::Vals => return Err(told(no_vals("backend"))),
+            Self::Sops => match sops_path(work) {
+                Some(program) => match pinned(work, &program, bytes, format) {
+                    Ok(plain) => return Ok(plain),
+                    Err(fault) => Failure::from(fault),
+                },
+                None => {
+                    let args = &work.settings.backend_args;
+                    match sops::decrypt(bytes, format, args, &work.environment, work.ui) {
+                        Ok(plain) => return Ok(plain),
+                        Err(failure) => failure,
+                    }
+                }
+            },
+        };
+        failure.tell(work.ui);
+        Err(told(Fault::wrong(format!("Error while decrypting file: {shown}"))))
+    }
+
+    /// A literal, if it has something for the backend to do.
+    ///
+    /// # Errors
+    /// It cannot be decrypted.
+    pub fn decrypt_literal(self, work: &mut Work<'_>, literal: &str) -> Result<Option<String>, Failure> {
+        if self == Self::Noop || !self.is_encrypted(literal.as_bytes()) {
+            return Ok(None);
+        }
+        let plain = self.decrypt(work, literal.as_bytes(), Type::Auto, "a literal value")?;
+        let text = plain.to_text().ok_or_else(|| told(Fault::wrong("a decrypted literal is no text")))?;
+        Ok(Some(text.into_exposed()))
+    }
+}
+
+/// The sops that the user pinned, with its words.
+pub fn sops_path(work: &Work<'_>) -> Option<Vec<String>> {
+    let text = work.environment.first(&["HELM_SECRETS_SOPS_PATH", "HELM_SECRETS_SOPS_BIN"])?;
+    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    (!words.is_empty()).then_some(words)
+}
+
+/// The words of a pinned sops for a file, behind its path.
+pub fn pinned_words(work: &Work<'_>, program: &[String], mode: &str, format: Format, more: &[&str]) -> Vec<String> {
+    let types = ["--input-type", format.name(), "--output-type", format.name()];
+    let mode = (!mode.is_empty()).then(|| mode.to_owned());
+    let words = program.iter().skip(1).chain(&work.settings.backend_args).cloned().chain(mode);
+    words.chain(types.iter().chain(more).map(|word| (*word).to_owned())).collect()
+}
+
+fn pinned(work: &mut Work<'_>, program: &[String], bytes: &[u8], format: Format) -> Result<SecretBytes, Fault> {
+    let words = pinned_words(work, program, "--decrypt", format, &["/dev/stdin"]);
+    let mut run = Program::new(&program[0]).arguments(words).input(bytes.into());
+    run.environment.extend(work.environment.iter().map(|(name, value)| (name.into(), value.into())));
+    let output = run.run()?;
+    if !output.stderr.is_empty() {
+        work.ui.note(output.stderr.trim_end());
+    }
+    output.accepted(&format!("`{}` failed", program[0]))
+}
+
+/// What is told where the vals backend would be needed.
+pub fn no_vals(what: &str) -> Fault {
+    Fault::wrong(format!(
+        "the vals backend is not part of this version of keywright, so `{what}` cannot evaluate references"
+    ))
+    .hint("`sops` and `noop` are; references can be resolved by `vals eval` before Helm runs")
+}
+
+/// What is told where a shell script would be run.
+pub fn no_scripts(path: &str) -> Fault {
+    Fault::wrong(format!("secret backend '{path}' is a shell script, which this version of keywright does not run"))
+        .hint("choose one of sops, noop")
+}
+
+/// The line is a fast yes. A file without one is parsed, since formatters fold lines and an encrypted file must never pass
+/// for a plain one.
+fn is_of_sops(bytes: &[u8]) -> bool {
+    if bytes.split(|byte| *byte == b'\n').any(has_mac) {
+        return true;
+    }
+    if !contains(bytes, b"sops") && !contains(bytes, ENVELOPE) {
+        return false;
+    }
+    let options = ReadOptions { repeated_keys: RepeatedKeys::Keep, ..ReadOptions::default() };
+    match document::read(bytes, Format::Yaml, &options) {
+        Ok(document) => document.branches.iter().any(|branch| {
+            let block = branch.value("sops").and_then(Node::as_branch);
+            block.is_some_and(|block| block.value("mac").is_some()) || has_envelope(branch)
+        }),
+        Err(_) => false,
+    }
+}
+
+fn has_mac(line: &[u8]) -> bool {
+    let mac = line.windows(3).position(|window| window == b"mac");
+    mac.is_some_and(|at| contains(&line[at..], b",type:str]"))
+}
+
+fn has_envelope(branch: &Branch) -> bool {
+    branch.items.iter().any(|item| matches!(item, Item::Entry(_, node) if is_envelope(node)))
+}
+
+fn is_envelope(node: &Node) -> bool {
+    match node {
+        Node::Leaf(_) => node.as_str().is_some_and(|text| text.as_bytes().starts_with(ENVELOPE)),
+        Node::Branch(branch) => has_envelope(branch),
+        Node::List(elements) => {
+            elements.iter().any(|element| matches!(element, Element::Node(node) if is_envelope(node)))
+        }
+    }
+}
+
+const ENVELOPE: &[u8] = b"ENC[AES256_GCM,";
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// The format of an encrypted file, by how it looks.
+fn type_of(bytes: &[u8]) -> Format {
+    let has_line = |is_meant: fn(&[u8]) -> bool| bytes.split(|byte| *byte == b'\n').any(is_meant);
+    if has_line(|line| line.trim_ascii_end() == b"sops:") {
+        return Format::Yaml;
+    }
+    if contains(bytes, b"\"data\": \"ENC") {
+        return Format::Binary;
+    }
+    if has_line(|line| line.starts_with(b"sops_mac=ENC")) {
+        return Format::Dotenv;
+    }
+    if has_line(|line| line.trim_ascii() == b"[sops]") {
+        return Format::Ini;
+    }
+    Format::Json
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The getter and the verbs for files, line by line.
+
+use super::{Ended, KEY, PLAIN, RECIPIENT, folder, helm_secrets, path, write};
+
+/// A URL, variables, the exit code, stdout, and how stderr begins.
+type Line<'a> = (&'a str, &'a [(&'a str, &'a str)], u8, &'a str, &'a str);
+
+const LINES: &[Line<'_>] = &[
+    ("secrets://DIR/secrets.yaml", &[], 0, PLAIN, ""),
+    ("secrets://DIR/blob.bin", &[], 0, "no newline at the end", ""),
+    ("secrets://DIR/plain.yaml", &[], 0, PLAIN, ""),
+    ("secrets://!DIR/plain.yaml", &[], 0, PLAIN, ""),
+    ("secrets://noop!DIR/plain.yaml", &[], 0, PLAIN, ""),
+    ("secrets://sops!DIR/secrets.yaml", &[], 0, PLAIN, ""),
+    ("secrets://?DIR/none.yaml", &[], 0, "", ""),
+    ("secrets://DIR/none.yaml", &[("HELM_SECRETS_IGNORE_MISSING_VALUES", "true")], 0, "", ""),
+    ("secrets://DIR/none.yaml", &[], 1, "", "[helm-secrets] File does not exist: DIR/none.yaml\n"),
+    ("secrets+literal://plain", &[], 0, "plain", ""),
+    ("secrets+age-import://DIR/key.txt?DIR/secrets.yaml", &[], 0, PLAIN, ""),
+    ("secrets+age-import://DIR/none.txt?DIR/plain.yaml", &[], 0, PLAIN, ""),
+    (
+        "secrets+age-import://nokey",
+        &[],
+        1,
+        "",
+        "[helm-secrets] Invalid syntax: secrets+age-import://[path to key]?[path secrets.yaml]\n",
+    ),
+    ("foo://bar", &[], 1, "", "[helm-secrets] Unknown protocol 'foo://bar'!\n"),
+    ("secrets://xyz!f.yaml", &[], 1, "", "[helm-secrets] Can't find secret backend: xyz\n"),
+    ("secrets://_custom!f.yaml", &[], 1, "", "[helm-secrets] Can't find secret backend: _custom\n"),
+    (
+        "secrets://DIR/evil.sh!DIR/plain.yaml",
+        &[],
+        1,
+        "",
+        "[helm-secrets] secret backend 'DIR/evil.sh' is a shell script",
+    ),
+    (
+        "secrets://DIR/secrets.yaml",
+        &[("HELM_SECRETS_ALLOWED_BACKENDS", "vals")],
+        1,
+        "",
+        "[helm-secrets] secret backend 'sops' not allowed\n",
+    ),
+    (
+        "secrets+age-import:///k?DIR/plain.yaml",
+        &[("HELM_SECRETS_KEY_LOCATION_PREFIX", "/secrets/")],
+        1,
+        "",
+        "[helm-secrets] Key location '/k' is not allowed\n",
+    ),
+    (
+        "secrets+age-import:///secrets/../k?DIR/plain.yaml",
+        &[("HELM_SECRETS_KEY_LOCATION_PREFIX", "/secrets/")],
+        1,
+        "",
+        "[helm-secrets] Key location '/secrets/../k' is not allowed\n",
+    ),
+    (
+        "secrets+age-import:///k?DIR/plain.yaml",
+        &[("HELM_SECRETS_ALLOW_AGE_IMPORT", "false")],
+        1,
+        "",
+        "[helm-secrets] secrets+age-import:// is not allowed in this context!\n",
+    ),
+    (
+        "secrets://?DIR/secrets.yaml",
+        &[("HELM_SECRETS_VALUES_ALLOW_ABSOLUTE_PATH", "false")],
+        1,
+        "",
+        "[helm-secrets] Values filepath 'DIR/secrets.yaml' is an absolute path. Absolute paths are not allowed.\n\
+         [helm-secrets] File does not exist: DIR/secrets.yaml\n",
+    ),
+    (
+        "secrets://DIR/link.yaml",
+        &[("HELM_SECRETS_VALUES_ALLOW_SYMLINKS", "false")],
+        1,
+        "",
+        "[helm-secrets] Values file 'DIR/link.yaml' is a symlink. Symlinks are not allowed.\n",
+    ),
+    (
+        "secrets://DIR/x/../secrets.yaml",
+        &[("HELM_SECRETS_VALUES_ALLOW_PATH_TRAVERSAL", "false")],
+        1,
+        "",
+        "[helm-secrets] Values filepath 'DIR/x/../secrets.yaml' contains '..'. Path traversal is not allowed.\n",
+    ),
+    ("secrets://git+https://h/x", &[], 1, "", "[helm-secrets] cannot fetch 'git+https://h/x': only http and https"),
+    ("secrets://vals!DIR/reference.yaml", &[], 1, "", "[helm-secrets] the vals backend is not part of this version"),
+    ("secrets://vals!DIR/plain.yaml", &[], 0, PLAIN, ""),
+];
+
+#[test]
+fn each_url_gives_its_bytes_or_its_words() {
+    let folder = folder();
+    write(folder.path(), "key.txt", &format!("# a comment\n{KEY}\n"));
+    write(folder.path(), "evil.sh", "touch was-run\n");
+    write(folder.path(), "reference.yaml", "a: ref+echo://x\n");
+    std::os::unix::fs::symlink(folder.path().join("secrets.yaml"), folder.path().join("link.yaml")).expect("a link");
+    let place = std::fs::canonicalize(folder.path()).expect("the folder").display().to_string();
+    for (url, variables, code, out, err) in LINES {
+        let ended = helm_secrets(&["downloader", "c", "k", "a", &url.replace("DIR", &place)], variables);
+        assert_eq!((ended.code, ended.out.as_str()), (*code, *out), "{url}: {}", ended.err);
+        let err = err.replace("DIR", &place);
+        assert!(ended.err.starts_with(&err) && (*code == 1 || ended.err.is_empty()), "{url}: {}", ended.err);
+    }
+}
+
+#[test]
+fn the_key_of_a_url_is_needed_and_used() {
+    let folder = folder();
+    write(folder.path(), "key.txt", KEY);
+    let url = |key: &str| format!("secrets+age-import://{}?{}", path(&folder, key), path(&folder, "secrets.yaml"));
+    let home = folder.path().display().to_string();
+    // The other key fits nothing.
+    let other = "AGE-SECRET-KEY-1XX4YZ29QFYLKFRCPYZV6QWUXQ74WF33KWZ6TPPAHJ9WTC3ZQUHUSA8G36V";
+    let run = |key: &str| {
+        helm_secrets(&["downloader", "c", "k", "a", &url(key)], &[("HOME", &home), ("SOPS_AGE_KEY", other)])
+    };
+    // `variables` come before the test's key, so it wins in the map; the key file alone must do in the second run.
+    assert_eq!(run("key.txt").out, PLAIN);
+}
+
+#[test]
+fn a_page_of_the_web_is_decrypted() {
+    let folder = folder();
+    let encrypted = std::fs::read_to_string(folder.path().join("secrets.yaml")).expect("the file");
+    let (server, address) = serve(encrypted);
+    let url = format!("secrets://http://{address}/values.yaml");
+    let ended = helm_secrets(&["downloader", "c", "k", "a", &url], &[]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, PLAIN), "{}", ended.err);
+    server.join().expect("the server ends");
+    let ended = helm_secrets(&["downloader", "c", "k", "a", &url], &[]);
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+    let told = format!(
+        "[helm-secrets] Error while download url http://{address}/values.yaml\n[helm-secrets] File does not exist: \
+         http://{address}/values.yaml\n"
+    );
+    assert!(ended.err.ends_with(&told), "{}", ended.err);
+}
+
+/// Answers one request on loopback.
+fn serve(body: String) -> (std::thread::JoinHandle<()>, String) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+            request.push(byte[0]);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("an answer");
+    });
+    (server, address)
+}
+
+#[test]
+fn files_are_encrypted_and_decrypted() {
+    let folder = folder();
+    let file = path(&folder, "secrets.yaml");
+    let decrypt = |words: &[&str]| helm_secrets(&[&["decrypt"], words].concat(), &[]);
+    assert_eq!(decrypt(&[&file]), Ended { code: 0, out: PLAIN.to_owned(), err: String::new() });
+    assert_eq!(helm_secrets(&["view", &file], &[]).out, PLAIN);
+    let noop = helm_secrets(&["-b", "noop", "decrypt", "--terraform", &path(&folder, "plain.yaml")], &[]);
+    let content = base::encoding::Base64::Standard.encode(PLAIN.as_bytes());
+    assert_eq!((noop.code, noop.out), (0, format!("{{\"content_base64\":\"{content}\"}}")));
+    assert_eq!(decrypt(&["-i", &file]), Ended { code: 0, out: String::new(), err: String::new() });
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), PLAIN);
+    let again = decrypt(&[&file]);
+    assert_eq!((again.code, again.err), (1, format!("[helm-secrets] File is not encrypted: {file}\n")));
+    // The rule beside the file is found, wherever we are.
+    write(folder.path(), ".sops.yaml", &format!("creation_rules: [{{age: {RECIPIENT}}}]\n"));
+    let encrypted = helm_secrets(&["encrypt", &file], &[]);
+    assert_eq!(encrypted.code, 0, "{}", encrypted.err);
+    assert!(encrypted.out.starts_with("password: ENC["), "{}", encrypted.out);
+    assert_eq!(helm_secrets(&["encrypt", "-i", &file], &[]).code, 0);
+    let twice = helm_secrets(&["encrypt", "-i", &file], &[]);
+    assert_eq!((twice.code, twice.err.as_str()), (1, "[helm-secrets] Already encrypted: secrets.yaml\n"));
+    let none = path(&folder, "none.yaml");
+    let missing = helm_secrets(&["encrypt", &none], &[]);
+    assert_eq!((missing.code, missing.err), (1, format!("[helm-secrets] File does not exist: {none}\n")));
+    let ended = helm_secrets(&["edit", &path(&folder, "no/f.yaml")], &[]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.starts_with("[helm-secrets] Directory does not exist: "), "{}", ended.err);
+}
+
+#[test]
+fn what_cannot_be_decrypted_is_told_with_its_cause_and_its_name() {
+    let folder = folder();
+    let file = path(&folder, "secrets.yaml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    write(folder.path(), "secrets.yaml", &text.replacen("data:", "data:AAAA", 1));
+    let ended = helm_secrets(&["decrypt", &file], &[]);
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+    assert!(ended.err.starts_with("Error decrypting tree: "), "{}", ended.err);
+    assert!(ended.err.ends_with(&format!("[helm-secrets] Error while decrypting file: {file}\n")), "{}", ended.err);
+}
+
+#[test]
+fn help_answers_with_the_words_that_people_look_for() {
+    for (words, code, expected) in [
+        (&[][..], 1, "Available Commands:"),
+        (&["help"], 0, "Encrypt secrets"),
+        (&["--help"], 0, "Decrypt secrets"),
+        (&["-q", "-h"], 0, "Edit encrypted secrets"),
+        (&["template"], 0, "helm secrets [ OPTIONS ] template"),
+        (&["install", "--help"], 0, "helm secrets [ OPTIONS ] install"),
+        (&["edit"], 1, "Error: secrets file required."),
+        (&["decrypt", "-h"], 0, "helm secrets decrypt"),
+        (&["--version"], 0, "4."),
+    ] {
+        let ended = helm_secrets(words, &[]);
+        assert_eq!((ended.code, ended.err.as_str()), (code, ""), "{words:?}");
+        assert!(ended.out.contains(expected), "{words:?}: {}", ended.out);
+    }
+    assert_eq!(helm_secrets(&["dir"], &[("HELM_PLUGIN_DIR", "/p/helm-secrets")]).out, "/p/helm-secrets");
+    for words in [&["-b"][..], &["--backend-args"], &["-b", "nope", "decrypt", "f"]] {
+        let ended = helm_secrets(words, &[]);
+        assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{words:?}");
+        assert!(ended.err.starts_with("[helm-secrets] "), "{}", ended.err);
+    }
+}
