@@ -24,10 +24,10 @@ const RECIPIENT: &str = "age13608ayeftzee3thl04lu3z7q04vxh2vppejfc3sujf9mma4z3fw
 /// The plain values; a getter must give them back byte by byte.
 const PLAIN: &str = "password: hunter2\ntext: |\n    two\n    lines\n";
 
-/// Runs a line of `program`; the environment has nothing but what is given, and the test's key.
+/// Runs a line of `program`; the environment has nothing but what is given, and the test's key unless another is.
 fn run(program: &str, words: &[&str], variables: &[(&str, &str)]) -> Ended {
     let (ui, out, err) = Ui::captured(b"");
-    let environment: Environment = variables.iter().copied().chain([("SOPS_AGE_KEY", KEY)]).collect();
+    let environment: Environment = [("SOPS_AGE_KEY", KEY)].into_iter().chain(variables.iter().copied()).collect();
     let args = words.iter().map(|word| (*word).to_owned()).collect();
     let exit = keywright::run(Call { program: program.to_owned(), args, environment, ui });
     Ended { code: exit.0, out: out.text(), err: err.text() }

@@ -83,6 +83,7 @@ fn of_helm_3() -> String {
     )
 }
 
+/// Helm takes the first word of `usage` for the command.
 fn of_helm_4() -> Vec<(&'static str, String)> {
     let head = |name: &str, kind: &str| {
         format!("apiVersion: v1\nname: {name:?}\nversion: \"{VERSION}\"\ntype: {kind}\nruntime: subprocess\n")
@@ -90,7 +91,7 @@ fn of_helm_4() -> Vec<(&'static str, String)> {
     let protocols =
         |indent: usize| SCHEMES.iter().map(|(name, _)| format!("{:indent$}- {name:?}\n", "")).collect::<String>();
     let cli = format!(
-        "{}config:\n  usage: {USAGE:?}\n  shortHelp: {DESCRIPTION:?}\n  longHelp: {DESCRIPTION:?}\nruntimeConfig:\n  \
+        "{}config:\n  usage: \"secrets [ OPTIONS ] COMMAND\"\n  shortHelp: {DESCRIPTION:?}\n  longHelp: {DESCRIPTION:?}\nruntimeConfig:\n  \
          platformCommand:\n{}",
         head("secrets", "cli/v1"),
         platforms(4)

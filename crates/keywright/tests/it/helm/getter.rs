@@ -112,13 +112,12 @@ fn the_key_of_a_url_is_needed_and_used() {
     write(folder.path(), "key.txt", KEY);
     let url = |key: &str| format!("secrets+age-import://{}?{}", path(&folder, key), path(&folder, "secrets.yaml"));
     let home = folder.path().display().to_string();
-    // The other key fits nothing.
-    let other = "AGE-SECRET-KEY-1XX4YZ29QFYLKFRCPYZV6QWUXQ74WF33KWZ6TPPAHJ9WTC3ZQUHUSA8G36V";
-    let run = |key: &str| {
-        helm_secrets(&["downloader", "c", "k", "a", &url(key)], &[("HOME", &home), ("SOPS_AGE_KEY", other)])
-    };
-    // `variables` come before the test's key, so it wins in the map; the key file alone must do in the second run.
-    assert_eq!(run("key.txt").out, PLAIN);
+    let run =
+        |key: &str| helm_secrets(&["downloader", "c", "k", "a", &url(key)], &[("HOME", &home), ("SOPS_AGE_KEY", "")]);
+    assert_eq!(run("key.txt"), Ended { code: 0, out: PLAIN.to_owned(), err: String::new() });
+    let keyless = run("none.txt");
+    assert_eq!((keyless.code, keyless.out.as_str()), (1, ""));
+    assert!(keyless.err.starts_with("Failed to get the data key required"), "{}", keyless.err);
 }
 
 #[test]
