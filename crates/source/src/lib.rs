@@ -3,6 +3,8 @@
 //! Specification: design §4.1, §6, §9; VALS §5; ESO §10.0.
 #![warn(missing_docs)]
 
+pub mod envsubst;
+pub mod expand;
 pub mod generator;
 pub mod reference;
 pub mod remote_ref;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base::{Fault, SecretBytes, SecretMap, SecretText, SecretValue};
 use document::json::{Compact, compact_value};
+use document::{Element, Node, Scalar};
 use serde_json::value::RawValue;
 
 /// A property of a JSON secret: a key of that very name first (dots in it count as they stand), then a gjson path.
@@ -99,6 +100,41 @@ pub fn object_of(data: &SecretMap) -> Result<SecretBytes, Fault> {
     let entries: Result<Vec<(String, SecretValue)>, Fault> = data.iter().map(entry).collect();
     let style = Compact { is_sorted: true, escapes_html: false, is_lossy: false };
     compact_value(&SecretValue::Map(entries?), &style).map(SecretBytes::new)
+}
+
+/// A value inside a document, by the steps of a reference's fragment; `None` where a key is not there. Elements of lists are
+/// counted from 0, which the peer cannot.
+///
+/// # Errors
+/// A step leads into a single value.
+pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>, Fault> {
+    let mut node = root;
+    for (index, step) in steps.iter().enumerate() {
+        let next = match node {
+            Node::Branch(branch) => branch.entries().find(|(key, _)| key.as_str() == step).map(|(_, node)| node),
+            Node::List(elements) => {
+                let mut nodes = elements.iter().filter_map(|element| match element {
+                    Element::Node(node) => Some(node),
+                    Element::Comment(_) => None,
+                });
+                step.parse().ok().and_then(|place| nodes.nth(place))
+            }
+            Node::Leaf(Scalar::Null) => None,
+            Node::Leaf(scalar) => {
+                let (at, before) = index.checked_sub(1).map_or((0, ""), |at| (at, steps[at].as_str()));
+                let steps = steps.join(" ");
+                return Err(Fault::wrong(format!(
+                    "unexpected type of value for key at {at}={before} in [{steps}]: expected a map, got {}",
+                    scalar.type_name()
+                )));
+            }
+        };
+        match next {
+            Some(next) => node = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(node))
 }
 
 #[cfg(test)]
