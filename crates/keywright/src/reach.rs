@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use base::{Fault, SecretBytes};
+use providers::keys::{KeyRing, Nobody};
 use providers::reach::{Programs, Reach};
 use wire::{Environment, Surroundings};
 
 /// The reach of an operator: values that a resource names may not start programs.
 #[must_use]
 pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
+    let http = http_client(&environment);
+    let surroundings = surroundings(environment);
     Reach {
-        http: http_client(&environment),
-        surroundings: surroundings(environment),
+        http,
+        keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Nobody))),
+        surroundings,
         cluster: Some(client),
         programs: Programs::Closed,
         calls: Arc::default(),

@@ -5,9 +5,12 @@
 pub mod join;
 pub mod json;
 pub mod keys;
+pub mod local;
 pub mod reach;
 pub mod registry;
+pub mod resolver;
 pub mod row;
 pub mod selectors;
 pub mod settings;
 pub mod stores;
+pub mod yaml;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use base::Fault;
+use sops::KeyService;
 use wire::Surroundings;
 
 /// What a provider may use.
@@ -18,6 +19,8 @@ pub struct Reach {
     pub cluster: Option<kube::Client>,
     /// Whether a text may name a program to run.
     pub programs: Programs,
+    /// Who unwraps the data keys of encrypted files that a text names.
+    pub keys: Arc<dyn KeyService>,
     /// Where calls to providers are counted.
     pub calls: Arc<Calls>,
 }

@@ -3,11 +3,20 @@
 use base::Fault;
 use serde_json::Value;
 
-use crate::row::{GeneratorRow, Row};
+use crate::row::{GeneratorRow, Row, TextDoor};
 use crate::stores;
 
 /// All places that hold values, by name.
-pub const STORES: &[&Row] = &[&stores::fake::ROW, &stores::vault::ROW];
+pub const STORES: &[&Row] = &[
+    &stores::aws::ROW,
+    &stores::echo::ROW,
+    &stores::envsubst::ROW,
+    &stores::fake::ROW,
+    &stores::file::ROW,
+    &stores::kubernetes::ROW,
+    &stores::sops::ROW,
+    &stores::vault::ROW,
+];
 
 /// All generators, by kind.
 pub const GENERATORS: &[&GeneratorRow] = &[];
@@ -28,10 +37,10 @@ pub fn store(provider: &Value) -> Result<(&'static Row, &Value), Fault> {
     })
 }
 
-/// The row of a scheme.
+/// The door of a scheme.
 #[must_use]
-pub fn scheme(scheme: &str) -> Option<&'static Row> {
-    STORES.iter().find(|row| row.schemes.contains(&scheme)).copied()
+pub fn scheme(scheme: &str) -> Option<&'static TextDoor> {
+    STORES.iter().flat_map(|row| row.references).find(|door| door.scheme == scheme)
 }
 
 /// The row of a generator's kind.

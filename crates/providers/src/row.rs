@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use base::{Credentials, Fault, Opening, Tenant};
+use document::Node;
 use schemars::Schema;
 use serde_json::Value;
-use source::{Generator, Locator, SecretsClient};
+use source::{Generator, Locator, Payload, Reference, SecretsClient};
+use wire::Environment;
 
 use crate::reach::Reach;
 
@@ -17,17 +19,12 @@ pub type Client = Arc<dyn SecretsClient>;
 /// Opens a client from a resource's settings.
 pub type Open = for<'a> fn(&'a Value, &'a Reach, Credentials) -> Opening<'a, Client>;
 
-/// Opens a client from a reference's options and the environment, and says what the reference points at.
-pub type OpenReference = for<'a> fn(&'a source::Reference, &'a Reach, Credentials) -> Opening<'a, (Client, Locator)>;
-
 /// One kind of place that holds values.
 pub struct Row {
     /// Its name in messages and docs.
     pub name: &'static str,
     /// The keys of `spec.provider` that mean it.
     pub keys: &'static [&'static str],
-    /// The schemes of references that mean it: `ref+SCHEME://`.
-    pub schemes: &'static [&'static str],
     /// What it can do.
     pub access: Access,
     /// Whether its peer is looked after.
@@ -38,8 +35,86 @@ pub struct Row {
     pub check: fn(&Value, &Tenant) -> Vec<Fault>,
     /// The resource's door; none for a place that only references reach.
     pub open: Option<Open>,
-    /// The text's door; none for a place that only resources reach.
-    pub open_reference: Option<OpenReference>,
+    /// The text's doors, one a scheme; none for a place that only resources reach.
+    pub references: &'static [TextDoor],
+}
+
+/// The text's door: what `ref+SCHEME://…` means. Opening and locating are apart, so that references with the same options
+/// share one client and its login, and those to one place share one read. Specification: VALS §5.6, §5.7.
+pub struct TextDoor {
+    /// The scheme.
+    pub scheme: &'static str,
+    /// The options it reads; others are told to the user.
+    pub options: &'static [&'static str],
+    /// Whether it answers without waiting, so that a command line needs no runtime for it.
+    pub is_local: bool,
+    /// Opens a client from the options and the environment, whatever the reference points at.
+    pub open: for<'a> fn(&'a Asked<'a>, &'a Reach) -> Opening<'a, Client>,
+    /// What one call fetches for the reference. Pure.
+    pub locate: fn(&Asked<'_>) -> Result<Locator, Fault>,
+    /// The value of a reference without a fragment. Pure.
+    pub text: fn(&Asked<'_>, &Payload) -> Result<Node, Fault>,
+    /// The document that the steps of a fragment lead through. Pure.
+    pub tree: fn(&Asked<'_>, &Payload) -> Result<Node, Fault>,
+}
+
+/// A reference that is asked for, with the variables that stand in for options it does not give.
+pub struct Asked<'a> {
+    /// The reference.
+    pub reference: &'a Reference,
+    /// The variables.
+    pub environment: &'a Environment,
+}
+
+impl Asked<'_> {
+    /// An option's text: the reference's, else that of `VALS_NAME`.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.given(name).or_else(|| self.environment.value(&format!("VALS_{}", name.to_ascii_uppercase())))
+    }
+
+    /// As [`Self::option`], where the variable counts only if it is a whole number: `VALS_VERSION` is in many an image the
+    /// version of something else.
+    #[must_use]
+    pub fn version(&self, name: &str) -> Option<&str> {
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        self.given(name).or_else(|| self.option(name).filter(is_number))
+    }
+
+    /// An option that the reference itself gives.
+    #[must_use]
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.reference.option(name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the reference gives an option, whatever its value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.reference.option(name).is_some()
+    }
+
+    /// Whether an option says yes.
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        matches!(self.option(name), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+}
+
+impl Row {
+    /// A place that only references reach.
+    #[must_use]
+    pub const fn of_references(name: &'static str, references: &'static [TextDoor]) -> Self {
+        Self {
+            name,
+            keys: &[],
+            access: Access::READS,
+            maintenance: Maintenance::Maintained,
+            schema: Schema::default,
+            check: |_, _| Vec::new(),
+            open: None,
+            references,
+        }
+    }
 }
 
 /// What a place can do: a line of the capability matrix.
@@ -64,6 +139,18 @@ pub struct Access {
 }
 
 impl Access {
+    /// Values can be read, and a missing one is told from other failures; nothing else.
+    pub const READS: Self = Self {
+        read: true,
+        write: false,
+        find_name: false,
+        find_tags: false,
+        find_path: false,
+        metadata: false,
+        not_found: true,
+        referent: false,
+    };
+
     /// The word in a store's `status.capabilities`.
     #[must_use]
     pub fn capabilities(self) -> &'static str {

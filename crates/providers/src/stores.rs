@@ -1,4 +1,10 @@
 //! The places that hold values, one file each.
 
+pub mod aws;
+pub mod echo;
+pub mod envsubst;
 pub mod fake;
+pub mod file;
+pub mod kubernetes;
+pub mod sops;
 pub mod vault;

@@ -21,6 +21,8 @@ pub mod rules;
 pub mod shamir;
 pub mod wrapping;
 
+pub mod open;
+
 mod field;
 mod rfc3339;
 pub mod rotate;
@@ -32,6 +34,7 @@ pub use group::{DecryptionOrder, KeyGroup};
 pub use key_service::{KeyService, at_once};
 pub use master_key::{KeyType, KmsOptions, Lock, MasterKey};
 pub use metadata::{Metadata, VERSION};
+pub use open::{OpenFault, open};
 pub use recovery::Recovery;
 pub use rules::{Flags, Recipe, Rules};
 pub use select::Selection;

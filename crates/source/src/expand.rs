@@ -7,7 +7,7 @@
 mod print;
 pub mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use base::Fault;
 use document::{Branch, Element, Item, Key, Node, ReadOptions, Scalar, yaml};
@@ -96,6 +96,28 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+/// The schemes of all references in a document, inner ones and those in keys too, as they are written.
+#[must_use]
+pub fn schemes(node: &Node) -> BTreeSet<&str> {
+    fn add<'a>(node: &'a Node, schemes: &mut BTreeSet<&'a str>) {
+        match node {
+            Node::Leaf(_) => schemes.extend(node.as_str().map(text::schemes).unwrap_or_default()),
+            Node::List(elements) => elements.iter().for_each(|element| {
+                if let Element::Node(node) = element {
+                    add(node, schemes);
+                }
+            }),
+            Node::Branch(branch) => branch.entries().for_each(|(key, node)| {
+                schemes.extend(text::schemes(key.as_str()));
+                add(node, schemes);
+            }),
+        }
+    }
+    let mut schemes = BTreeSet::new();
+    add(node, &mut schemes);
+    schemes
 }
 
 /// Where a node stands, as far as the peer cares.

@@ -17,6 +17,7 @@ pub mod sts;
 mod chain;
 
 pub use call::{Call, Refusal, refusal};
+pub use chain::knows_profile;
 pub use credentials::Credentials;
 pub use endpoint::{Endpoints, Service};
 pub use roles::Role;

@@ -18,6 +18,12 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The variable as it is, be it set to nothing.
+    #[must_use]
+    pub fn set(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// The first of these variables that is set.
     #[must_use]
     pub fn first(&self, names: &[&str]) -> Option<&str> {

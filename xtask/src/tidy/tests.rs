@@ -223,6 +223,7 @@ fn rule_7_words() {
     );
     check(&lib("pub struct LeaseManager;"), &["lib.rs:2: `LeaseManager` is called `manager` (rule 7)"]);
     check(&lib("struct LeaseManager;\npub struct Managed;"), &[]);
+    check(&lib("pub struct SecretsManager;"), &[]);
     check(&lib("// TODO: later"), &["lib.rs:2: a comment says TODO without an issue (rule 7)"]);
     check(
         &lib("/// A door.\n/// FIXME it squeaks\nfn f() {}"),

@@ -7,6 +7,9 @@ use super::{Finding, House, source_file::SourceFile};
 const EMPTY_NAMES: [&str; 10] =
     ["utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "processor", "handlers"];
 
+/// What stands before `manager` in the proper names of services: Secrets Manager, Secret Manager, Certificate Manager.
+const SERVICES: [&str; 3] = ["secrets", "secret", "certificate"];
+
 /// Work left over, unless an issue owns it.
 const LEFT_OVER: [&str; 3] = ["TODO", "FIXME", "XXX"];
 
@@ -52,7 +55,11 @@ fn empty_word(name: &str) -> Option<&'static str> {
         }
         spaced.extend(letter.to_lowercase().filter(|letter| *letter != '_'));
     }
-    spaced.split(' ').find_map(|word| EMPTY_NAMES.iter().find(|empty| **empty == word).copied())
+    let words: Vec<&str> = spaced.split(' ').filter(|word| !word.is_empty()).collect();
+    let is_service = |at: usize| at > 0 && words[at] == "manager" && SERVICES.contains(&words[at - 1]);
+    let empty =
+        |(at, word): (usize, &&str)| EMPTY_NAMES.iter().find(|empty| *empty == word && !is_service(at)).copied();
+    words.iter().enumerate().find_map(empty)
 }
 
 const RENAME: &str = "name it after what it is or does, as a heading in the docs would";

@@ -28,6 +28,11 @@ impl Dialect {
         self == Self::Go3
     }
 
+    /// Whether a time is written as one. vals reads none in its documents, but writes those that it has fetched.
+    pub(super) fn writes_times(self) -> bool {
+        self != Self::Go2
+    }
+
     /// Whether keys and comments stay as they stand in the tree; else keys are sorted and comments dropped.
     pub(super) fn keeps_layout(self) -> bool {
         self == Self::Go3

@@ -245,7 +245,7 @@ impl Emitter {
                     _ => self.out.extend_from_slice(text.expose()),
                 }
             }
-            Scalar::Time(time) if self.dialect.has_times() => self.out.extend_from_slice(time.as_bytes()),
+            Scalar::Time(time) if self.dialect.writes_times() => self.out.extend_from_slice(time.as_bytes()),
             Scalar::Time(time) => return self.text_value(time, slot, inline),
         }
         self.end_line(slot.parent, inline);

@@ -14,6 +14,7 @@ use operator::seen::{SeenConfigMap, SeenSecret};
 use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
 use operator::world::workloads::{Deployment, Reduced};
+use providers::keys::{KeyRing, Nobody};
 use providers::reach::{Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::Value;
@@ -71,6 +72,7 @@ impl Stage {
             surroundings: wire::Surroundings::none(),
             cluster: Some(client),
             programs: Programs::Closed,
+            keys: Arc::new(KeyRing::new(wire::Surroundings::none(), Arc::new(Nobody))),
             calls: Arc::default(),
         };
         process.shared().remember(Providers::new(reach, "default"));

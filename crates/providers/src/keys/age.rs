@@ -180,4 +180,4 @@ fn ssh_reason(error: &ssh::ParseRecipientKeyError) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

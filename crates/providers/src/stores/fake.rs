@@ -18,7 +18,6 @@ use crate::{json, settings};
 pub const ROW: Row = Row {
     name: "fake",
     keys: &["fake"],
-    schemes: &[],
     access: Access {
         read: true,
         write: true,
@@ -33,7 +32,7 @@ pub const ROW: Row = Row {
     schema: || schema_for!(Settings),
     check,
     open: Some(open),
-    open_reference: None,
+    references: &[],
 };
 
 /// The settings: the values themselves.

@@ -4,6 +4,7 @@
 //! Specification: ESO §10.5.
 
 mod kv;
+mod reference;
 mod settings;
 
 use std::sync::Arc;
@@ -27,7 +28,6 @@ use crate::row::{Access, Client, Maintenance, Row};
 pub const ROW: Row = Row {
     name: "vault",
     keys: &["vault"],
-    schemes: &[],
     access: Access {
         read: true,
         write: true,
@@ -42,7 +42,7 @@ pub const ROW: Row = Row {
     schema: || schema_for!(Settings),
     check,
     open: Some(open),
-    open_reference: None,
+    references: reference::DOORS,
 };
 
 /// The label of its calls in metrics (ESO §13.2).

@@ -157,3 +157,24 @@ fn run(text: &str, rest: usize, depth: usize) -> Result<Run<'_>, Fault> {
 
 /// What cannot stand between a reference and one inside it.
 const SEPARATORS: [char; 4] = ['"', ',', '\t', '\r'];
+
+/// The schemes of all references of a text, inner ones too, as they are written; a text that is refused has none.
+#[must_use]
+pub fn schemes(text: &str) -> Vec<&str> {
+    fn add<'a>(reference: &Embedded<'a>, schemes: &mut Vec<&'a str>) {
+        if let Some(Piece::Literal(first)) = reference.body.first() {
+            schemes.extend(first.split_once("://").map(|(scheme, _)| scheme));
+        }
+        reference.inner().for_each(|inner| add(inner, schemes));
+    }
+    let mut schemes = Vec::new();
+    if !may_hold_references(text) {
+        return schemes;
+    }
+    for piece in pieces(text).unwrap_or_default() {
+        if let Piece::Reference(reference) = &piece {
+            add(reference, &mut schemes);
+        }
+    }
+    schemes
+}

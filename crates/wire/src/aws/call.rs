@@ -261,8 +261,10 @@ fn said(answer: &Answer) -> (String, String) {
         #[serde(rename = "__type")]
         kind: Option<String>,
         code: Option<String>,
-        #[serde(alias = "Message")]
         message: Option<String>,
+        // Some services say it twice, so this is no alias of the other.
+        #[serde(rename = "Message")]
+        title_message: Option<String>,
     }
     #[derive(Default, serde::Deserialize)]
     #[serde(default, rename_all = "PascalCase")]
@@ -282,7 +284,7 @@ fn said(answer: &Answer) -> (String, String) {
     let named = answer.header("x-amzn-errortype").map(short).filter(|code| !code.is_empty());
     if let Ok(json) = serde_json::from_slice::<Json>(answer.body.expose()) {
         let code = named.or_else(|| json.kind.or(json.code).as_deref().map(short));
-        return (code.unwrap_or_default(), json.message.unwrap_or_default());
+        return (code.unwrap_or_default(), json.message.or(json.title_message).unwrap_or_default());
     }
     let text = std::str::from_utf8(answer.body.expose()).unwrap_or_default();
     let xml: Xml = quick_xml::de::from_str(text).unwrap_or_default();

@@ -44,6 +44,14 @@ impl Profile {
     }
 }
 
+/// Whether the shared files have a profile of that name.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn knows_profile(name: &str, surroundings: &Surroundings) -> Result<bool, Fault> {
+    Ok(profiles(surroundings)?.contains(name))
+}
+
 /// The session's own region, else the variables', else the profile's.
 pub(crate) fn region(own: Option<&str>, environment: &Environment, profile: Option<&Profile>) -> Result<String, Fault> {
     own.filter(|region| !region.is_empty())

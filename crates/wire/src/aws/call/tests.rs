@@ -84,6 +84,7 @@ async fn answered(status: u16, header: &'static str, body: &'static str, call: C
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn refusals_have_their_code_their_kind_and_their_number_of_tries() {
     let cases = [
         (
@@ -91,6 +92,14 @@ async fn refusals_have_their_code_their_kind_and_their_number_of_tries() {
             "",
             r#"{"__type":"ResourceNotFoundException","Message":"can't find it"}"#,
             "ResourceNotFoundException",
+            Kind::NotFound,
+            1,
+        ),
+        (
+            400,
+            "",
+            r#"{"__type":"ParameterNotFound","message":"x","Message":"x"}"#,
+            "ParameterNotFound",
             Kind::NotFound,
             1,
         ),

@@ -1,0 +1,220 @@
+//! Secrets and ConfigMaps of a cluster, as references name them: `ref+k8s://v1/Secret/NAMESPACE/NAME[/KEY]`. The cluster is the
+//! kubeconfig's, or our own where there is none. API: GET of one object; limits: the API server's.
+//! Specification: VALS §10.7.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::encoding::Base64;
+use base::{Fault, Kind, Opening, SecretBytes, SecretMap, SecretText, SecretValue};
+use document::{Branch, Node};
+use kube::api::GetParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Request;
+use serde::{Deserialize, Deserializer};
+use source::{Locator, Payload, SecretsClient, select};
+
+use crate::reach::Reach;
+use crate::row::{Asked, Client, Row, TextDoor};
+
+/// The row.
+pub const ROW: Row = Row::of_references(
+    "kubernetes",
+    &[TextDoor {
+        scheme: "k8s",
+        options: &["kubeConfigPath", "kubeContext", "inCluster"],
+        is_local: false,
+        open,
+        locate,
+        text,
+        tree,
+    }],
+);
+
+/// Where an object is, and its key if the path names one.
+struct Place<'a> {
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    key: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn parse(path: &'a str) -> Result<Self, Fault> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let (version, kind, namespace, name, key) = match parts[..] {
+            [version, kind, namespace, name] => (version, kind, namespace, name, None),
+            [version, kind, namespace, name, key] => (version, kind, namespace, name, Some(key)),
+            _ => {
+                return Err(Fault::wrong(format!(
+                    "Invalid path {path}. Path must be in the format <apiVersion>/<kind>/<namespace>/<name>[/<key>]"
+                )));
+            }
+        };
+        if version != "v1" {
+            return Err(Fault::wrong(format!(
+                "Invalid apiVersion {version}. Only apiVersion v1 is supported at this time."
+            )));
+        }
+        if !matches!(kind, "Secret" | "ConfigMap") {
+            return Err(Fault::wrong("The specified kind is not valid. Valid kinds: Secret, ConfigMap"));
+        }
+        Ok(Self { kind, namespace, name, key })
+    }
+}
+
+struct ClusterClient(kube::Client);
+
+fn open<'a>(asked: &'a Asked<'a>, reach: &'a Reach) -> Opening<'a, Client> {
+    Box::pin(async move {
+        let client = match kubeconfig(asked)? {
+            Some(kubeconfig) => {
+                let context = asked.option("kubeContext").map(str::to_owned);
+                let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                client_of(config.map_err(|error| Fault::wrong("cannot use the kubeconfig").because(error))?)?
+            }
+            None => match &reach.cluster {
+                Some(own) => own.clone(),
+                None => client_of(kube::Config::incluster().map_err(|error| {
+                    Fault::wrong("cannot find a cluster: there is no kubeconfig, and this is no pod of one")
+                        .because(error)
+                        .hint("name the kubeconfig in kubeConfigPath or KUBECONFIG, or put it to ~/.kube/config")
+                })?)?,
+            },
+        };
+        Ok(Arc::new(ClusterClient(client)) as Client)
+    })
+}
+
+/// A client without hidden retries.
+fn client_of(mut config: kube::Config) -> Result<kube::Client, Fault> {
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(30));
+    kube::Client::try_from(config).map_err(|error| Fault::wrong("cannot make a client for the cluster").because(error))
+}
+
+/// The kubeconfig that option, variable or home name; none means the cluster we run in.
+fn kubeconfig(asked: &Asked<'_>) -> Result<Option<Kubeconfig>, Fault> {
+    if asked.has("inCluster") {
+        return Ok(None);
+    }
+    if let Some(path) = asked.option("kubeConfigPath") {
+        return read(path, &format!("kubeConfigPath URI parameter is set but path {path} does not exist.")).map(Some);
+    }
+    if let Some(paths) = asked.environment.value("KUBECONFIG") {
+        let missing = format!("KUBECONFIG environment variable is set but path {paths} does not exist.");
+        let mut merged: Option<Kubeconfig> = None;
+        for path in paths.split(':').filter(|path| !path.is_empty()) {
+            let next = read(path, &missing)?;
+            merged = Some(match merged {
+                None => next,
+                Some(before) => {
+                    before.merge(next).map_err(|error| Fault::wrong("cannot join the kubeconfigs").because(error))?
+                }
+            });
+        }
+        return Ok(merged);
+    }
+    let home = asked.environment.value("HOME").map(|home| format!("{home}/.kube/config"));
+    home.filter(|path| Path::new(path).exists()).map(|path| read(&path, "there is no kubeconfig")).transpose()
+}
+
+fn read(path: &str, missing: &str) -> Result<Kubeconfig, Fault> {
+    if !Path::new(path).exists() {
+        return Err(Fault::wrong(missing));
+    }
+    Kubeconfig::read_from(path).map_err(|error| Fault::wrong(format!("cannot read kubeconfig {path}")).because(error))
+}
+
+fn locate(asked: &Asked<'_>) -> Result<Locator, Fault> {
+    let path = asked.reference.place();
+    let place = Place::parse(path.trim_end_matches('/'))?;
+    Ok(Locator::of(format!("{}/{}/{}", place.kind, place.namespace, place.name)))
+}
+
+fn text(asked: &Asked<'_>, payload: &Payload) -> Result<Node, Fault> {
+    let path = asked.reference.place();
+    let place = Place::parse(path.trim_end_matches('/'))?;
+    let data = data_of(payload)?;
+    let Some(key) = place.key else { return select::object_of(data).map(Node::text) };
+    let missing = || Fault::not_found(format!("Key {key} does not exist in {}/{}", place.namespace, place.name));
+    data.value(key).map(|value| Node::text(value.clone())).ok_or_else(missing)
+}
+
+fn tree(_: &Asked<'_>, payload: &Payload) -> Result<Node, Fault> {
+    let mut branch = Branch::default();
+    data_of(payload)?.iter().for_each(|(key, value)| branch.push(key.as_str(), Node::text(value.clone())));
+    Ok(Node::Branch(branch))
+}
+
+fn data_of(payload: &Payload) -> Result<&SecretMap, Fault> {
+    match payload {
+        Payload::Map(data) => Ok(data),
+        Payload::Bytes(_) => Err(Fault::bug("the payload of a cluster's object is its data")),
+    }
+}
+
+/// What of an object holds values. `binaryData` of a ConfigMap is not among them.
+#[derive(Deserialize)]
+struct Held {
+    #[serde(default, deserialize_with = "texts")]
+    data: BTreeMap<String, SecretText>,
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, SecretText>, D::Error> {
+    let texts = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(texts.into_iter().map(|(key, text)| (key, SecretText::new(text.unwrap_or_default()))).collect())
+}
+
+impl ClusterClient {
+    async fn read(&self, at: &Locator) -> Result<SecretMap, Fault> {
+        let parts: Vec<&str> = at.key.split('/').collect();
+        let [kind, namespace, name] = parts[..] else { return Err(Fault::bug("a place of a cluster has three parts")) };
+        let failed = |fault: Fault| fault.within(format!("Unable to get {kind} {namespace}/{name}"));
+        let plural = if kind == "Secret" { "secrets" } else { "configmaps" };
+        let request = Request::new(format!("/api/v1/namespaces/{namespace}/{plural}"))
+            .get(name, &GetParams::default())
+            .map_err(|error| failed(Fault::wrong("the name is none").because(error)))?;
+        let held: Held = self.0.request(request).await.map_err(|error| failed(refused(error)))?;
+        let decoded = |text: &SecretText| match kind {
+            "Secret" => Base64::Standard
+                .decode(text.expose().as_bytes())
+                .ok_or_else(|| failed(Fault::unreachable("the data is not base64"))),
+            _ => Ok(SecretBytes::from(text.expose())),
+        };
+        held.data.iter().map(|(key, text)| Ok((key.clone(), decoded(text)?))).collect()
+    }
+}
+
+fn refused(error: kube::Error) -> Fault {
+    let kind = match &error {
+        kube::Error::Api(status) => match status.code {
+            404 => Kind::NotFound,
+            401 | 403 => Kind::Denied,
+            429 => Kind::Busy,
+            _ => Kind::Unreachable,
+        },
+        _ => Kind::Unreachable,
+    };
+    Fault::new(kind, "the API server did not answer with it").because(error)
+}
+
+impl SecretsClient for ClusterClient {
+    fn fetch<'a>(&'a self, at: &'a Locator) -> Opening<'a, Payload> {
+        Box::pin(async move { self.read(at).await.map(Payload::Map) })
+    }
+
+    fn select(&self, at: &Locator, payload: &Payload, property: Option<&str>) -> Result<SecretValue, Fault> {
+        let data = data_of(payload)?;
+        let Some(property) = property else { return select::object_of(data).map(SecretValue::Bytes) };
+        let missing = || Fault::wrong(format!("property {property} does not exist in data of secret {}", at.key));
+        data.value(property).cloned().map(SecretValue::Bytes).ok_or_else(missing)
+    }
+
+    fn entries(&self, _: &Locator, payload: &Payload, _: Option<&str>) -> Result<SecretMap, Fault> {
+        data_of(payload).cloned()
+    }
+}
