@@ -20,6 +20,7 @@ pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
         cluster: Some(client),
         programs: Programs::Closed,
         calls: Arc::default(),
+        retrying: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod json;
 pub mod keys;
 pub mod local;
 pub mod reach;
+pub mod referent;
 pub mod registry;
 pub mod resolver;
 pub mod row;
@@ -14,3 +15,6 @@ pub mod selectors;
 pub mod settings;
 pub mod stores;
 pub mod yaml;
+
+#[cfg(test)]
+mod stand_in;

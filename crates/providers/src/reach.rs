@@ -3,10 +3,12 @@
 //! Specification: design §6, §8 "Untrusted text".
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use base::Fault;
 use sops::KeyService;
 use wire::Surroundings;
+use wire::retry::Retry;
 
 /// What a provider may use.
 #[derive(Clone)]
@@ -23,6 +25,17 @@ pub struct Reach {
     pub keys: Arc<dyn KeyService>,
     /// Where calls to providers are counted.
     pub calls: Arc<Calls>,
+    /// How often whoever opens a client wants failed calls asked again; none: as the provider does by itself.
+    pub retrying: Option<Retrying>,
+}
+
+/// A store's `retrySettings`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retrying {
+    /// How often after the first time; none: it does not say.
+    pub retries: Option<u32>,
+    /// How long to wait in between; none: as the provider does.
+    pub wait: Option<Duration>,
 }
 
 /// Whether a text may name programs.
@@ -81,6 +94,13 @@ impl Calls {
 }
 
 impl Reach {
+    /// How often a call is asked again: as the provider does by itself, or as the settings say. `unsaid` is how often where they
+    /// only say how long to wait.
+    #[must_use]
+    pub fn retry(&self, own: Retry, unsaid: u32) -> Retry {
+        self.retrying.map_or(own, |said| own.with(said.retries.unwrap_or(unsaid), said.wait))
+    }
+
     /// Counts a call by its result, and hands the result on.
     ///
     /// # Errors

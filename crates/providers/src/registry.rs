@@ -14,6 +14,7 @@ pub const STORES: &[&Row] = &[
     &stores::fake::ROW,
     &stores::file::ROW,
     &stores::kubernetes::ROW,
+    &stores::openbao::ROW,
     &stores::sops::ROW,
     &stores::vault::ROW,
 ];

@@ -6,5 +6,6 @@ pub mod envsubst;
 pub mod fake;
 pub mod file;
 pub mod kubernetes;
+pub mod openbao;
 pub mod sops;
 pub mod vault;

@@ -74,6 +74,7 @@ impl Stage {
             programs: Programs::Closed,
             keys: Arc::new(KeyRing::new(wire::Surroundings::none(), Arc::new(Nobody))),
             calls: Arc::default(),
+            retrying: None,
         };
         process.shared().remember(Providers::new(reach, "default"));
         prepare(&process);

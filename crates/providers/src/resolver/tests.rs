@@ -33,6 +33,7 @@ pub(crate) fn reach(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (Reac
         cluster: None,
         programs: Programs::Closed,
         calls: Arc::default(),
+        retrying: None,
     };
     (reach, reads)
 }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 /// The version of a KV engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Version {
+pub(in crate::stores) enum Version {
     V1,
     #[default]
     V2,
 }
 
 /// A KV engine: its mount, if the store names one, and its version.
-pub(super) struct Mount {
+pub(in crate::stores) struct Mount {
     path: Option<String>,
     pub version: Version,
 }

@@ -18,9 +18,9 @@ use crate::reach::Reach;
 use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
 
 /// How a Vault server is spoken to.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Settings {
+pub(in crate::stores) struct Settings {
     /// The address of the server.
     pub server: String,
     /// The mount of the KV engine.
@@ -31,28 +31,28 @@ pub(super) struct Settings {
     pub version: Version,
     /// The Vault namespace.
     #[serde(default)]
-    namespace: Option<String>,
+    pub namespace: Option<String>,
     /// Authorities, as PEM in base64.
     #[serde(default)]
-    ca_bundle: Option<String>,
+    pub ca_bundle: Option<String>,
     /// Where the authorities lie.
     #[serde(default)]
-    ca_provider: Option<CaProvider>,
+    pub ca_provider: Option<CaProvider>,
     /// The client certificate.
     #[serde(default)]
-    tls: Option<ClientTls>,
+    pub tls: Option<ClientTls>,
     /// How to log in.
     #[serde(default)]
-    auth: Option<AuthSettings>,
+    pub auth: Option<AuthSettings>,
     /// Reads see our own writes.
     #[serde(default)]
-    read_your_writes: Option<bool>,
+    pub read_your_writes: Option<bool>,
     /// Standbys that are behind forward reads.
     #[serde(default)]
-    forward_inconsistent: Option<bool>,
+    pub forward_inconsistent: Option<bool>,
     /// Headers of every call.
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, String>,
     /// Pushes replace only the version that they have seen.
     #[serde(default)]
     pub check_and_set: Option<CheckAndSet>,
@@ -60,7 +60,7 @@ pub(super) struct Settings {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClientTls {
+pub(in crate::stores) struct ClientTls {
     #[serde(default)]
     cert_secret_ref: Option<SecretKeySelector>,
     #[serde(default)]
@@ -69,7 +69,7 @@ struct ClientTls {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CheckAndSet {
+pub(in crate::stores) struct CheckAndSet {
     #[serde(default)]
     pub required: bool,
 }
@@ -77,33 +77,33 @@ pub(super) struct CheckAndSet {
 /// How to log in: the first that is set.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AuthSettings {
+pub(in crate::stores) struct AuthSettings {
     /// The namespace of the login, where it is another.
     #[serde(default)]
-    namespace: Option<String>,
+    pub namespace: Option<String>,
     #[serde(default)]
-    token_secret_ref: Option<SecretKeySelector>,
+    pub token_secret_ref: Option<SecretKeySelector>,
     #[serde(default)]
-    app_role: Option<AppRole>,
+    pub app_role: Option<AppRole>,
     #[serde(default)]
-    kubernetes: Option<Kubernetes>,
+    pub kubernetes: Option<Kubernetes>,
     #[serde(default)]
-    ldap: Option<Named>,
+    pub ldap: Option<Named>,
     #[serde(default)]
-    user_pass: Option<Named>,
+    pub user_pass: Option<Named>,
     #[serde(default)]
-    jwt: Option<Jwt>,
+    pub jwt: Option<Jwt>,
     #[serde(default)]
-    cert: Option<Cert>,
+    pub cert: Option<Cert>,
     #[serde(default)]
-    iam: Option<serde_json::Value>,
+    pub iam: Option<serde_json::Value>,
     #[serde(default)]
-    gcp: Option<serde_json::Value>,
+    pub gcp: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AppRole {
+pub(in crate::stores) struct AppRole {
     #[serde(default = "approle")]
     path: String,
     #[serde(default)]
@@ -115,7 +115,7 @@ struct AppRole {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Kubernetes {
+pub(in crate::stores) struct Kubernetes {
     #[serde(default = "kubernetes")]
     mount_path: String,
     role: String,
@@ -127,7 +127,7 @@ struct Kubernetes {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Named {
+pub(in crate::stores) struct Named {
     #[serde(default)]
     path: Option<String>,
     username: String,
@@ -137,7 +137,7 @@ struct Named {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Jwt {
+pub(in crate::stores) struct Jwt {
     #[serde(default = "jwt")]
     path: String,
     #[serde(default)]
@@ -150,7 +150,7 @@ struct Jwt {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AccountToken {
+pub(in crate::stores) struct AccountToken {
     service_account_ref: ServiceAccountSelector,
     #[serde(default)]
     audiences: Vec<String>,
@@ -160,7 +160,7 @@ struct AccountToken {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Cert {
+pub(in crate::stores) struct Cert {
     #[serde(default)]
     path: Option<String>,
     #[serde(default)]
@@ -199,21 +199,20 @@ impl Settings {
                     faults.push(Fault::wrong("exactly one of roleId and roleRef must be set for appRole"));
                 }
             }
-            let namespaces = auth.selectors().into_iter().map(|selector| selector.namespace.clone());
-            faults.extend(namespaces.filter_map(|namespace| match namespace {
-                // Without a namespace a cluster store means its consumers' namespaces.
-                None => None,
-                Some(namespace) => tenant.resolve(Some(&namespace)).err(),
-            }));
         }
+        // Without a namespace a cluster store means its users' namespaces.
+        let named = self.selectors().into_iter().filter_map(|selector| selector.namespace);
+        faults.extend(named.filter_map(|namespace| tenant.resolve(Some(&namespace)).err()));
         faults.extend(self.ca_provider.as_ref().and_then(|provider| provider.check(tenant)));
         faults
     }
 
-    /// Whether the credentials come from whoever uses the store.
-    pub fn is_referent(&self, tenant: &Tenant) -> bool {
-        let selectors = self.auth.as_ref().map(AuthSettings::selectors).unwrap_or_default();
-        tenant.is_cluster_scoped() && selectors.iter().any(|selector| selector.namespace.is_none())
+    /// All selectors of credentials.
+    pub fn selectors(&self) -> Vec<Selector> {
+        let tls = self.tls.iter().flat_map(|tls| [tls.cert_secret_ref.as_ref(), tls.key_secret_ref.as_ref()]);
+        let mut all = self.auth.as_ref().map(AuthSettings::selectors).unwrap_or_default();
+        all.extend(tls.flatten().map(SecretKeySelector::selector));
+        all
     }
 
     /// The session that these settings describe.
@@ -222,6 +221,8 @@ impl Settings {
         settings.namespace = self.namespace.clone().unwrap_or_default();
         settings.headers = self.headers.clone().into_iter().collect();
         settings.read_your_writes = self.read_your_writes.unwrap_or(false);
+        // Who asks for a wait without saying how often is not served again (ESO §10.5).
+        settings.retry = reach.retry(settings.retry, 0);
         settings.forward_inconsistent = self.forward_inconsistent.unwrap_or(false);
         let bundle = authorities(self.ca_bundle.as_deref(), self.ca_provider.as_ref(), &credentials).await?;
         if let Some(bundle) = bundle {

@@ -1,0 +1,137 @@
+//! A KV engine that is asked and whose calls are counted: what the stores of Vault and OpenBao have in common. Reading, listing
+//! and what is said about a secret; what a store allows, and how a property is chosen, is in its own file.
+//! Specification: ESO §10.5, §10.6; §13.2 (names of calls).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{Fault, Kind, SecretBytes, SecretMap};
+use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use source::Locator;
+use wire::vault::{Call, Response, Session};
+
+use super::kv::{Mount, Version};
+use crate::reach::Calls;
+
+/// How many secrets of a search are read at once.
+const AT_ONCE: usize = 8;
+
+/// A KV engine.
+pub(in crate::stores) struct Engine {
+    /// Who keeps the token.
+    pub session: Arc<Session>,
+    /// Where the engine lies.
+    pub mount: Mount,
+    /// Where calls are counted.
+    pub calls: Arc<Calls>,
+    /// Under which provider they are counted.
+    pub provider: &'static str,
+}
+
+impl Engine {
+    /// Asks the server and counts the call. That something is not there was found out by a call that worked.
+    pub async fn ask(&self, name: &'static str, call: &Call) -> Result<Response, Fault> {
+        let answer = self.session.call(call).await;
+        let worked = answer.as_ref().map_or_else(|fault| fault.kind() == Kind::NotFound, |_| true);
+        self.calls.count(self.provider, name, worked);
+        answer
+    }
+
+    /// The JSON of a secret's data. A deleted version answers without data and counts as missing.
+    pub async fn read(&self, at: &Locator) -> Result<SecretBytes, Fault> {
+        let path = self.mount.data_path(&at.key);
+        let mut call = Call::read(&path);
+        if let Some(version) = at.version.as_deref().filter(|version| !version.is_empty()) {
+            call = call.query("version", version);
+        }
+        let missing = || Fault::not_found(format!("cannot find secret `{}` in Vault", at.key));
+        let answer = self.ask("ReadSecretData", &call).await.map_err(|fault| match fault.kind() {
+            Kind::NotFound => missing().because(fault),
+            _ => fault,
+        })?;
+        let data = match self.mount.version {
+            Version::V1 => answer.data(),
+            Version::V2 => answer.member("data"),
+        };
+        data.map(SecretBytes::from).ok_or_else(missing)
+    }
+
+    /// What is said about a secret, as the server has it.
+    pub async fn read_metadata(&self, key: &str) -> Result<Map<String, Value>, Fault> {
+        let path = self.mount.metadata_path(key)?;
+        let answer = self.ask("ReadSecretData", &Call::read(&path)).await?;
+        answer.data_as(&format!("cannot read the metadata of `{key}`"))
+    }
+
+    /// The secrets of a folder (empty, or with its `/` at the end), by their path below the mount; of the folders below it, too,
+    /// if it is searched in depth. A folder that is not there is not found.
+    pub async fn list(&self, folder: &str, in_depth: bool) -> Result<Vec<String>, Fault> {
+        #[derive(Deserialize)]
+        struct Keys {
+            keys: Vec<String>,
+        }
+        let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
+        while let Some(next) = folders.pop() {
+            let answer = match self.ask("ListSecrets", &Call::list(&self.mount.list_path(&next)?)).await {
+                // Emptied since it was listed.
+                Err(fault) if fault.kind() == Kind::NotFound && next != folder => continue,
+                other => other?,
+            };
+            let Keys { keys } = answer.data_as(&format!("cannot list `{next}`"))?;
+            for key in keys {
+                let path = format!("{next}{key}");
+                match (key.ends_with('/'), in_depth) {
+                    (true, true) => folders.push(path),
+                    (true, false) => {}
+                    (false, _) => found.push(path),
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The data of many secrets; one that was deleted meanwhile is left out.
+    pub async fn read_all(&self, paths: Vec<String>) -> Result<SecretMap, Fault> {
+        let reads = iter(paths).map(|path| async move {
+            match self.read(&Locator::of(path.as_str())).await {
+                Ok(data) => Ok(Some((path, data))),
+                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        });
+        let found: Vec<Option<(String, SecretBytes)>> = reads.buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Those of many secrets whose custom metadata has all of these entries.
+    pub async fn with_tags(&self, paths: Vec<String>, tags: &BTreeMap<String, String>) -> Result<Vec<String>, Fault> {
+        let looks = iter(paths).map(|path| async move {
+            match self.read_metadata(&path).await {
+                Ok(metadata) => {
+                    let has = |(tag, value): (&String, &String)| custom(&metadata, tag) == Some(value);
+                    Ok(tags.iter().all(has).then_some(path))
+                }
+                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        });
+        let found: Vec<Option<String>> = looks.buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+/// An entry of a secret's custom metadata.
+pub(in crate::stores) fn custom<'a>(metadata: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    metadata.get("custom_metadata")?.get(name)?.as_str()
+}
+
+/// The folder that `find.path` names: empty, or with a `/` at its end only.
+pub(in crate::stores) fn folder(path: Option<&str>) -> String {
+    match path.unwrap_or_default().trim_matches('/') {
+        "" => String::new(),
+        path => format!("{path}/"),
+    }
+}
