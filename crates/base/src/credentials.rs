@@ -108,6 +108,10 @@ pub trait CredentialSource: Send + Sync {
         audiences: &'a [String],
         seconds: u32,
     ) -> Opening<'a, SecretText>;
+
+    /// Notes what, beside all that was asked for, tells this connection from another with the same settings: reads of two
+    /// connections are joined only if nothing tells them apart.
+    fn note(&self, _part: &str) {}
 }
 
 /// A source bound to a tenant.
@@ -179,6 +183,17 @@ impl Credentials {
     pub async fn token(&self, at: &Selector, audiences: &[String], seconds: u32) -> Result<SecretText, Fault> {
         let namespace = self.tenant.resolve(at.namespace.as_deref())?;
         self.source.token(&namespace, &at.name, audiences, seconds).await
+    }
+
+    /// Says that the connection is this tenant's alone: what it reads may depend on the consumer's namespace and the holder.
+    pub fn bind(&self) {
+        let Tenant { holder, consumer } = &self.tenant;
+        [&holder.kind, &holder.namespace, &holder.name, consumer].into_iter().for_each(|part| self.source.note(part));
+    }
+
+    /// Notes what tells this connection from another with the same settings.
+    pub fn note(&self, part: &str) {
+        self.source.note(part);
     }
 
     async fn key(&self, holder: Holder, at: &Selector, label: Option<(&str, &str)>) -> Result<SecretBytes, Fault> {

@@ -54,7 +54,7 @@ impl ClusterCredentials {
         (std::mem::take(&mut log.dependencies), digest.finish())
     }
 
-    fn note(&self, dependency: Option<Dependency>, parts: &[&[u8]]) {
+    fn record_part(&self, dependency: Option<Dependency>, parts: &[&[u8]]) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.dependencies.extend(dependency);
         if let Some(digest) = &mut log.digest {
@@ -75,7 +75,7 @@ impl ClusterCredentials {
         check_label(&at, &secret.labels, label)?;
         let parts: Vec<&[u8]> = secret.data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
         let resource_version = secret.resource_version.clone();
-        self.note(Some(Dependency { at, resource_version }), &parts);
+        self.record_part(Some(Dependency { at, resource_version }), &parts);
         Ok(secret.data.into_iter().collect())
     }
 
@@ -96,7 +96,7 @@ impl ClusterCredentials {
             data.insert(key, bytes.ok_or_else(|| Fault::wrong(format!("cannot decode {}", at.object())))?);
         }
         let parts: Vec<&[u8]> = data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
-        self.note(Some(Dependency { at, resource_version: map.metadata.resource_version }), &parts);
+        self.record_part(Some(Dependency { at, resource_version: map.metadata.resource_version }), &parts);
         Ok(data)
     }
 
@@ -105,7 +105,7 @@ impl ClusterCredentials {
         let account: Option<Account> = self.cluster.read_as(&at).await?;
         let account = account.ok_or_else(|| missing(&at))?;
         let meta = account.metadata;
-        self.note(None, &[b"service account", meta.uid.as_bytes()]);
+        self.record_part(None, &[b"service account", meta.uid.as_bytes()]);
         Ok(ServiceAccount { uid: meta.uid, annotations: meta.annotations })
     }
 
@@ -127,8 +127,8 @@ impl ClusterCredentials {
         let answer = self.cluster.call(call).await.map_err(|fault| fault.about(at.object()))?;
         let answer: TokenAnswer = cluster::parse(&answer, "answer to a TokenRequest")?;
         // Two tokens of one account are never equal, but they open the same doors: the account and the audiences count.
-        self.note(None, &[b"token", namespace.as_bytes(), name.as_bytes()]);
-        audiences.iter().for_each(|audience| self.note(None, &[audience.as_bytes()]));
+        self.record_part(None, &[b"token", namespace.as_bytes(), name.as_bytes()]);
+        audiences.iter().for_each(|audience| self.record_part(None, &[audience.as_bytes()]));
         Ok(SecretText::from(answer.status.token))
     }
 }
@@ -161,6 +161,10 @@ impl CredentialSource for ClusterCredentials {
         seconds: u32,
     ) -> Opening<'a, SecretText> {
         Box::pin(self.request_token(namespace, name, audiences, seconds))
+    }
+
+    fn note(&self, part: &str) {
+        self.record_part(None, &[part.as_bytes()]);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod join;
 pub mod json;
 pub mod keys;
 pub mod local;
+pub mod push_metadata;
 pub mod reach;
 pub mod referent;
 pub mod registry;

@@ -34,7 +34,7 @@ pub fn store(provider: &Value) -> Result<(&'static Row, &Value), Fault> {
     };
     let row = STORES.iter().find(|row| row.keys.contains(&key.as_str()));
     row.map(|row| (*row, settings)).ok_or_else(|| {
-        Fault::wrong(format!("there is no provider `{key}`")).hint("`keywright reference providers` lists them")
+        Fault::wrong(format!("provider not available: `{key}`")).hint("`keywright reference providers` lists them")
     })
 }
 

@@ -11,6 +11,7 @@ use api::external_secrets::secret_store::StoreCondition;
 use api::external_secrets::{Store, StoreKind};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
+use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
 use base::{Credentials, Fault, ObjectRef, Tenant};
 use futures::future::join_all;
@@ -18,7 +19,7 @@ use plan::Address;
 use plan::external_secret::{Answer, Read, What};
 use plan::write::Resource;
 use providers::join::{Joined, Reader};
-use providers::reach::Reach;
+use providers::reach::{Reach, Retrying};
 use providers::registry;
 use providers::row::Client;
 use regex::Regex;
@@ -214,7 +215,8 @@ impl World {
         let open = row.open.ok_or_else(|| Fault::wrong(format!("provider `{}` cannot be a store", row.name)))?;
         let source = ClusterCredentials::new(self.cluster().clone());
         let tenant = Tenant::new(store.object(), consumer);
-        let opening = open(settings, &providers.reach, Credentials::new(tenant, source.clone()));
+        let reach = Reach { retrying: retrying(store)?, ..providers.reach.clone() };
+        let opening = open(settings, &reach, Credentials::new(tenant, source.clone()));
         let client = opening.await.map_err(|fault| fault.about(store.object()))?;
         let (dependencies, credentials) = source.record();
         let connection = connection(row.name, settings, credentials);
@@ -260,6 +262,19 @@ fn connection(row: &str, settings: &Value, credentials: Fingerprint) -> Fingerpr
     digest.part(settings.to_string().as_bytes());
     digest.part(credentials.as_bytes());
     digest.finish()
+}
+
+/// How often the store wants failed calls asked again (ESO §5.4 `retrySettings`).
+fn retrying(store: &Store) -> Result<Option<Retrying>, Fault> {
+    let Some(said) = &store.spec.retry_settings else { return Ok(None) };
+    let wrong = |error: String| {
+        let at = format!("cannot read `spec.retrySettings.retryInterval` of {}", store.object());
+        Fault::wrong(at).because(error).about(store.object())
+    };
+    let text = said.retry_interval.as_deref().filter(|text| !text.is_empty());
+    let interval = text.map(GoDuration::parse).transpose().map_err(|error| wrong(error.to_string()))?;
+    let wait = interval.map(|interval| Duration::try_from(interval.to_signed()).unwrap_or_default());
+    Ok(Some(Retrying { retries: said.max_retries.map(|retries| u32::try_from(retries).unwrap_or(0)), wait }))
 }
 
 fn matches_any(patterns: &[String], text: &str) -> Result<bool, Fault> {

@@ -1,20 +1,82 @@
 //! AWS: the row of its stores and schemes, and the sessions that references open. What a store reads and writes is in its own
-//! file below; keys, roles, endpoints and signatures are `wire::aws`'s. API: one JSON call each; limits: the service's.
-//! Specification: VALS §10.2, §11; ESO §10.1.
+//! file below; a resource's settings are in `aws/settings`; keys, roles, endpoints and signatures are `wire::aws`'s. API: one JSON
+//! call each; limits: the service's. Specification: VALS §10.2, §11; ESO §10.1.
 
+mod asking;
 pub mod parameter_store;
+mod push;
 pub mod secrets_manager;
+pub(in crate::stores) mod settings;
 
 use std::sync::Arc;
 
-use base::Fault;
+use base::{Credentials, Fault, Opening, Tenant};
+use schemars::schema_for;
+use serde_json::Value;
 use wire::aws::{Identity, Role, Session, Settings, knows_profile};
 
+use self::asking::Asking;
+use self::settings::{Service, Settings as StoreSettings};
 use crate::reach::Reach;
-use crate::row::{Asked, Row};
+use crate::referent;
+use crate::row::{Access, Asked, Client, Maintenance, Row};
 
 /// The row.
-pub const ROW: Row = Row::of_references("aws", &[secrets_manager::DOOR, parameter_store::DOOR]);
+pub const ROW: Row = Row {
+    name: "aws",
+    keys: &["aws"],
+    access: Access {
+        read: true,
+        write: true,
+        find_name: true,
+        find_tags: true,
+        find_path: true,
+        metadata: true,
+        not_found: true,
+        referent: true,
+    },
+    maintenance: Maintenance::Maintained,
+    schema: || schema_for!(StoreSettings),
+    check,
+    open: Some(open),
+    references: &[secrets_manager::DOOR, parameter_store::DOOR],
+};
+
+fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
+    match crate::settings::read::<StoreSettings>("aws", value) {
+        Ok(settings) => settings.check(tenant),
+        Err(fault) => vec![fault],
+    }
+}
+
+fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) -> Opening<'a, Client> {
+    Box::pin(async move {
+        let settings: StoreSettings = crate::settings::read("aws", value)?;
+        if let Some(fault) = settings.check(credentials.tenant()).into_iter().next() {
+            return Err(fault);
+        }
+        if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
+            return Ok(client);
+        }
+        let session = settings.session(reach, &credentials).await?;
+        let calls = Arc::clone(&reach.calls);
+        let StoreSettings { service, prefix, secrets_manager: deletion, .. } = settings;
+        let prefix = prefix.unwrap_or_default();
+        Ok(match service {
+            Service::SecretsManager => {
+                let asking = Asking { session, calls, provider: "AWS/SecretsManager" };
+                secrets_manager::store::client(asking, prefix, deletion.unwrap_or_default(), credentials)
+            }
+            Service::ParameterStore => {
+                parameter_store::store::client(Asking { session, calls, provider: "AWS/ParameterStore" }, prefix)
+            }
+            Service::CertificateManager => {
+                return Err(Fault::wrong("the store of AWS Certificate Manager is not built yet")
+                    .hint("Secrets Manager and Parameter Store are"));
+            }
+        })
+    })
+}
 
 /// The session that options and variables describe. A profile that does not exist is no error: the same documents are evaluated
 /// by people, who have it, and by machines, whose keys come from elsewhere (VALS §11.3).

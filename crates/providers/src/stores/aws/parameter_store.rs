@@ -1,6 +1,8 @@
 //! Systems Manager's Parameter Store: reading one parameter, or all below a path. References reach it as `ref+awsssm://PATH`; a
-//! fragment means the parameters below, unless `mode=singleparam`.
+//! fragment means the parameters below, unless `mode=singleparam`. What stores do beside reading is in `parameter_store/store`.
 //! Specification: VALS §10.2 (awsssm), §10.14; ESO §10.3.
+
+pub(super) mod store;
 
 use std::sync::Arc;
 
@@ -11,9 +13,8 @@ use document::{Branch, Node, Path};
 use serde::Deserialize;
 use serde_json::json;
 use source::{Locator, Payload, SecretsClient};
-use wire::aws::endpoint::SSM;
-use wire::aws::{Call, Session};
 
+use super::asking::Asking;
 use super::secrets_manager::secret;
 use crate::reach::Reach;
 use crate::row::{Asked, Client, TextDoor};
@@ -32,14 +33,14 @@ pub const DOOR: TextDoor = TextDoor {
 
 /// Reads parameters, whoever asks for them.
 pub struct ParameterStore {
-    session: Arc<Session>,
+    asking: Asking,
 }
 
 impl ParameterStore {
-    /// Reads with this session.
+    /// Reads by asking so.
     #[must_use]
-    pub fn new(session: Arc<Session>) -> Self {
-        Self { session }
+    pub(super) fn new(asking: Asking) -> Self {
+        Self { asking }
     }
 
     /// The value of a parameter, decrypted.
@@ -52,13 +53,13 @@ impl ParameterStore {
             None => at.key.clone(),
         };
         let body = json!({ "Name": name, "WithDecryption": true });
-        let call = Call::json(SSM, "AmazonSSM.GetParameter", &body).idempotent();
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Told {
             parameter: Parameter,
         }
-        let told: Told = self.session.call(&call).await?.json(&format!("cannot read parameter `{}`", at.key))?;
+        let answer = self.asking.read("AmazonSSM.GetParameter", &body).await?;
+        let told: Told = answer.json(&format!("cannot read parameter `{}`", at.key))?;
         let missing = || Fault::not_found("datasource.ssm.Get() out.Parameter.Value is nil");
         told.parameter.value.map(SecretBytes::from).ok_or_else(missing)
     }
@@ -75,7 +76,6 @@ impl ParameterStore {
             if let Some(token) = &next {
                 body["NextToken"] = json!(token);
             }
-            let call = Call::json(SSM, "AmazonSSM.GetParametersByPath", &body).idempotent();
             #[derive(Deserialize)]
             #[serde(rename_all = "PascalCase")]
             struct Page {
@@ -84,7 +84,8 @@ impl ParameterStore {
                 #[serde(default)]
                 next_token: Option<String>,
             }
-            let page: Page = self.session.call(&call).await?.json(&format!("cannot read parameters below `{path}`"))?;
+            let answer = self.asking.read("AmazonSSM.GetParametersByPath", &body).await?;
+            let page: Page = answer.json(&format!("cannot read parameters below `{path}`"))?;
             for Parameter { name, value } in page.parameters {
                 if let Some(value) = value {
                     found.insert(name, value);
@@ -110,7 +111,8 @@ struct Parameter {
 
 fn open<'a>(asked: &'a Asked<'a>, reach: &'a Reach) -> Opening<'a, Client> {
     Box::pin(async move {
-        let store = ParameterStore::new(super::session(asked, reach)?);
+        let (session, calls) = (super::session(asked, reach)?, Arc::clone(&reach.calls));
+        let store = ParameterStore::new(Asking { session, calls, provider: "AWS/ParameterStore" });
         Ok(Arc::new(Referred { store, is_recursive: asked.is_true("recursive") }) as Client)
     })
 }

@@ -1,5 +1,7 @@
 //! Secrets Manager: reading a secret's value. References reach it as `ref+awssecrets://NAME_OR_ARN`.
-//! Specification: VALS §10.2 (awssecrets), §10.14; ESO §10.2 "GetSecret".
+//! What stores do beside it is in `secrets_manager/store`. Specification: VALS §10.2 (awssecrets), §10.14; ESO §10.2 "GetSecret".
+
+pub(super) mod store;
 
 use std::sync::Arc;
 
@@ -9,9 +11,9 @@ use document::{Branch, Node};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use source::{Locator, Payload, SecretsClient};
-use wire::aws::endpoint::SECRETS_MANAGER;
-use wire::aws::{Call, Session, refusal};
+use wire::aws::refusal;
 
+use super::asking::Asking;
 use crate::reach::Reach;
 use crate::row::{Asked, Client, TextDoor};
 use crate::{json as one_text, yaml};
@@ -29,17 +31,17 @@ pub const DOOR: TextDoor = TextDoor {
 
 /// Reads values, whoever asks for them.
 pub struct SecretsManager {
-    session: Arc<Session>,
+    asking: Asking,
 }
 
 /// A version: an id (`uuid/…`) or a stage.
 const ID: &str = "uuid/";
 
 impl SecretsManager {
-    /// Reads with this session.
+    /// Reads by asking so.
     #[must_use]
-    pub fn new(session: Arc<Session>) -> Self {
-        Self { session }
+    pub(super) fn new(asking: Asking) -> Self {
+        Self { asking }
     }
 
     /// The value of a secret: its text, else its bytes.
@@ -53,18 +55,10 @@ impl SecretsManager {
             Some((stage, None)) => body["VersionStage"] = stage.into(),
             None => {}
         }
-        let call = Call::json(SECRETS_MANAGER, "secretsmanager.GetSecretValue", &body).idempotent();
-        let answer = self.session.call(&call).await.map_err(|fault| missing_if_deleted(&at.key, fault))?;
-        let Value { string, binary } = answer.json(&format!("cannot read secret `{}`", at.key))?;
-        match (string, binary) {
-            (Some(text), _) => Ok(text.into()),
-            (None, Some(bytes)) => Base64::Standard
-                .decode(bytes.expose().as_bytes())
-                .ok_or_else(|| Fault::unreachable(format!("the bytes of secret `{}` are not base64", at.key))),
-            (None, None) => {
-                Err(Fault::not_found("awssecrets: get secret value: no SecretString nor SecretBinary is set"))
-            }
-        }
+        let asked = self.asking.read("secretsmanager.GetSecretValue", &body).await;
+        let answer = asked.map_err(|fault| missing_if_deleted(&at.key, fault))?;
+        let held: Held = answer.json(&format!("cannot read secret `{}`", at.key))?;
+        held.bytes(&at.key)
     }
 }
 
@@ -77,12 +71,27 @@ fn missing_if_deleted(key: &str, fault: Fault) -> Fault {
     if is_deleted { Fault::not_found(format!("cannot find secret `{key}`")).because(fault) } else { fault }
 }
 
+/// A value as the service tells it.
 #[derive(Deserialize)]
-struct Value {
+struct Held {
     #[serde(rename = "SecretString", default, deserialize_with = "secret")]
     string: Option<SecretText>,
     #[serde(rename = "SecretBinary", default, deserialize_with = "secret")]
     binary: Option<SecretText>,
+}
+
+impl Held {
+    fn bytes(self, key: &str) -> Result<SecretBytes, Fault> {
+        match (self.string, self.binary) {
+            (Some(text), _) => Ok(text.into()),
+            (None, Some(bytes)) => Base64::Standard
+                .decode(bytes.expose().as_bytes())
+                .ok_or_else(|| Fault::unreachable(format!("the bytes of secret `{key}` are not base64"))),
+            (None, None) => {
+                Err(Fault::not_found("awssecrets: get secret value: no SecretString nor SecretBinary is set"))
+            }
+        }
+    }
 }
 
 /// A text that is wiped with its last user.
@@ -92,8 +101,9 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 
 fn open<'a>(asked: &'a Asked<'a>, reach: &'a Reach) -> Opening<'a, Client> {
     Box::pin(async move {
-        let session = super::session(asked, reach)?;
-        Ok(Arc::new(Referred(SecretsManager::new(session))) as Client)
+        let (session, calls) = (super::session(asked, reach)?, Arc::clone(&reach.calls));
+        let asking = Asking { session, calls, provider: "AWS/SecretsManager" };
+        Ok(Arc::new(Referred(SecretsManager::new(asking))) as Client)
     })
 }
 

@@ -1,5 +1,7 @@
 //! References against an AWS that counts what it is asked. Texts of errors are the peer's.
 
+mod stores;
+
 use source::expand::Options;
 use testkit::Aws;
 

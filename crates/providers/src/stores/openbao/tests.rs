@@ -45,8 +45,13 @@ async fn a_property_is_a_key_and_a_search_stays_in_its_folder() {
     };
     assert_eq!(told(client.find(&find(Some("folder"), "^d")).await, words), r#"folder/db={"user":"u"}"#);
     assert_eq!(told(client.find(&Find::default()).await, words), "Wrong: unexpected find operator");
-    assert_eq!(told(client.push(&value("x", None, "{}")).await, |_| String::new()), "Wrong: this provider cannot push secrets");
-    let one = opened(&vault, json!({"path": "one", "version": "v1"})).await.unwrap_or_else(|fault| panic!("{}", fault.chain()));
+    assert_eq!(
+        told(client.push(&value("x", None, "{}")).await, |_| String::new()),
+        "Wrong: this provider cannot push secrets"
+    );
+    let one = opened(&vault, json!({"path": "one", "version": "v1"}))
+        .await
+        .unwrap_or_else(|fault| panic!("{}", fault.chain()));
     assert_eq!(read(&one, "app", Some("k")).await, "first");
 }
 
@@ -71,8 +76,14 @@ async fn one_way_to_log_in_and_one_bundle() {
     let methods = "Wrong: exactly one of the fields in [appRole tokenSecretRef userPass] must be set";
     for (extra, expected) in [
         (json!({"auth": {}}), methods),
-        (json!({"caBundle": "eA==", "caProvider": {"type": "Secret", "name": "x"}}), "Wrong: at most one of the fields in [caBundle caProvider] may be set"),
-        (json!({"auth": {"kubernetes": {}}}), "Wrong: cannot understand the settings of provider `openBao`: unknown field `kubernetes`"),
+        (
+            json!({"caBundle": "eA==", "caProvider": {"type": "Secret", "name": "x"}}),
+            "Wrong: at most one of the fields in [caBundle caProvider] may be set",
+        ),
+        (
+            json!({"auth": {"kubernetes": {}}}),
+            "Wrong: cannot understand the settings of provider `openBao`: unknown field `kubernetes`",
+        ),
     ] {
         let refused = told(opened(&vault, extra.clone()).await, |_| "opened".to_owned());
         assert!(refused.starts_with(expected), "{extra}: {refused}");

@@ -22,7 +22,11 @@ fn by_token() -> Value {
 }
 
 fn objects() -> Objects {
-    Objects::default().with("n/vault", "token", ROOT).with("n/vault", "password", "pw").with("n/vault", "id", "secret-id")
+    Objects::default().with("n/vault", "token", ROOT).with("n/vault", "password", "pw").with(
+        "n/vault",
+        "id",
+        "secret-id",
+    )
 }
 
 async fn opened(vault: &Vault, extra: Value) -> Client {
@@ -109,9 +113,9 @@ async fn searches_go_by_name_path_and_tags() {
         name: name.map(str::to_owned),
         ..Find::default()
     };
-    let found = async |query: &Find| told(client.find(query).await, |found| {
-        found.names().cloned().collect::<Vec<_>>().join(" ")
-    });
+    let found = async |query: &Find| {
+        told(client.find(query).await, |found| found.names().cloned().collect::<Vec<_>>().join(" "))
+    };
     assert_eq!(found(&find(None, Some("app"))).await, "app/cache app/db");
     assert_eq!(found(&find(Some("app"), Some("^app/d"))).await, "app/db", "the name is the path below the mount");
     assert!(found(&find(Some("gone"), Some("."))).await.starts_with("NotFound"));
@@ -168,9 +172,11 @@ async fn metadata_is_what_users_said_and_three_fields() {
     client.push(&whole("m", &[("k", "v")])).await.unwrap();
     let at = Locator { metadata: MetadataPolicy::Fetch, ..Locator::of("m") };
     let payload = client.fetch(&at).await.expect("metadata are read");
-    let told_of = |name: &str| told(client.select(&at, &payload, Some(name)), |value| {
-        String::from_utf8_lossy(rules::bytes(&value).expose()).into_owned()
-    });
+    let told_of = |name: &str| {
+        told(client.select(&at, &payload, Some(name)), |value| {
+            String::from_utf8_lossy(rules::bytes(&value).expose()).into_owned()
+        })
+    };
     assert_eq!(told_of("managed-by"), "external-secrets");
     assert_eq!(told_of("current_version"), "1");
     let one = opened(&vault, json!({"path": "one", "version": "v1"})).await;
@@ -191,12 +197,17 @@ async fn namespaces_and_users_credentials() {
     let nobody = objects().open_cluster("", settings(&vault, by_token(), json!({})), &reach).await;
     let nobody = nobody.unwrap_or_else(|fault| panic!("{}", fault.chain()));
     assert!(matches!(nobody.validate().await, Ok(Validity::Unknown)));
-    let used = objects().open_cluster("n", settings(&vault, by_token(), json!({})), &reach).await.unwrap_or_else(|_| panic!());
+    let used =
+        objects().open_cluster("n", settings(&vault, by_token(), json!({})), &reach).await.unwrap_or_else(|_| panic!());
     assert_eq!(read(&used, "other", Some("x")).await, "y");
-    assert!(objects().open_cluster("m", settings(&vault, by_token(), json!({})), &reach).await.is_err(), "another's token");
+    assert!(
+        objects().open_cluster("m", settings(&vault, by_token(), json!({})), &reach).await.is_err(),
+        "another's token"
+    );
     let token = vault.token(&Terms::default());
     vault.revoke_tokens();
-    let dead = Objects::default().with("n/vault", "token", &token).open(settings(&vault, by_token(), json!({})), &reach).await;
+    let dead =
+        Objects::default().with("n/vault", "token", &token).open(settings(&vault, by_token(), json!({})), &reach).await;
     let dead = dead.unwrap_or_else(|_| panic!());
     assert!(told(dead.validate().await, |_| String::new()).starts_with("Denied: invalid vault credentials"));
 }
@@ -208,7 +219,12 @@ fn settings_that_cannot_be_meant_are_refused() {
     for (settings, kind, namespace, expected) in [
         (json!({"server": "x"}), "SecretStore", "n", ""),
         (json!({"server": "x", "auth": {"tokenSecretRef": {"name": "t", "namespace": "m"}}}), "SecretStore", "n", own),
-        (json!({"server": "x", "auth": {"tokenSecretRef": {"name": "t", "namespace": "m"}}}), "ClusterSecretStore", "", ""),
+        (
+            json!({"server": "x", "auth": {"tokenSecretRef": {"name": "t", "namespace": "m"}}}),
+            "ClusterSecretStore",
+            "",
+            "",
+        ),
         (
             json!({"server": "x", "caProvider": {"type": "ConfigMap", "name": "c"}}),
             "ClusterSecretStore",
@@ -227,7 +243,12 @@ fn settings_that_cannot_be_meant_are_refused() {
             "n",
             "exactly one of roleId and roleRef must be set for appRole",
         ),
-        (json!({"server": "x", "sever": "y"}), "SecretStore", "n", "cannot understand the settings of provider `vault`"),
+        (
+            json!({"server": "x", "sever": "y"}),
+            "SecretStore",
+            "n",
+            "cannot understand the settings of provider `vault`",
+        ),
     ] {
         let faults = check(&settings, &tenant(kind, namespace));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
