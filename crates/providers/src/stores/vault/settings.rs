@@ -192,12 +192,10 @@ impl Settings {
     /// What admission finds wrong.
     pub fn check(&self, tenant: &Tenant) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if let Some(auth) = &self.auth {
-            if let Some(app_role) = &auth.app_role {
-                let has_id = app_role.role_id.as_ref().is_some_and(|id| !id.is_empty());
-                if has_id == app_role.role_ref.is_some() {
-                    faults.push(Fault::wrong("exactly one of roleId and roleRef must be set for appRole"));
-                }
+        if let Some(app_role) = self.auth.as_ref().and_then(|auth| auth.app_role.as_ref()) {
+            let has_id = app_role.role_id.as_ref().is_some_and(|id| !id.is_empty());
+            if has_id == app_role.role_ref.is_some() {
+                faults.push(Fault::wrong("exactly one of roleId and roleRef must be set for appRole"));
             }
         }
         // Without a namespace a cluster store means its users' namespaces.

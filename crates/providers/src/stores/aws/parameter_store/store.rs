@@ -105,7 +105,7 @@ impl Store {
                 Ok(found) => found,
                 // Whoever may not read trees may be allowed to list names and read each.
                 Err(fault) if fault.kind() == Kind::Denied => {
-                    let filters = path.map(|path| below(path)).into_iter().collect();
+                    let filters = path.map(below).into_iter().collect();
                     let names = self.names(filters).await?;
                     return self.read_each(names.into_iter().filter(|key| name.is_match(key))).await;
                 }
