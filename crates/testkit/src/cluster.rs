@@ -2,12 +2,13 @@
 //! namespace of its own; what it reads and writes through here is neither recorded nor troubled by the sandbox.
 //! Specification: design §15 (a scenario is written once), lab §1 (a restricted client).
 
+mod address;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -21,6 +22,8 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client, Config};
 use sandbox::{Role, Sandbox};
 use serde_json::{Value, json};
+
+pub use address::Address;
 
 /// Names the kubeconfig of the real cluster that tests shall run on.
 pub const LAB: &str = "KEYWRIGHT_LAB";
@@ -36,7 +39,12 @@ pub struct Cluster {
     kinds: Mutex<HashMap<(String, String), (ApiResource, Scope)>>,
     /// What lives in no namespace, to be taken away at the end.
     wide: Mutex<Vec<(ApiResource, String)>>,
+    /// What the accounts of this test may, by name: the sandbox's address asks.
+    accounts: Accounts,
 }
+
+/// Roles by the names of accounts.
+type Accounts = Arc<Mutex<BTreeMap<String, Role>>>;
 
 enum Side {
     Memory(Sandbox),
@@ -78,7 +86,8 @@ impl Cluster {
 
     async fn with(side: Side, hands: Client, case: &str) -> Self {
         let (kinds, wide) = (Mutex::default(), Mutex::default());
-        let cluster = Self { side, hands, namespace: fresh_name(case), kinds, wide };
+        let accounts = Accounts::default();
+        let cluster = Self { side, hands, namespace: fresh_name(case), kinds, wide, accounts };
         cluster.make_namespace(&cluster.namespace.clone()).await;
         cluster
     }

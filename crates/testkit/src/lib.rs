@@ -18,6 +18,7 @@ pub use aws::Aws;
 pub use cluster::Cluster;
 pub use http::Server;
 pub use peer_role::peer_role;
+pub use sandbox::Sandbox;
 pub use scenario::Scenario;
 pub use vault::Vault;
 

@@ -1,6 +1,10 @@
 //! Secrets and ConfigMaps of a cluster, as references name them: `ref+k8s://v1/Secret/NAMESPACE/NAME[/KEY]`. The cluster is the
-//! kubeconfig's, or our own where there is none. API: GET of one object; limits: the API server's.
-//! Specification: VALS §10.7.
+//! kubeconfig's, or our own where there is none. API: GET of one object; limits: the API server's. A resource's store is in
+//! `kubernetes/store`, and how it reaches its server in `kubernetes/connection`.
+//! Specification: VALS §10.7; ESO §10.9.
+
+mod connection;
+mod store;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,12 +21,18 @@ use serde::{Deserialize, Deserializer};
 use source::{Locator, Payload, SecretsClient, select};
 
 use crate::reach::Reach;
-use crate::row::{Asked, Client, Row, TextDoor};
+use crate::row::{Asked, Client, Maintenance, Row, TextDoor};
 
 /// The row.
-pub const ROW: Row = Row::of_references(
-    "kubernetes",
-    &[TextDoor {
+pub const ROW: Row = Row {
+    name: "kubernetes",
+    keys: &["kubernetes"],
+    access: store::ACCESS,
+    maintenance: Maintenance::Maintained,
+    schema: store::schema,
+    check: store::check,
+    open: Some(store::open),
+    references: &[TextDoor {
         scheme: "k8s",
         options: &["kubeConfigPath", "kubeContext", "inCluster"],
         is_local: false,
@@ -31,7 +41,7 @@ pub const ROW: Row = Row::of_references(
         text,
         tree,
     }],
-);
+};
 
 /// Where an object is, and its key if the path names one.
 struct Place<'a> {
@@ -194,7 +204,9 @@ fn refused(error: kube::Error) -> Fault {
         kube::Error::Api(status) => match status.code {
             404 => Kind::NotFound,
             401 | 403 => Kind::Denied,
+            409 => Kind::Conflict,
             429 => Kind::Busy,
+            400 | 422 => Kind::Wrong,
             _ => Kind::Unreachable,
         },
         _ => Kind::Unreachable,
@@ -218,3 +230,6 @@ impl SecretsClient for ClusterClient {
         data_of(payload).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,8 @@ fn providers() -> String {
             .iter()
             .map(|can| if *can { "yes" } else { "–" })
             .collect();
-        writeln!(text, "| {} | {} | {} | {} |", row.name, code(row.keys), code(row.schemes), marks.join(" | "))
+        let schemes: Vec<&str> = row.references.iter().map(|door| door.scheme).collect();
+        writeln!(text, "| {} | {} | {} | {} |", row.name, code(row.keys), code(&schemes), marks.join(" | "))
             .expect(INVARIANT);
     }
     let made: Vec<&str> = registry::GENERATORS.iter().filter(|row| row.open.is_some()).map(|row| row.kind).collect();
