@@ -146,7 +146,7 @@ impl Store {
             let client = self.connection.client().await?;
             match client.request::<T>(request).await {
                 Err(kube::Error::Api(status)) if status.code == 401 && again && self.connection.renew().await => {
-                    again = false
+                    again = false;
                 }
                 other => break other,
             }
