@@ -4,6 +4,9 @@
 use api::kinds::{Unions, crds};
 use base::Fault;
 use providers::registry;
+use providers::row::Row;
+use schemars::Schema;
+use serde_json::Value;
 
 use crate::argv::{self, ArgvError, Grammar};
 use crate::{Call, Exit, Failure};
@@ -28,7 +31,38 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
 /// The settings of every provider and generator that has a row.
 #[must_use]
 pub fn unions() -> Unions {
-    let keys = registry::STORES.iter().flat_map(|row| row.keys.iter().map(|key| ((*key).to_owned(), (row.schema)())));
+    let keyed = |row: &&Row| {
+        row.keys.iter().map(|key| ((*key).to_owned(), filled_defaults((row.schema)()))).collect::<Vec<_>>()
+    };
+    let keys = registry::STORES.iter().flat_map(keyed);
     let kinds = registry::GENERATORS.iter().map(|row| (row.kind.to_owned(), (row.schema)()));
     Unions { providers: keys.collect(), generators: kinds.collect() }
+}
+
+/// A schema without the defaults that say nothing: written into every stored object, they would differ from what users keep in
+/// Git (ESO #6797).
+fn filled_defaults(schema: Schema) -> Schema {
+    let mut value = Value::from(schema);
+    drop_empty_defaults(&mut value);
+    Schema::try_from(value).expect("a schema without some of its defaults is one")
+}
+
+fn drop_empty_defaults(value: &mut Value) {
+    if let Some(members) = value.as_object_mut() {
+        let is_empty = |value: &Value| match value {
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.values().all(Value::is_null),
+            Value::String(text) => text.is_empty(),
+            Value::Bool(said) => !said,
+            Value::Number(number) => number.as_i64() == Some(0),
+            Value::Null => true,
+        };
+        // A property may be called `default`, too: what stands there is a schema and no empty one.
+        if members.get("default").is_some_and(is_empty) {
+            members.remove("default");
+        }
+        members.values_mut().for_each(drop_empty_defaults);
+    } else if let Some(items) = value.as_array_mut() {
+        items.iter_mut().for_each(drop_empty_defaults);
+    }
 }

@@ -26,6 +26,8 @@ pub struct Stage {
     scenario: Scenario,
     driver: Option<Arc<Driver>>,
     pub shared: Option<Arc<Shared>>,
+    /// What sessions may see of the process, before it starts.
+    pub surroundings: wire::Surroundings,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<tokio::task::JoinHandle<()>>,
@@ -52,7 +54,15 @@ impl Stage {
 
     async fn on(scenario: Scenario) -> Self {
         scenario.install(&api::kinds::crds(&api::kinds::Unions::default())).await;
-        Self { scenario, driver: None, shared: None, end: None, running: None, keeping: None }
+        Self {
+            scenario,
+            driver: None,
+            shared: None,
+            surroundings: wire::Surroundings::none(),
+            end: None,
+            running: None,
+            keeping: None,
+        }
     }
 
     /// Starts a process with one feature, as after a restart: it remembers nothing. It has exactly the rights of the
@@ -69,7 +79,7 @@ impl Stage {
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
             http: wire::Client::new(wire::client::Settings::default()),
-            surroundings: wire::Surroundings::none(),
+            surroundings: self.surroundings.clone(),
             cluster: Some(client),
             programs: Programs::Closed,
             keys: Arc::new(KeyRing::new(wire::Surroundings::none(), Arc::new(Nobody))),
@@ -174,6 +184,7 @@ impl Stage {
             "Deployment" => self.cached::<Reduced<Deployment>>(name, object).await,
             "ExternalSecret" => self.cached::<api::ExternalSecret>(name, object).await,
             "SecretStore" => self.cached::<api::SecretStore>(name, object).await,
+            "ClusterSecretStore" => self.cached::<api::ClusterSecretStore>(name, object).await,
             "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
             _ => {}
         }
@@ -186,7 +197,8 @@ impl Stage {
         let may_be_gone = !written["metadata"]["deletionTimestamp"].is_null();
         let until = Instant::now() + Duration::from_secs(10);
         while store.is_ready() && self.running.is_some() {
-            let standing = store.find(self.namespace(), name).map(|object| number(object.resource_version()));
+            let namespace = written["metadata"]["namespace"].as_str().unwrap_or_default();
+            let standing = store.find(namespace, name).map(|object| number(object.resource_version()));
             if standing.map_or(may_be_gone, |version| version >= wanted) {
                 return;
             }
