@@ -1,8 +1,6 @@
 //! One value through every provider: store judged, Secret written, changed and kept. Servers are the testkit's, on 127.0.0.1;
 //! the API server of the `kubernetes` store is the scenario's own. Specification: ESO §6.8, §10.1–10.9, §3.1 (v1beta1).
 
-use std::time::Duration;
-
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use operator::controllers;
 use operator::external_secrets;
@@ -68,9 +66,7 @@ fn all(entry: Value) -> Value {
     object
 }
 
-/// A refresh that shares no answer with the read before: answers serve later users for a tick.
 async fn refresh(stage: &Stage, mark: &str) {
-    tokio::time::sleep(providers::join::TICK + Duration::from_millis(200)).await;
     stage.patch(&user(json!([])), json!({"metadata": {"annotations": {"force-sync": mark}}})).await;
 }
 
