@@ -13,6 +13,9 @@ use crate::external_secrets::counts::Counts;
 use crate::external_secrets::{self, external_secret, secret_store};
 use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::sealed_secret;
+use crate::vault_secrets::{
+    secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_static_secret,
+};
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::world::stores::Providers;
 use crate::world::workloads as of;
@@ -65,4 +68,15 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
 #[must_use]
 pub fn sealed_secrets(driver: Driver) -> Driver {
     driver.with::<sealed_secret::Unseal>()
+}
+
+/// Adds Vault Secrets' rows to a driver.
+#[must_use]
+pub fn vault_secrets(driver: Driver) -> Driver {
+    driver
+        .with::<secret_transformation::Check>()
+        .with::<vault_auth::Check>()
+        .with::<vault_auth_global::Check>()
+        .with::<vault_connection::Ping>()
+        .with::<vault_static_secret::Sync>()
 }

@@ -325,10 +325,25 @@ async fn conclude<C: Controller>(
             }
         }
     }
+    guard::<C>(world, object).await;
     match next {
         Next::Settled => Outcome::Settled,
         Next::At(moment) => Outcome::At(instant_of(moment, world.now())),
         Next::Retry => Outcome::RetryAt(driver.retry_at(&C::ROW, failures)),
+    }
+}
+
+/// Puts the finalizer on an object that wants it only since this pass: Vault Secrets writes a status before it guards (VSO §6.6).
+async fn guard<C: Controller>(world: &World, object: &C::Object) {
+    let Some(finalizer) = C::ROW.finalizer.filter(|_| !C::wants_finalizer(object) && !object.is_deleting()) else {
+        return;
+    };
+    let at = object.address();
+    let Some(fresh) = world.cache::<C::Object>().find(&at.namespace, &at.name) else { return };
+    let is_new = C::wants_finalizer(&fresh) && !fresh.finalizers().iter().any(|name| name == finalizer);
+    if is_new && let Err(fault) = world.act(add_finalizer(&*fresh, finalizer, C::ROW.manager)).await {
+        // The next pass puts it on before it does anything.
+        tracing::debug!(object = %at.object(), error = fault.chain(), "the finalizer could not be put on");
     }
 }
 

@@ -25,6 +25,7 @@ pub mod sealed_secrets;
 pub mod seen;
 pub mod shared;
 pub mod subject;
+pub mod vault_secrets;
 pub mod world;
 
 pub use controller::{Controller, Row};

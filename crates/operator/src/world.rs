@@ -4,6 +4,7 @@
 
 pub mod stores;
 pub mod template_sources;
+pub mod vault;
 pub mod workloads;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,65 @@
+//! VaultAuth: merged, checked and told. Nothing is logged in for it: bad credentials are told on those who use them.
+//! Specification: VSO §7.2.
+
+use std::sync::Arc;
+
+use api::hashicorp::{VaultAuth, VaultAuthGlobal, VaultConnection, names};
+use base::{Fault, Timestamp};
+use plan::{Finish, vault_auth};
+
+use super::{BACKOFF, on_change, rights};
+use crate::World;
+use crate::cache::{Selectors, name_of};
+use crate::controller::{Controller, Rights, Row};
+use crate::feature::FeatureName;
+use crate::queue::{Enqueue, Lane};
+use crate::shared::Shared;
+use crate::world::vault::VaultClients;
+
+/// The row.
+pub struct Check;
+
+impl Controller for Check {
+    type Object = VaultAuth;
+
+    const ROW: Row = Row {
+        name: "vaultauth",
+        feature: FeatureName::VaultSecrets,
+        component: "VaultAuth",
+        finalizer: Some(names::AUTH_FINALIZER),
+        manager: names::MANAGER,
+        backoff: BACKOFF,
+        rights: rights!("vaultauths",),
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        let caches = shared.caches();
+        enqueue.own::<VaultAuth>(caches, super::matters);
+        let all = caches.store::<VaultAuth>();
+        let wake = move || all.all().iter().for_each(|auth| enqueue.add(name_of(&auth.metadata), Lane::Changed));
+        let other = wake.clone();
+        on_change::<VaultAuthGlobal>(shared, move |_| wake());
+        on_change::<VaultConnection>(shared, move |_| other());
+        caches.watch::<VaultAuthGlobal>(&Selectors::default());
+        caches.watch::<VaultConnection>(&Selectors::default());
+        caches.watch::<VaultAuth>(&Selectors::default());
+    }
+
+    async fn reconcile(w: &World, o: &VaultAuth) -> Result<Finish, Fault> {
+        let checked = w.checked_auth(o).and_then(|checked| w.connection_of(o, &checked).map(|_| checked));
+        Ok(vault_auth::told(o, checked, w.now()))
+    }
+
+    fn failed(o: &VaultAuth, fault: &Fault, now: Timestamp) -> Finish {
+        vault_auth::told(o, Err(Fault::bug(fault.chain())), now)
+    }
+
+    async fn cleanup(w: &World, o: &VaultAuth) -> Result<Finish, Fault> {
+        w.memory::<VaultClients>().forget(&api::meta::object_ref(o));
+        Ok(Finish::settled())
+    }
+
+    fn wants_finalizer(o: &VaultAuth) -> bool {
+        !o.conditions().is_empty()
+    }
+}

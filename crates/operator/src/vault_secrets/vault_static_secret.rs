@@ -1,0 +1,109 @@
+//! VaultStaticSecret: read, build, compare, write, restart. The destination is compared by the cache's digest, so that a round
+//! without change costs one read of Vault and no request to the API server. Specification: VSO §7.3; design §11.2.
+
+use std::sync::Arc;
+
+use api::hashicorp::{Syncable as _, VaultStaticSecret, names};
+use base::{Fault, Kind, Timestamp};
+use plan::synced::{self, Failure, Step};
+use plan::vault_static_secret::{self as vss, Facts, Synced};
+use plan::{Finish, secret_transformation};
+
+use super::mac_key::mac_key;
+use super::restarts::restart_all;
+use super::{ACCOUNTS, BACKOFF, Failures, SECRETS, Settings, TOKENS, WORKLOADS, rights};
+use crate::World;
+use crate::cache::name_of;
+use crate::controller::{Controller, Rights, Row};
+use crate::feature::FeatureName;
+use crate::queue::Enqueue;
+use crate::seen::{SeenSecret, fingerprint_of};
+use crate::shared::Shared;
+
+/// The row.
+pub struct Sync;
+
+impl Controller for Sync {
+    type Object = VaultStaticSecret;
+
+    const ROW: Row = Row {
+        name: "vaultstaticsecret",
+        feature: FeatureName::VaultSecrets,
+        component: "VaultStaticSecret",
+        finalizer: Some(names::STATIC_SECRET_FINALIZER),
+        manager: names::MANAGER,
+        backoff: BACKOFF,
+        rights: rights!(
+            "vaultstaticsecrets",
+            SECRETS,
+            ACCOUNTS,
+            TOKENS,
+            WORKLOADS[0],
+            WORKLOADS[1],
+            WORKLOADS[2],
+            WORKLOADS[3]
+        ),
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        super::watch::<VaultStaticSecret>(shared, &enqueue);
+    }
+
+    async fn reconcile(w: &World, o: &VaultStaticSecret) -> Result<Finish, Fault> {
+        let (settings, failures) = (w.shared().recall::<Settings>()?, w.memory::<Failures>());
+        let name = name_of(&o.metadata);
+        match sync(w, o, &settings).await {
+            Ok(finish) => {
+                failures.forget(Self::ROW.name, name);
+                Ok(finish)
+            }
+            Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => Err(fault),
+            Err(failure) => {
+                Ok(vss::failed(o, &failure, &settings.backoff, failures.count(Self::ROW.name, name), w.now()))
+            }
+        }
+    }
+
+    /// Only for what stands before the first step: settings that this process was started without.
+    fn failed(o: &VaultStaticSecret, fault: &Fault, now: Timestamp) -> Finish {
+        let failure = Failure { step: Step::Client, fault: Fault::bug(fault.chain()) };
+        vss::failed(o, &failure, &BACKOFF, 1, now)
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        w.memory::<Failures>().forget(Self::ROW.name, (namespace.into(), name.into()));
+        Ok(())
+    }
+
+    fn wants_finalizer(o: &VaultStaticSecret) -> bool {
+        !o.conditions().is_empty()
+    }
+}
+
+async fn sync(w: &World, o: &VaultStaticSecret, settings: &Settings) -> Result<Finish, Failure> {
+    let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
+    let client = w.vault_client(o).await.map_err(Step::Client.failed())?;
+    let meta = client.meta(o.vault_namespace()).await.map_err(Step::Client.failed())?;
+    let seen = w.seen_secret(namespace, &o.destination().name);
+    if seen.is_none() && w.cache::<SeenSecret>().is_ready() {
+        synced::check_destination(o, None)?;
+    }
+    vss::refresh_after(o).map_err(Step::Fields.failed())?;
+    let rules = super::rules(w, o, settings).map_err(Step::Transformation.failed())?;
+    let answer = client.ask(&vss::call(o)).await;
+    let response = vss::response(o, answer).map_err(Step::Vault.failed())?;
+    let data = secret_transformation::data(&response, &rules, &super::subject(o), w.now(), &mut w.rng())
+        .map_err(Step::Data.failed())?;
+    let mac_key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
+    let is_same = seen.is_some_and(|seen| seen.data == fingerprint_of(&data));
+    let facts = Facts { data: &data, mac_key: mac_key.expose(), is_same };
+    let mut changed = false;
+    if vss::is_due(o, &facts) {
+        let present = w.secret(namespace, &o.destination().name).await.map_err(Step::Write.failed())?;
+        synced::check_destination(o, present.as_ref())?;
+        changed = w.act(synced::write(o, data.clone(), present)).await.map_err(Step::Write.failed())?.changed;
+        super::prune_orphans(w, o).await;
+    }
+    let restarts = if vss::restarts(o, changed) { restart_all(w, o).await } else { Vec::new() };
+    Ok(vss::synced(o, &Synced { facts, changed, restarts, client: meta }, w.now()))
+}
