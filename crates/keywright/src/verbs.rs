@@ -40,6 +40,12 @@ pub const ALL: &[Verb] = &[
         run: personalities::eso::run,
     },
     Verb {
+        name: "vault-secrets-operator",
+        aliases: &[],
+        about: "sync Secrets from Vault, with Vault Secrets Operator's command line",
+        run: personalities::vso::run,
+    },
+    Verb {
         name: "reloader",
         aliases: &["manager"],
         about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",

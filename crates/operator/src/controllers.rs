@@ -13,10 +13,10 @@ use crate::external_secrets::counts::Counts;
 use crate::external_secrets::{self, external_secret, secret_store};
 use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::sealed_secret;
+use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
     secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_static_secret,
 };
-use crate::seen::{OfConfigMap, OfSecret};
 use crate::world::stores::Providers;
 use crate::world::workloads as of;
 

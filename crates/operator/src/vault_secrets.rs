@@ -25,6 +25,7 @@ use crate::controller::Rights;
 use crate::queue::{Enqueue, Lane};
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
+use crate::world::vault::Home;
 
 /// What Vault Secrets' process was told by its flags.
 #[derive(Clone, Debug)]
@@ -52,13 +53,16 @@ impl Settings {
     }
 }
 
+/// Puts the settings where scripts and clients look for them, before the rows are added.
+pub fn prepare(shared: &Shared, settings: Settings) {
+    let (namespace, allows_default_globals) = (settings.namespace.clone(), settings.allows_default_globals);
+    shared.remember(Home { namespace, allows_default_globals });
+    shared.remember(settings);
+}
+
 /// The waits of the queue itself: after a panic, or a status that could not be written. Passes say their own.
-const BACKOFF: Backoff = Backoff {
-    first: GoDuration::from_seconds(5),
-    factor: 1.5,
-    cap: GoDuration::from_seconds(60),
-    jitter: 0.2,
-};
+const BACKOFF: Backoff =
+    Backoff { first: GoDuration::from_seconds(5), factor: 1.5, cap: GoDuration::from_seconds(60), jitter: 0.2 };
 
 /// The rights that every row has on its own kind.
 macro_rules! rights {
@@ -80,8 +84,6 @@ const SECRETS: Rights = Rights {
     verbs: &["get", "list", "watch", "create", "update", "patch", "delete"],
     is_local: false,
 };
-const ACCOUNTS: Rights = Rights { group: "", resource: "serviceaccounts", verbs: &["get"], is_local: false };
-const TOKENS: Rights = Rights { group: "", resource: "serviceaccounts/token", verbs: &["create"], is_local: false };
 const WORKLOADS: [Rights; 4] = [
     workload("apps", "deployments"),
     workload("apps", "daemonsets"),

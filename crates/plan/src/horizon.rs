@@ -73,7 +73,8 @@ pub fn until(second: i64, now: Timestamp) -> GoDuration {
 #[expect(clippy::cast_possible_truncation, reason = "a wait needs no nanoseconds")]
 pub fn backoff(initial: GoDuration, max: GoDuration, factor: f64, randomization: f64) -> Backoff {
     let randomization = randomization.clamp(0.0, 1.0);
-    let highest = |span: GoDuration| GoDuration::from_nanoseconds((span.seconds() * 1e9 * (1.0 + randomization)) as i64);
+    let highest =
+        |span: GoDuration| GoDuration::from_nanoseconds((span.seconds() * 1e9 * (1.0 + randomization)) as i64);
     Backoff { first: highest(initial), factor, cap: highest(max), jitter: 2.0 * randomization / (1.0 + randomization) }
 }
 

@@ -17,8 +17,11 @@ use crate::write::{Address, Media, Resource};
 pub fn check(target: &RolloutRestartTarget, namespace: &str, object: Option<&[u8]>) -> Result<(), Fault> {
     let place = format!("{namespace}/{}", target.name);
     let Some(object) = object else {
-        return Err(Fault::wrong(format!("failed to Get object for objKey {place}"))
-            .because(format!("{} \"{}\" not found", target.kind.as_str(), target.name)));
+        return Err(Fault::wrong(format!("failed to Get object for objKey {place}")).because(format!(
+            "{} \"{}\" not found",
+            target.kind.as_str(),
+            target.name
+        )));
     };
     let object: Value = serde_json::from_slice(object).unwrap_or_default();
     if target.kind == RolloutTargetKind::Deployment && object["spec"]["paused"] == true {
@@ -63,7 +66,10 @@ mod tests {
         let target = RolloutRestartTarget { kind: RolloutTargetKind::Deployment, name: "web".into() };
         let ask = |object: Option<&[u8]>| check(&target, "app", object).map_err(|fault| fault.chain());
         assert_eq!(ask(Some(br#"{"spec":{}}"#)), Ok(()));
-        assert_eq!(ask(Some(br#"{"spec":{"paused":true}}"#)), Err("deployment app/web is paused, cannot restart it".into()));
+        assert_eq!(
+            ask(Some(br#"{"spec":{"paused":true}}"#)),
+            Err("deployment app/web is paused, cannot restart it".into())
+        );
         assert_eq!(ask(None), Err("failed to Get object for objKey app/web: Deployment \"web\" not found".into()));
     }
 }

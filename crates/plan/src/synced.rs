@@ -123,7 +123,8 @@ pub fn tell(all: &mut Vec<Condition>, mut new: Condition, generation: Option<i64
     new.observed_generation = generation;
     if let Some(old) = api::meta::condition(all, &new.type_) {
         let same = |left: &Option<String>, right: &Option<String>| {
-            without_horizon(left.as_deref().unwrap_or_default()) == without_horizon(right.as_deref().unwrap_or_default())
+            without_horizon(left.as_deref().unwrap_or_default())
+                == without_horizon(right.as_deref().unwrap_or_default())
         };
         if old.status == new.status && old.reason == new.reason && same(&old.message, &new.message) {
             new.message.clone_from(&old.message);

@@ -5,8 +5,8 @@ mod merge;
 
 use std::collections::BTreeMap;
 
-use api::hashicorp::{AuthMethod, VaultAuth, VaultAuthGlobal, names};
 use api::hashicorp::vault_auth::VaultAuthSpec;
+use api::hashicorp::{AuthMethod, VaultAuth, VaultAuthGlobal, names};
 use api::meta::Filled as _;
 use base::{Fault, Timestamp};
 use blake2::{Blake2b, Digest as _};
@@ -69,7 +69,13 @@ pub enum Login {
 ///
 /// # Errors
 /// It may not.
-pub fn allow(kind: &str, (namespace, name): (&str, &str), list: &[String], from: &str, operator: &str) -> Result<(), Fault> {
+pub fn allow(
+    kind: &str,
+    (namespace, name): (&str, &str),
+    list: &[String],
+    from: &str,
+    operator: &str,
+) -> Result<(), Fault> {
     let is_default = name == names::DEFAULT && namespace == operator;
     let is_all = matches!(list, [all] if all == "*");
     if from == namespace || is_default || is_all || list.iter().any(|one| one == from) {
@@ -116,9 +122,9 @@ pub fn global_candidates(
 #[must_use]
 pub fn no_global(candidates: &[(String, String)]) -> Fault {
     match candidates {
-        [(namespace, name)] if name != names::DEFAULT => {
-            Fault::wrong(format!("vaultauthglobals.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""))
-        }
+        [(namespace, name)] if name != names::DEFAULT => Fault::wrong(format!(
+            "vaultauthglobals.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""
+        )),
         _ => {
             let namespaces: Vec<&str> = candidates.iter().map(|(namespace, _)| namespace.as_str()).collect();
             Fault::wrong(format!("default vault auth not found in namespaces={namespaces:?}: global=true"))
@@ -141,7 +147,8 @@ pub fn check(o: &VaultAuth, global: Option<&VaultAuthGlobal>, operator: &str) ->
     if own == operator && !is_default && spec.vault_connection_ref.filled().is_none() {
         return Err(Fault::wrong(format!("vaultConnectionRef must be set on resources in the \"{own}\" namespace")));
     }
-    let json = serde_json::to_vec(&spec).map_err(|error| Fault::bug("cannot write a VaultAuth as JSON").because(error))?;
+    let json =
+        serde_json::to_vec(&spec).map_err(|error| Fault::bug("cannot write a VaultAuth as JSON").because(error))?;
     let hash = hex::encode(Blake2b::<blake2::digest::consts::U32>::digest(&json));
     let method = spec.method.ok_or_else(|| Fault::wrong("auth method is empty").hint("set `spec.method`"))?;
     let merged = global.map(|global| {
@@ -203,8 +210,10 @@ fn login(spec: &VaultAuthSpec, method: AuthMethod) -> Result<Login, Fault> {
         AuthMethod::AppRole => {
             let block = spec.app_role.clone().unwrap_or_default();
             if block.secret_id_path.filled().is_some() {
-                return Err(Fault::wrong("appRole.secretIDPath is not supported: it lets an object read files of the pod")
-                    .hint("put the secret id into a Secret and name it in `appRole.secretRef`"));
+                return Err(Fault::wrong(
+                    "appRole.secretIDPath is not supported: it lets an object read files of the pod",
+                )
+                .hint("put the secret id into a Secret and name it in `appRole.secretRef`"));
             }
             Login::AppRole { role_id: wanted(&block.role_id, "roleId"), secret: wanted(&block.secret_ref, "secretRef") }
         }

@@ -88,7 +88,8 @@ impl Describe for Ask {
 #[must_use]
 pub fn is_lease_gone(fault: &Fault) -> bool {
     let text = fault.chain();
-    fault.kind() == Kind::Wrong && ["lease not found", "lease expired", "invalid lease"].iter().any(|gone| text.contains(gone))
+    fault.kind() == Kind::Wrong
+        && ["lease not found", "lease expired", "invalid lease"].iter().any(|gone| text.contains(gone))
 }
 
 /// Mount and path as one path; slashes at the ends carry no meaning (VSO §16).

@@ -49,12 +49,15 @@ pub const CA_KEY: &str = "ca.crt";
 pub fn check(o: &VaultConnection) -> Result<CheckedConnection, Fault> {
     let spec = &o.spec;
     if spec.address.trim().is_empty() {
-        return Err(Fault::wrong("the address is empty").hint("set `spec.address`, such as https://vault.example.com:8200"));
+        return Err(
+            Fault::wrong("the address is empty").hint("set `spec.address`, such as https://vault.example.com:8200")
+        );
     }
     let timeout = match spec.timeout.filled() {
         None => None,
         Some(text) => {
-            let parsed = GoDuration::parse(text).map_err(|error| Fault::wrong("failed to parse timeout").because(error))?;
+            let parsed =
+                GoDuration::parse(text).map_err(|error| Fault::wrong("failed to parse timeout").because(error))?;
             Some(parsed.to_std()).filter(|timeout| !timeout.is_zero())
         }
     };
@@ -65,7 +68,9 @@ pub fn check(o: &VaultConnection) -> Result<CheckedConnection, Fault> {
     }
     let authorities = match (o.ca_secret(), spec.ca_cert_path.filled()) {
         (Some(_), Some(_)) => {
-            return Err(Fault::wrong("invalid CA cert config: CACertPath and CACertSecretRef are mutually exclusive, only one can be set"));
+            return Err(Fault::wrong(
+                "invalid CA cert config: CACertPath and CACertSecretRef are mutually exclusive, only one can be set",
+            ));
         }
         (Some(secret), None) => Authorities::Secret(secret.to_owned()),
         (None, Some(path)) if path.split('/').any(|part| part == "..") => {
@@ -117,7 +122,10 @@ pub fn told(o: &VaultConnection, asked: Result<Asked, Fault>, now: Timestamp) ->
             new.push(condition("VaultClient", false, "VaultClientConfigError", &text, now));
             let text = format!("Failed to validate resource, address={address}, errs={}", fault.chain());
             new.push(refused("ResourceValidation", text));
-            events.push(Event::warning("VaultClientError", format!("Failed to construct Vault client: {}", fault.chain())));
+            events.push(Event::warning(
+                "VaultClientError",
+                format!("Failed to construct Vault client: {}", fault.chain()),
+            ));
         }
         Ok(Asked::Silent(fault)) => {
             new.push(refused("VaultPing", format!("Vault ping failed, address={address}, errs={}", fault.chain())));
@@ -207,7 +215,8 @@ mod tests {
         assert_eq!(dead.events.len(), 2);
         let status = dead.status.expect("a status").value;
         assert_eq!(status["valid"], false);
-        let types: Vec<_> = status["conditions"].as_array().into_iter().flatten().map(|one| one["type"].clone()).collect();
+        let types: Vec<_> =
+            status["conditions"].as_array().into_iter().flatten().map(|one| one["type"].clone()).collect();
         assert_eq!(types, ["VaultPing", "ResourceValidation", "Healthy", "Ready"]);
     }
 }

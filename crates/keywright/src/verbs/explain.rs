@@ -9,7 +9,7 @@ use operator::process::Process;
 use operator::shared::Clock;
 use operator::world::stores::Providers;
 
-use super::operator::add_features;
+use super::operator::{add_features, own_namespace};
 use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
 use crate::{Call, Exit, Failure, cluster, reach};
 
@@ -21,7 +21,7 @@ const FLAGS: &[Flag] = &[Flag {
 }];
 
 /// SealedSecrets are left out: a process that only explains must not hold the cluster's keys.
-const EXPLAINED: [FeatureName; 2] = [FeatureName::ExternalSecrets, FeatureName::Reloader];
+const EXPLAINED: [FeatureName; 3] = [FeatureName::ExternalSecrets, FeatureName::Reloader, FeatureName::VaultSecrets];
 
 /// Explains an object.
 ///
@@ -49,8 +49,9 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     let lines = cluster::block_on(async {
         let client = cluster::client().await?;
         let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+        let home = own_namespace(&environment).to_owned();
         process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
-        add_features(&mut process, &EXPLAINED, "", |_| None);
+        add_features(&mut process, &EXPLAINED, &home, |_| None);
         let lines = match process.explain(kind, namespace, name).await {
             None => process.explain(kind, "", name).await,
             lines => lines,

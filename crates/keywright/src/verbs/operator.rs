@@ -16,6 +16,7 @@ use operator::process::Process;
 use operator::reloader;
 use operator::sealed_secrets;
 use operator::shared::Clock;
+use operator::vault_secrets;
 use operator::world::stores::Providers;
 use wire::Environment;
 
@@ -81,7 +82,7 @@ fn features(text: Option<&str>) -> Result<Vec<FeatureName>, Fault> {
     text.split(',').map(feature).collect()
 }
 
-/// Puts the features into a process, without settings of their own; a feature that cannot run yet is told.
+/// Puts the features into a process, without settings of their own.
 pub(super) fn add_features(
     process: &mut Process,
     features: &[FeatureName],
@@ -111,7 +112,8 @@ pub(super) fn add_features(
                 }
             }
             FeatureName::VaultSecrets => {
-                tracing::warn!(feature = feature.as_str(), "this feature is not built yet and does not run");
+                vault_secrets::prepare(process.shared(), vault_secrets::Settings::new(namespace));
+                process.add(feature, WORKERS, election(feature), controllers::vault_secrets);
             }
         }
     }
@@ -138,7 +140,7 @@ async fn serve(features: Vec<FeatureName>, address: String, environment: Environ
 }
 
 /// The namespace in which leases and sealing keys lie.
-fn own_namespace(environment: &Environment) -> &str {
+pub(super) fn own_namespace(environment: &Environment) -> &str {
     environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).unwrap_or("default")
 }
 

@@ -11,7 +11,7 @@ use plan::{Finish, secret_transformation};
 
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
-use super::{ACCOUNTS, BACKOFF, Failures, SECRETS, Settings, TOKENS, WORKLOADS, rights};
+use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, rights};
 use crate::World;
 use crate::cache::name_of;
 use crate::controller::{Controller, Rights, Row};
@@ -33,16 +33,7 @@ impl Controller for Sync {
         finalizer: Some(names::STATIC_SECRET_FINALIZER),
         manager: names::MANAGER,
         backoff: BACKOFF,
-        rights: rights!(
-            "vaultstaticsecrets",
-            SECRETS,
-            ACCOUNTS,
-            TOKENS,
-            WORKLOADS[0],
-            WORKLOADS[1],
-            WORKLOADS[2],
-            WORKLOADS[3]
-        ),
+        rights: rights!("vaultstaticsecrets", SECRETS, WORKLOADS[0], WORKLOADS[1], WORKLOADS[2], WORKLOADS[3]),
     };
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {

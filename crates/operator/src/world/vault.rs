@@ -73,7 +73,7 @@ pub struct VaultClient {
 const UNSEEN: Duration = Duration::from_secs(120);
 
 impl VaultClients {
-    /// Forgets the clients of a VaultAuth. Their tokens are ended unless leases hang on them.
+    /// Forgets the clients of a VaultAuth; their tokens end by themselves, since leases may hang on them.
     pub fn forget(&self, auth: &ObjectRef) {
         self.lock().retain(|slot, _| slot.auth != *auth);
     }
@@ -174,8 +174,10 @@ impl World {
         let reference = Reference::parse(checked.connection.as_deref(), namespace_of(auth))?;
         let (namespace, name) = reference.resolve(&home.namespace);
         self.cache::<VaultConnection>().find(namespace, name).ok_or_else(|| {
-            Fault::wrong(format!("VaultConnection.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""))
-                .about(ObjectRef::new("VaultConnection", namespace, name))
+            Fault::wrong(format!(
+                "VaultConnection.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""
+            ))
+            .about(ObjectRef::new("VaultConnection", namespace, name))
         })
     }
 
@@ -279,7 +281,8 @@ impl World {
     ) -> Result<(String, String), Fault> {
         match &checked.login {
             Login::Account { account, .. } => {
-                let is_fresh = |opened: &&Opened| opened.since.elapsed() < UNSEEN && opened.identity.hash == checked.hash;
+                let is_fresh =
+                    |opened: &&Opened| opened.since.elapsed() < UNSEEN && opened.identity.hash == checked.hash;
                 if let Some(opened) = known.filter(is_fresh) {
                     return Ok(opened.identity.provider.clone());
                 }
@@ -345,7 +348,8 @@ impl World {
                 let secret = crate::effects::write::read_secret(&cluster, &at).await?;
                 let secret = secret.ok_or_else(|| missing("secrets", &at.name))?;
                 let value = secret.data.value(key);
-                let value = value.ok_or_else(|| Fault::wrong(format!("no key {key:?} found in secret")).about(secret.object()))?;
+                let value = value
+                    .ok_or_else(|| Fault::wrong(format!("no key {key:?} found in secret")).about(secret.object()))?;
                 let text: Option<SecretText> = value.to_text().filter(|text| !text.is_empty());
                 text.ok_or_else(|| Fault::wrong(format!("no data found in secret key {key:?}")).about(secret.object()))
             })

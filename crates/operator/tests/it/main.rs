@@ -7,3 +7,4 @@ mod providers;
 mod reloader;
 mod sealed_secret;
 mod stage;
+mod vault_static_secret;

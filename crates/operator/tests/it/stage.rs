@@ -186,6 +186,11 @@ impl Stage {
             "SecretStore" => self.cached::<api::SecretStore>(name, object).await,
             "ClusterSecretStore" => self.cached::<api::ClusterSecretStore>(name, object).await,
             "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
+            "VaultStaticSecret" => self.cached::<api::VaultStaticSecret>(name, object).await,
+            "VaultAuth" => self.cached::<api::VaultAuth>(name, object).await,
+            "VaultAuthGlobal" => self.cached::<api::VaultAuthGlobal>(name, object).await,
+            "VaultConnection" => self.cached::<api::VaultConnection>(name, object).await,
+            "SecretTransformation" => self.cached::<api::SecretTransformation>(name, object).await,
             _ => {}
         }
     }
@@ -239,7 +244,7 @@ impl Stage {
         // A real cluster's own controllers tell of theirs, too.
         let is_ours = |event: &&Value| {
             let component = event["source"]["component"].as_str().unwrap_or_default();
-            ["external-secrets", "secret-store", "sealed-secrets", "reloader"]
+            ["external-secrets", "secret-store", "sealed-secrets", "reloader", "Vault", "SecretTransformation"]
                 .iter()
                 .any(|ours| component.starts_with(ours))
         };

@@ -18,10 +18,11 @@ fn run_with(
     let rules: Transformation = serde_json::from_value(rules).expect("a test's own rules");
     let labels = Labels::from([("tier".to_owned(), "web".to_owned())]);
     let subject = Subject { namespace: "t1", name: "app", labels: Some(&labels), annotations: None };
-    let made = gather(&subject, Some(&rules), false, |_, name| found.filter(|_| name == "urls").cloned()).and_then(|rules| {
-        let response = Response::parse(whole.as_bytes(), is_versioned)?;
-        data(&response, &rules, &subject, Timestamp::UNIX_EPOCH, &mut ChaCha20Rng::from_seed([1; 32]))
-    });
+    let made =
+        gather(&subject, Some(&rules), false, |_, name| found.filter(|_| name == "urls").cloned()).and_then(|rules| {
+            let response = Response::parse(whole.as_bytes(), is_versioned)?;
+            data(&response, &rules, &subject, Timestamp::UNIX_EPOCH, &mut ChaCha20Rng::from_seed([1; 32]))
+        });
     let data = made.map_err(|fault| fault.chain())?;
     let text = |(key, value): (&String, &SecretBytes)| format!("{key}={}", String::from_utf8_lossy(value.expose()));
     Ok(data.iter().map(text).collect::<Vec<_>>().join(" "))
@@ -67,7 +68,8 @@ fn templates_of_the_object_and_of_transformations_make_keys() {
     let rules = json!({"excludeRaw": true, "includes": ["^(username|password)$"],
         "templates": {"tier": {"text": "{{ index .Labels \"tier\" | upper }}"}},
         "transformationRefs": [{"name": "urls", "templateRefs": [{"name": "DB_URL", "keyOverride": "url"}]}]});
-    let whole = r#"{"data":{"username":"u","password":"p","host":"h","port":5432,"internal_x":1},"metadata":{"version":3}}"#;
+    let whole =
+        r#"{"data":{"username":"u","password":"p","host":"h","port":5432,"internal_x":1},"metadata":{"version":3}}"#;
     assert_eq!(
         run_with((whole, true), rules, Some(&urls)).as_deref(),
         Ok("password=p tier=WEB url=postgres://u@h:5432 username=u")
@@ -80,9 +82,8 @@ fn templates_of_the_object_and_of_transformations_make_keys() {
 #[test]
 fn what_cannot_be_gathered_is_told_at_once() {
     let urls = shared(json!({"templates": {"A": {"name": "n", "text": "x"}}}));
-    let rules = |extra: serde_json::Value| {
-        json!({"templates": {"k": {"name": "n", "text": "y"}}, "transformationRefs": extra})
-    };
+    let rules =
+        |extra: serde_json::Value| json!({"templates": {"k": {"name": "n", "text": "y"}}, "transformationRefs": extra});
     let refused = |extra| run_with(("{}", false), rules(extra), Some(&urls)).err().unwrap_or_default();
     assert_eq!(refused(json!([{"name": "urls"}])), "duplicate template name \"n\"");
     assert_eq!(
@@ -97,9 +98,13 @@ fn what_cannot_be_gathered_is_told_at_once() {
 
 #[test]
 fn a_transformation_tells_whether_it_can_work() {
-    let finish = told(&shared(json!({"templates": {"a": {"text": "{{ upper .x }}"}}, "includes": ["a+"]})), Timestamp::UNIX_EPOCH);
+    let finish = told(
+        &shared(json!({"templates": {"a": {"text": "{{ upper .x }}"}}, "includes": ["a+"]})),
+        Timestamp::UNIX_EPOCH,
+    );
     assert!(finish.events.is_empty() && finish.status.is_some_and(|status| status.value["valid"] == true));
-    let finish = told(&shared(json!({"templates": {"a": {"text": "{{ if }}"}}, "excludes": ["("]})), Timestamp::UNIX_EPOCH);
+    let finish =
+        told(&shared(json!({"templates": {"a": {"text": "{{ if }}"}}, "excludes": ["("]})), Timestamp::UNIX_EPOCH);
     let status = finish.status.expect("a status").value;
     assert_eq!((finish.events.len(), &status["valid"]), (1, &json!(false)));
     assert_eq!(status["conditions"][0]["message"], "SecretsTransformationUnhealthy");

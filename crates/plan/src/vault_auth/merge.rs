@@ -26,7 +26,8 @@ pub fn merged(o: &VaultAuth, global: Option<&VaultAuthGlobal>) -> Result<VaultAu
     let own = &o.spec;
     let Some(global) = global.map(|global| &global.spec) else { return Ok(own.clone()) };
     let method = own.method.or(global.default_auth_method);
-    let method = method.ok_or_else(|| Fault::wrong("auth method is empty").hint("set `method` or `defaultAuthMethod`"))?;
+    let method =
+        method.ok_or_else(|| Fault::wrong("auth method is empty").hint("set `method` or `defaultAuthMethod`"))?;
     let beside = beside(global, method);
     let first = |all: [&Option<String>; 3]| all.into_iter().find_map(|one| one.filled().map(str::to_owned));
     let mount = first([&own.mount, &beside.mount, &global.default_mount]);

@@ -40,7 +40,8 @@ fn a_global_fills_what_is_left_out() {
 fn maps_are_merged_by_three_strategies_over_three_levels() {
     let merged = |strategy: Value, levels: [bool; 3]| {
         let map = |on: bool, level: &str| if on { json!({"X": level, level: "1"}) } else { json!({}) };
-        let global = global(json!({"allowedNamespaces": ["*"], "defaultMount": "m", "headers": map(levels[0], "global"),
+        let global =
+            global(json!({"allowedNamespaces": ["*"], "defaultMount": "m", "headers": map(levels[0], "global"),
             "kubernetes": {"headers": map(levels[1], "method")}}));
         let own = auth(json!({"method": "kubernetes", "kubernetes": {"role": "r", "serviceAccount": "s"},
             "vaultAuthGlobalRef": {"name": "default", "mergeStrategy": {"headers": strategy}}, "headers": map(levels[2], "own")}));
@@ -69,7 +70,9 @@ fn namespaces_are_allowed_in_a_fixed_order() {
         allow("VaultAuth", object, &list, from, "vso").map_err(|fault| fault.to_string())
     };
     let denied = |list: &str| {
-        Err(format!("target namespace \"t1\" is not allowed by kind=VaultAuth obj=infra/app, allowedNamespaces=[{list}]"))
+        Err(format!(
+            "target namespace \"t1\" is not allowed by kind=VaultAuth obj=infra/app, allowedNamespaces=[{list}]"
+        ))
     };
     assert_eq!(ask(("t1", "app"), &[], "t1"), Ok(()));
     assert_eq!(ask(("vso", "default"), &[], "t1"), Ok(()));
@@ -83,7 +86,8 @@ fn namespaces_are_allowed_in_a_fixed_order() {
 
 #[test]
 fn what_cannot_log_in_says_why() {
-    let refused = |spec: Value| check(&auth(spec), None, "vso").map_err(|fault| fault.chain()).err().unwrap_or_default();
+    let refused =
+        |spec: Value| check(&auth(spec), None, "vso").map_err(|fault| fault.chain()).err().unwrap_or_default();
     for (spec, text) in [
         (json!({"mount": "k"}), "auth method is empty"),
         (json!({"method": "kubernetes", "mount": "k"}), "empty role, empty serviceAccount"),
@@ -105,7 +109,12 @@ fn a_default_global_is_looked_for_where_it_may_be() {
     let ask = |reference: Value, allows: bool| {
         let found = global_candidates(&auth(json!({"vaultAuthGlobalRef": reference})), "vso", allows);
         match found {
-            Ok(all) => all.unwrap_or_default().iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect::<Vec<_>>().join(" "),
+            Ok(all) => all
+                .unwrap_or_default()
+                .iter()
+                .map(|(namespace, name)| format!("{namespace}/{name}"))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(fault) => fault.to_string(),
         }
     };

@@ -34,7 +34,8 @@ fn paths_are_those_of_the_engines() {
 
 #[test]
 fn what_is_no_secret_is_an_error() {
-    let read = |answer: Result<VaultAnswer, Fault>| response(&object(json!({})), answer).err().map(|fault| fault.chain());
+    let read =
+        |answer: Result<VaultAnswer, Fault>| response(&object(json!({})), answer).err().map(|fault| fault.chain());
     let data = |status: u16, text: &str| {
         Ok(VaultAnswer { status, data: Some(SecretBytes::from(text)), ..VaultAnswer::default() })
     };
@@ -46,7 +47,10 @@ fn what_is_no_secret_is_an_error() {
     let other = Ok(VaultAnswer { status: 404, warnings, ..VaultAnswer::default() });
     let text = "empty response from Vault, path=\"kv/data/a/b\": Invalid path for a versioned K/V secrets engine";
     assert_eq!(read(other).as_deref(), Some(text));
-    assert_eq!(read(Err(Fault::not_found("gone"))).as_deref(), Some("empty response from Vault, path=\"kv/data/a/b\": gone"));
+    assert_eq!(
+        read(Err(Fault::not_found("gone"))).as_deref(),
+        Some("empty response from Vault, path=\"kv/data/a/b\": gone")
+    );
     assert_eq!(read(Err(Fault::denied("no"))).as_deref(), Some("no"));
     assert_eq!(read(data(200, r#"{"data":null}"#)).as_deref(), Some("the response of Vault is no map of values"));
 }
@@ -91,5 +95,8 @@ fn without_digest_every_pass_writes() {
     assert!(is_due(&o, &Facts { data: &data, mac_key: KEY, is_same: true }));
     assert_eq!(refresh_after(&o).expect("it is none"), None);
     let wrong = refresh_after(&object(json!({"refreshAfter": "5x"}))).map_err(|fault| fault.chain());
-    assert_eq!(wrong.err().as_deref(), Some("Field validation failed, err: time: unknown unit \"x\" in duration \"5x\""));
+    assert_eq!(
+        wrong.err().as_deref(),
+        Some("Field validation failed, err: time: unknown unit \"x\" in duration \"5x\"")
+    );
 }

@@ -1,0 +1,252 @@
+//! Vault Secrets Operator's command line: flags with one dash or two, environment that wins over them, JSON logs, addresses and
+//! the lease. Clients are kept in memory only; the modes that persist them are told to be missing. Specification: VSO §13.
+
+use base::Fault;
+use base::duration::GoDuration;
+use http::StatusCode;
+use operator::cache::Scope;
+use operator::controllers;
+use operator::feature::FeatureName;
+use operator::leader::Election;
+use operator::listener::{Listener, Routes, text};
+use operator::process::Process;
+use operator::shared::Clock;
+use operator::vault_secrets::{self, Settings};
+use operator::world::stores::Providers;
+use plan::horizon;
+use serde_json::json;
+use wire::Environment;
+
+use super::metrics_route;
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::logs::{Form, To};
+use crate::{Call, Exit, Failure, cluster, logs, reach};
+
+const fn value(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Value, help }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Bool, help }
+}
+
+const FLAGS: &[Flag] = &[
+    value("metrics-bind-address", "where metrics are served (:8080); empty serves none"),
+    value("health-probe-bind-address", "where /healthz and /readyz are served (:8081)"),
+    switch("leader-elect", "elect a leader among several replicas (true)"),
+    value("kubeconfig", "accepted: KUBECONFIG names the cluster"),
+    switch("version", "print the version and end"),
+    value("output", "the form of --version: yaml or json"),
+    value("client-cache-size", "accepted"),
+    value("client-cache-num-locks", "accepted"),
+    value(
+        "client-cache-persistence-model",
+        "none (default); direct-unencrypted and direct-encrypted are not built yet",
+    ),
+    value("max-concurrent-reconciles", "how many objects are worked on at once (100)"),
+    value("max-concurrent-reconciles-vds", "accepted"),
+    value("global-transformation-options", "exclude-raw leaves _raw out everywhere"),
+    value("global-vault-auth-options", "allow-default-globals (default) lets a VaultAuthGlobal called default be used"),
+    value("backoff-initial-interval", "the first wait after Vault has failed (5s)"),
+    value("backoff-max-interval", "the longest wait (60s)"),
+    value("backoff-max-elapsed-time", "accepted: the longest wait is kept for ever"),
+    value("backoff-randomization-factor", "how far waits are spread (0.5)"),
+    value("backoff-multiplier", "what each further failure multiplies the wait with (1.5)"),
+    value("kube-client-qps", "accepted"),
+    value("kube-client-burst", "accepted"),
+    value("min-refresh-after-hvsa", "accepted"),
+    switch("uninstall", "not built yet: take our finalizers off and end"),
+    value("pre-delete-hook-timeout-seconds", "accepted"),
+    switch("zap-devel", "accepted"),
+    value("zap-encoder", "accepted: logs are JSON"),
+    value("zap-log-level", "debug, info, error, panic or a number (info)"),
+    value("zap-stacktrace-level", "accepted"),
+    value("zap-time-encoding", "accepted"),
+];
+
+/// Runs the operator until it is asked to end.
+///
+/// # Errors
+/// The command line or the environment is wrong, a port is taken, or there is no cluster.
+pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+    let words: Vec<String> = call.args.iter().map(|word| with_two_dashes(word)).collect();
+    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &words) {
+        Ok(parsed) => parsed,
+        Err(ArgvError::Help { .. }) => {
+            call.ui.note(&argv::usage("vault-secrets-operator", FLAGS));
+            return Ok(Exit::SUCCESS);
+        }
+        Err(error) => {
+            call.ui.note(&format!("{error}\n{}", argv::usage("vault-secrets-operator", FLAGS)));
+            return Ok(Exit(2));
+        }
+    };
+    if parsed.is_set("version") {
+        return version(call, &parsed);
+    }
+    let options = Options { parsed: &parsed, environment: &call.environment };
+    let settings = options.check()?;
+    let workers = options.number("max-concurrent-reconciles", "VSO_MAX_CONCURRENT_RECONCILES", 100)?;
+    logs::start(Form::Zap, To::Stderr, level(parsed.value("zap-log-level").unwrap_or("info")));
+    let environment = call.environment.clone();
+    cluster::block_on(serve(parsed, settings, workers, environment))?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Go's flags may have one dash; pflag's rules read the rest alike.
+fn with_two_dashes(word: &str) -> String {
+    let is_single = word.starts_with('-') && !word.starts_with("--") && word.len() > 2;
+    if is_single { format!("-{word}") } else { word.to_owned() }
+}
+
+fn level(text: &str) -> tracing::Level {
+    match text {
+        "debug" => tracing::Level::DEBUG,
+        "error" | "panic" => tracing::Level::ERROR,
+        number if number.parse::<u8>().is_ok_and(|number| number > 0) => tracing::Level::DEBUG,
+        _ => tracing::Level::INFO,
+    }
+}
+
+/// The build as Kubernetes tools tell theirs.
+fn version(call: &mut Call, parsed: &Parsed) -> Result<Exit, Failure> {
+    let number = env!("CARGO_PKG_VERSION");
+    let mut parts = number.split('.');
+    let fields = [
+        ("major", parts.next().unwrap_or_default()),
+        ("minor", parts.next().unwrap_or_default()),
+        ("gitVersion", number),
+        ("gitCommit", ""),
+        ("gitTreeState", ""),
+        ("buildDate", ""),
+        ("goVersion", ""),
+        ("compiler", "rustc"),
+        ("platform", std::env::consts::ARCH),
+    ];
+    let output = call.environment.value("VSO_OUTPUT_FORMAT").or(parsed.value("output")).unwrap_or_default().to_owned();
+    let text = match output.as_str() {
+        "json" => {
+            let map: serde_json::Map<_, _> =
+                fields.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+            serde_json::to_string_pretty(&map).map_err(|error| Fault::bug("cannot write the version").because(error))?
+        }
+        "yaml" => fields.iter().map(|(key, value)| format!("{key}: {value:?}\n")).collect(),
+        "" => format!("{}\n", fields.map(|(key, value)| format!("{key}={value:?}")).join(" ")),
+        _ => {
+            call.ui.note("--output should be either 'yaml' or 'json'");
+            return Ok(Exit::FAILURE);
+        }
+    };
+    call.ui.data(text.as_bytes())?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Flags under the environment that wins over them.
+struct Options<'a> {
+    parsed: &'a Parsed,
+    environment: &'a Environment,
+}
+
+impl Options<'_> {
+    fn value(&self, flag: &str, variable: &str) -> Option<&str> {
+        self.environment.value(variable).filter(|value| !value.is_empty()).or(self.parsed.value(flag))
+    }
+
+    fn read<T>(&self, flag: &str, variable: &str, default: T, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault> {
+        let Some(text) = self.value(flag, variable) else { return Ok(default) };
+        parse(text).ok_or_else(|| {
+            if self.environment.value(variable).is_some_and(|value| !value.is_empty()) {
+                let text = format!("{variable}: `{text}` cannot be used");
+                Fault::wrong(format!("Failed to process environment variable options: {text:?}"))
+            } else {
+                Fault::wrong(format!("invalid value `{text}` for --{flag}"))
+            }
+        })
+    }
+
+    fn number(&self, flag: &str, variable: &str, default: usize) -> Result<usize, Fault> {
+        self.read(flag, variable, default, |text| text.parse().ok().filter(|number| *number > 0))
+    }
+
+    fn listed(&self, flag: &str, variable: &str, default: &str, known: &str) -> Result<bool, Fault> {
+        let text = self.value(flag, variable).unwrap_or(default);
+        let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        match words.iter().find(|word| **word != known) {
+            Some(odd) => {
+                Err(Fault::wrong(format!("unsupported value `{odd}` for --{flag}")).hint(format!("it takes `{known}`")))
+            }
+            None => Ok(!words.is_empty()),
+        }
+    }
+
+    fn check(&self) -> Result<Settings, Fault> {
+        if self.parsed.is_set("uninstall") {
+            return Err(
+                Fault::wrong("`--uninstall` is not built yet").hint("take the finalizers off with kubectl patch")
+            );
+        }
+        let model =
+            self.value("client-cache-persistence-model", "VSO_CLIENT_CACHE_PERSISTENCE_MODEL").unwrap_or("none");
+        match model {
+            "none" => {}
+            "direct-unencrypted" | "direct-encrypted" => {
+                return Err(Fault::wrong(format!("the client cache persistence model `{model}` is not built yet"))
+                    .hint("use `none`: clients log in again after a restart"));
+            }
+            _ => return Err(Fault::wrong(format!("invalid client cache persistence model `{model}`"))),
+        }
+        let span = |flag, variable, seconds| {
+            self.read(flag, variable, GoDuration::from_seconds(seconds), |text| GoDuration::parse(text).ok())
+        };
+        let fraction = |flag, variable, default, least: f64| {
+            self.read(flag, variable, default, |text| text.parse().ok().filter(|number: &f64| *number >= least))
+        };
+        let mut settings =
+            Settings::new(self.environment.first(&["OPERATOR_NAMESPACE", "POD_NAMESPACE"]).unwrap_or("default"));
+        settings.excludes_raw =
+            self.listed("global-transformation-options", "VSO_GLOBAL_TRANSFORMATION_OPTIONS", "", "exclude-raw")?;
+        settings.allows_default_globals = self.listed(
+            "global-vault-auth-options",
+            "VSO_GLOBAL_VAULT_AUTH_OPTIONS",
+            "allow-default-globals",
+            "allow-default-globals",
+        )?;
+        settings.backoff = horizon::backoff(
+            span("backoff-initial-interval", "VSO_BACKOFF_INITIAL_INTERVAL", 5)?,
+            span("backoff-max-interval", "VSO_BACKOFF_MAX_INTERVAL", 60)?,
+            fraction("backoff-multiplier", "VSO_BACKOFF_MULTIPLIER", 1.5, f64::MIN_POSITIVE)?,
+            fraction("backoff-randomization-factor", "VSO_BACKOFF_RANDOMIZATION_FACTOR", 0.5, 0.0)?,
+        );
+        Ok(settings)
+    }
+}
+
+async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: Environment) -> Result<(), Fault> {
+    let end = cluster::asked_to_end()?;
+    let client = cluster::client().await?;
+    let metrics_address = parsed.value("metrics-bind-address").unwrap_or(":8080");
+    let metrics_listener =
+        if matches!(metrics_address, "" | "0") { None } else { Some(Listener::bind(metrics_address).await?) };
+    let health_listener = Listener::bind(parsed.value("health-probe-bind-address").unwrap_or(":8081")).await?;
+    let feature = FeatureName::VaultSecrets;
+    let is_elected = !parsed.has("leader-elect") || parsed.is_set("leader-elect");
+    let election = is_elected.then(|| {
+        let host =
+            environment.first(&["OPERATOR_POD_NAME", "POD_NAME", "HOSTNAME"]).unwrap_or("vault-secrets-operator");
+        Election::new(&*settings.namespace, feature.lease(), format!("{host}_{}", std::process::id()))
+    });
+    let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
+    vault_secrets::prepare(process.shared(), settings);
+    process.add(feature, workers, election, controllers::vault_secrets);
+    if let Some(listener) = metrics_listener {
+        let metrics = metrics_route(Routes::default(), process.metrics(feature).into_iter().collect());
+        tokio::spawn(listener.serve(metrics, std::future::pending()));
+    }
+    let health = Routes::default()
+        .with("/healthz", |_| async { text(StatusCode::OK, "ok") })
+        .with("/readyz", |_| async { text(StatusCode::OK, "ok") });
+    tokio::spawn(health_listener.serve(health, std::future::pending()));
+    process.run(end).await;
+    Ok(())
+}
