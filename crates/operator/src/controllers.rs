@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::reload::ResourceKind;
-use api::{ClusterSecretStore, SecretStore};
+use api::{ClusterSecretStore, SecretStore, VaultDynamicSecret, VaultPKISecret};
 use plan::reload::Kind;
 use providers::reach::CountCalls;
 
@@ -15,7 +15,7 @@ use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::sealed_secret;
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
-    secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_static_secret,
+    self, secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_static_secret,
 };
 use crate::world::stores::Providers;
 use crate::world::workloads as of;
@@ -73,6 +73,8 @@ pub fn sealed_secrets(driver: Driver) -> Driver {
 /// Adds Vault Secrets' rows to a driver.
 #[must_use]
 pub fn vault_secrets(driver: Driver) -> Driver {
+    vault_secrets::tell_unbuilt::<VaultDynamicSecret>(driver.shared());
+    vault_secrets::tell_unbuilt::<VaultPKISecret>(driver.shared());
     driver
         .with::<secret_transformation::Check>()
         .with::<vault_auth::Check>()

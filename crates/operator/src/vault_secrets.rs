@@ -16,15 +16,17 @@ use api::hashicorp::{SecretTransformation, Syncable, VaultAuth, VaultAuthGlobal,
 use base::Fault;
 use base::duration::GoDuration;
 use plan::backoff::Backoff;
-use plan::secret_transformation::{Rules, Subject, gather};
-use plan::{Write, horizon};
+use plan::secret_transformation::{Rules, Subject as Seen, gather};
+use plan::{Event, Write, horizon};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::controller::Rights;
 use crate::queue::{Enqueue, Lane};
+use crate::recorder;
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
+use crate::subject::Subject;
 use crate::world::vault::Home;
 
 /// What Vault Secrets' process was told by its flags.
@@ -184,6 +186,27 @@ where
     caches.watch::<O>(&Selectors::default());
 }
 
+/// Kinds whose controllers are not built yet say so on each object, so that nobody waits for them in vain.
+pub(crate) fn tell_unbuilt<O>(shared: &Arc<Shared>)
+where
+    O: Syncable + Kept + Subject,
+    O::Wire: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+{
+    let holder = Arc::downgrade(shared);
+    shared.caches().store::<O>().listen(move |changed: &Changed<O>| {
+        let (Some(shared), None, Some(o)) = (holder.upgrade(), &changed.before, &changed.after) else { return };
+        let kind = O::kind(&()).into_owned();
+        let subject = recorder::Subject {
+            at: o.address(),
+            uid: o.uid().to_owned(),
+            resource_version: Kept::resource_version(&**o).to_owned(),
+        };
+        let text = format!("{kind} is not built yet in this version of keywright; nothing is synced for this object");
+        shared.recorder().tell("VaultSecrets", &subject, Event::warning("Unrecoverable", text), shared.clock().now());
+    });
+    shared.caches().watch::<O>(&Selectors::default());
+}
+
 fn on_change<T: Kept + kube::Resource>(shared: &Arc<Shared>, then: impl Fn(&T) + Send + Sync + 'static) {
     shared.caches().store::<T>().listen(move |changed: &Changed<T>| {
         let matters = match (&changed.before, &changed.after) {
@@ -203,9 +226,9 @@ fn wake<O: Syncable>(row: &Enqueue, users: Vec<Arc<O>>) {
 }
 
 /// The object as its templates see it.
-pub(crate) fn subject<O: Syncable>(o: &O) -> Subject<'_> {
+pub(crate) fn subject<O: Syncable>(o: &O) -> Seen<'_> {
     let meta = o.meta();
-    Subject {
+    Seen {
         namespace: meta.namespace.as_deref().unwrap_or_default(),
         name: meta.name.as_deref().unwrap_or_default(),
         labels: meta.labels.as_ref(),
