@@ -174,7 +174,9 @@ async fn a_round_without_change_and_a_restart_write_nothing() {
     sandbox.recorder().clear();
     vault.server().forget();
     start(&mut stage).await;
-    assert!(sandbox.recorder().writes().is_empty(), "{:?}", sandbox.recorder().writes());
+    // The token that the login brings is asked for by POST, which writes nothing.
+    let writes: Vec<_> = sandbox.recorder().writes().into_iter().filter(|one| one.subresource != "token").collect();
+    assert!(writes.is_empty(), "{writes:?}");
     assert_eq!((vault.logins(), vault.count("GET", "secret/data/db")), (1, 20), "one login for all");
 }
 
