@@ -35,6 +35,8 @@ const BACKOFF: Backoff = Backoff {
 #[derive(Default)]
 pub struct Memory {
     happened: Mutex<HashMap<(ResourceKind, Name), source::Event>>,
+    failed: Mutex<std::collections::HashSet<(ResourceKind, Name)>>,
+    following: Mutex<HashMap<Arc<str>, usize>>,
     causes: Mutex<HashMap<(Kind, Name), Vec<Cause>>>,
     rows: Mutex<HashMap<Kind, Enqueue>>,
     told: Mutex<std::collections::HashSet<(String, String)>>,
@@ -49,9 +51,52 @@ impl Memory {
 
     /// Notes what happened to a resource; what was noted before counts with it.
     fn note(&self, kind: ResourceKind, name: Name, event: source::Event) {
+        let mut failed = lock(&self.failed);
         let mut happened = lock(&self.happened);
         let merged = happened.get(&(kind, name.clone())).map_or(event, |before| before.then(event));
+        failed.remove(&(kind, name.clone()));
         happened.insert((kind, name), merged);
+    }
+
+    /// Notes a resource whose pass failed and will be tried again; what happened to it meanwhile counts more.
+    fn note_failed(&self, kind: ResourceKind, name: Name, event: source::Event) {
+        let key = (kind, name);
+        let mut failed = lock(&self.failed);
+        let mut happened = lock(&self.happened);
+        if !happened.contains_key(&key) {
+            happened.insert(key.clone(), event);
+            failed.insert(key);
+        }
+    }
+
+    /// Whether something that changed in the namespace is not followed to its workloads yet. Neither what was there at the
+    /// start nor what failed is waited for.
+    fn is_arriving(&self, namespace: &str) -> bool {
+        if lock(&self.following).contains_key(namespace) {
+            return true;
+        }
+        let failed = lock(&self.failed);
+        lock(&self.happened)
+            .iter()
+            .any(|(key, event)| *key.1.0 == *namespace && *event != source::Event::Initial && !failed.contains(key))
+    }
+
+    /// A resource is being followed to its workloads, until the answer is dropped.
+    fn follow(self: &Arc<Self>, namespace: &Arc<str>) -> Following {
+        *lock(&self.following).entry(Arc::clone(namespace)).or_default() += 1;
+        Following { memory: Arc::clone(self), namespace: Arc::clone(namespace) }
+    }
+
+    /// Wakes the workloads of a namespace that have causes.
+    fn wake(&self, namespace: &str) {
+        let waiting: Vec<(Kind, Name)> =
+            lock(&self.causes).keys().filter(|(_, name)| *name.0 == *namespace).cloned().collect();
+        let rows = lock(&self.rows);
+        for (kind, name) in waiting {
+            if let Some(row) = rows.get(&kind) {
+                row.add(name, crate::queue::Lane::Changed);
+            }
+        }
     }
 
     fn take(&self, kind: ResourceKind, name: &Name) -> Option<source::Event> {
@@ -89,6 +134,29 @@ impl Memory {
     /// Whether a sentence about a workload is new; each is told once a process.
     fn is_news(&self, uid: &str, sentence: &str) -> bool {
         lock(&self.told).insert((uid.to_owned(), sentence.to_owned()))
+    }
+}
+
+/// Stands while a resource is followed to its workloads. With the last one of a namespace, what waited for it goes ahead.
+struct Following {
+    memory: Arc<Memory>,
+    namespace: Arc<str>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        {
+            let mut following = lock(&self.memory.following);
+            if let Some(count) = following.get_mut(&self.namespace) {
+                *count -= 1;
+                if *count == 0 {
+                    following.remove(&self.namespace);
+                }
+            }
+        }
+        if !self.memory.is_arriving(&self.namespace) {
+            self.memory.wake(&self.namespace);
+        }
     }
 }
 

@@ -134,11 +134,13 @@ impl<H: Source> Controller for ReloadSource<H> {
     async fn reconcile(w: &World, seen: &Seen<H>) -> Result<Finish, Fault> {
         let name: Name = (Arc::clone(&seen.namespace), Arc::clone(&seen.name));
         let memory = Memory::of(w.shared());
+        let following = memory.follow(&name.0);
         let Some(event) = memory.take(H::KIND, &name) else { return Ok(Finish::settled()) };
         let done = follow::<H>(w, seen, event).await;
         if done.is_err() {
-            memory.note(H::KIND, name, event);
+            memory.note_failed(H::KIND, name, event);
         }
+        drop(following);
         done
     }
 
@@ -150,6 +152,7 @@ impl<H: Source> Controller for ReloadSource<H> {
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
         let key: Name = (namespace.into(), name.into());
         let memory = Memory::of(w.shared());
+        let following = memory.follow(&key.0);
         if memory.take(H::KIND, &key) != Some(Event::Deleted) {
             return Ok(());
         }
@@ -164,6 +167,7 @@ impl<H: Source> Controller for ReloadSource<H> {
         for (workload, hit) in hits(w, &change).await? {
             tell(w, &workload, &change, &hit);
         }
+        drop(following);
         Ok(())
     }
 }

@@ -20,6 +20,9 @@ use crate::recorder;
 use crate::shared::Shared;
 use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
 
+/// How long causes that are known wait for resources that changed together with them; some reads of the API server's.
+const ARRIVING: jiff::SignedDuration = jiff::SignedDuration::from_millis(250);
+
 /// The row of one kind.
 pub struct ReloadWorkload<K>(PhantomData<K>);
 
@@ -72,7 +75,9 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         if let Some(until) = gathering(&causes, &settings, w.now()) {
             return Ok(Finish::at(until));
         }
-        let causes = if settings.coalesce_window.is_zero() { causes.into_iter().take(1).collect() } else { causes };
+        if let Some(until) = arriving(&causes, &memory, &workload.namespace, w.now()) {
+            return Ok(Finish::at(until));
+        }
         let next = roll(w, workload, &causes, &settings).await;
         match next {
             Ok(next) => {
@@ -127,6 +132,14 @@ fn gathering(causes: &[Cause], settings: &Settings, now: Timestamp) -> Option<Ti
     let window = jiff::SignedDuration::try_from(settings.coalesce_window).ok()?;
     let until = first.saturating_add(window).ok()?;
     (until > now).then_some(until)
+}
+
+/// Until when to wait for other resources of the namespace that changed with these and are not followed yet: many changes at once
+/// roll once, also without a window. The last of them wakes the workload; one that hangs holds nobody up for long.
+fn arriving(causes: &[Cause], memory: &Memory, namespace: &str, now: Timestamp) -> Option<Timestamp> {
+    let first = causes.iter().map(|cause| cause.seen).min()?;
+    let until = first.saturating_add(ARRIVING).ok()?;
+    (now < until && memory.is_arriving(namespace)).then_some(until)
 }
 
 /// Edits the workload for these causes; answers when to look again.

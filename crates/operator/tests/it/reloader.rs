@@ -87,3 +87,31 @@ async fn two_hundred_users_are_all_restarted_after_one_read() {
     assert_eq!(recorder.count("get", "configmaps"), 1, "one read for all");
     assert_eq!(recorder.count("patch", "deployments"), 200);
 }
+
+/// RL §17: many things that change at once roll once, also without a window and also where they live in several containers.
+#[tokio::test]
+async fn many_changes_at_once_roll_once() {
+    let mut stage = Stage::in_memory("reloader", "many-changes-at-once").await;
+    start(&mut stage, Settings::default()).await;
+    let map = |n: usize, value: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("conf-{n}")}, "data": {"a": value}});
+    let uses = |n: usize| json!({"name": format!("app-{n}"), "image": "x", "envFrom": [{"configMapRef": {"name": format!("conf-{n}")}}]});
+    for n in 0..6 {
+        stage.apply(map(n, "1")).await;
+    }
+    let containers: Vec<Value> = (0..6).map(uses).collect();
+    let mut web = deployment("web", auto());
+    web["spec"]["template"]["spec"]["containers"] = json!(containers);
+    stage.apply(web).await;
+    let recorder = stage.sandbox().expect("it runs in memory").recorder();
+    recorder.clear();
+    for n in 0..6 {
+        stage.replace(&map(n, "2")).await.expect("the sandbox takes it");
+    }
+    stage.settle().await;
+    let web = stage.object("apps/v1", "Deployment", "web").await.expect("it stands");
+    for (n, container) in web["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten().enumerate() {
+        assert_eq!(container["env"][0]["name"], format!("STAKATER_CONF_{n}_CONFIGMAP"));
+    }
+    assert_eq!(recorder.count("patch", "deployments"), 1, "one restart for all");
+    assert_eq!(stage.events().await.len(), 6, "each change is told");
+}

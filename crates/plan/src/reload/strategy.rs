@@ -94,7 +94,8 @@ pub fn edits(workload: &Workload, causes: &[Cause], options: &Options, now: Time
     }
 }
 
-/// Sets all variables of one container in one patch; removals are JSON patches of their own.
+/// Sets all variables in one patch, also those of several containers, so that many causes roll once; removals are JSON patches of
+/// their own.
 fn by_variables(workload: &Workload, causes: &[Cause]) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut sets: Vec<(usize, Vec<(String, &Cause)>)> = Vec::new();
@@ -121,23 +122,25 @@ fn by_variables(workload: &Workload, causes: &[Cause]) -> Vec<Edit> {
             }
         }
     }
-    edits.extend(sets.into_iter().map(|(container, list)| setting(workload, container, &list)));
+    if !sets.is_empty() {
+        edits.push(setting(workload, &sets));
+    }
     edits
 }
 
-fn setting(workload: &Workload, container: usize, list: &[(String, &Cause)]) -> Edit {
-    let env: Vec<Value> = list.iter().map(|(name, cause)| json!({ "name": name, "value": cause.hash() })).collect();
-    let name = &workload.containers[container].name;
-    // Written out, not through a map: the peer's order of keys is `name`, then `env`.
-    let body = format!(
-        r#"{{"spec":{{"template":{{"spec":{{"containers":[{{"name":{},"env":{}}}]}}}}}}}}"#,
-        Value::from(name.as_str()),
-        Value::from(env)
-    );
-    let names: Vec<&str> = list.iter().map(|(name, _)| name.as_str()).collect();
-    let why = format!("set {} in container `{name}`", names.join(", "));
-    let causes = list.iter().map(|(_, cause)| (*cause).clone()).collect();
-    Edit { write: patch(workload, Media::Strategic, body, why), causes }
+fn setting(workload: &Workload, sets: &[(usize, Vec<(String, &Cause)>)]) -> Edit {
+    let (mut bodies, mut whys, mut causes) = (Vec::new(), Vec::new(), Vec::new());
+    for (container, list) in sets {
+        let env: Vec<Value> = list.iter().map(|(name, cause)| json!({ "name": name, "value": cause.hash() })).collect();
+        let name = &workload.containers[*container].name;
+        // Written out, not through a map: the peer's order of keys is `name`, then `env`.
+        bodies.push(format!(r#"{{"name":{},"env":{}}}"#, Value::from(name.as_str()), Value::from(env)));
+        let names: Vec<&str> = list.iter().map(|(name, _)| name.as_str()).collect();
+        whys.push(format!("set {} in container `{name}`", names.join(", ")));
+        causes.extend(list.iter().map(|(_, cause)| (*cause).clone()));
+    }
+    let body = format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{}]}}}}}}}}"#, bodies.join(","));
+    Edit { write: patch(workload, Media::Strategic, body, whys.join(", ")), causes }
 }
 
 /// A `test` guards the removal: the list may have changed since it was read.
