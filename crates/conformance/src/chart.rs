@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::{kubectl, peer};
 
 /// Each key of the values, and the name of its Deployment.
-const FEATURES: [(&str, &str); 3] = [
+const FEATURES: [(&str, &str); 4] = [
     ("externalSecrets", "keywright-external-secrets"),
     ("reloader", "keywright-reloader"),
     ("sealedSecrets", "keywright-sealed-secrets"),
+    ("vaultSecrets", "keywright-vault-secrets"),
 ];
 
 fn rendered(helm: &str, words: &[&str]) -> String {

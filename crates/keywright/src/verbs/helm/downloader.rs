@@ -1,4 +1,5 @@
-//! Helm's getter: `secrets://…` in, plain bytes out on stdout, without a child process. Specification: HS §9.
+//! Helm's getter: `secrets://…` in, plain bytes out on stdout, without a child process. What a URL may reach is decided in
+//! `pure/policy`. Specification: HS §9.
 
 use base::{Fault, SecretBytes};
 

@@ -47,8 +47,10 @@ pub fn import(work: &mut Work<'_>, key: Key, place: &str) -> Result<Option<GpgHo
                 |name: &str, data_key: &str| format!("Couldn't find key {data_key} in kubernetes secret {name}");
             let identity = of_kubernetes(place, wrong).map_err(told)?;
             let identity = identity.to_text().ok_or_else(|| told(Fault::wrong("the age identity is no text")))?;
-            let known = work.environment.value("SOPS_AGE_KEY").unwrap_or_default();
-            work.set("SOPS_AGE_KEY", &format!("{known}\n{}", identity.expose()));
+            let mut known = work.environment.value("SOPS_AGE_KEY").unwrap_or_default().to_owned();
+            known.push('\n');
+            known.push_str(identity.expose());
+            work.set("SOPS_AGE_KEY", &known);
             Ok(None)
         }
         Key::Gpg => GpgHome::with_files(work, &[place.to_owned()]).map(Some),
