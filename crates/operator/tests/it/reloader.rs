@@ -104,8 +104,9 @@ async fn many_changes_at_once_roll_once() {
     stage.apply(web).await;
     let recorder = stage.sandbox().expect("it runs in memory").recorder();
     recorder.clear();
-    for n in 0..6 {
-        stage.replace(&map(n, "2")).await.expect("the sandbox takes it");
+    let changed: Vec<Value> = (0..6).map(|n| map(n, "2")).collect();
+    for answer in futures::future::join_all(changed.iter().map(|map| stage.replace(map))).await {
+        answer.expect("the sandbox takes it");
     }
     stage.settle().await;
     let web = stage.object("apps/v1", "Deployment", "web").await.expect("it stands");
