@@ -3,6 +3,7 @@
 
 pub mod eso;
 pub mod reloader;
+pub mod sealed;
 pub mod vso;
 
 use std::sync::Arc;

@@ -46,6 +46,12 @@ pub const ALL: &[Verb] = &[
         run: personalities::vso::run,
     },
     Verb {
+        name: "controller",
+        aliases: &["sealed-secrets-controller"],
+        about: "open SealedSecrets into Secrets, with the Sealed Secrets controller's command line",
+        run: personalities::sealed::run,
+    },
+    Verb {
         name: "reloader",
         aliases: &["manager"],
         about: "restart workloads when a ConfigMap or Secret that they use changes, with Reloader's command line",

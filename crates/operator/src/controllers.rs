@@ -12,7 +12,7 @@ use crate::driver::Driver;
 use crate::external_secrets::counts::Counts;
 use crate::external_secrets::{self, external_secret, secret_store};
 use crate::reloader::{self, source, workload};
-use crate::sealed_secrets::sealed_secret;
+use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
     self, secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_static_secret,
@@ -67,6 +67,13 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
 /// Adds Sealed Secrets' rows to a driver.
 #[must_use]
 pub fn sealed_secrets(driver: Driver) -> Driver {
+    let tells_objects =
+        driver.shared().recall::<sealed_secrets::Settings>().is_ok_and(|settings| settings.tells_objects);
+    driver.shared().remember(sealed_secrets::counts::Counts::new(driver.metrics().registry(), tells_objects));
+    let driver = match driver.shared().recall::<sealed_secrets::counts::Counts>() {
+        Ok(counts) => driver.observed(counts),
+        Err(_) => driver,
+    };
     driver.with::<sealed_secret::Unseal>()
 }
 

@@ -18,7 +18,7 @@ pub use rule::SealedRule;
 pub use unseal::{Unsealed, unseal};
 
 use crate::conditions::{self, condition};
-use crate::{Event, Finish, Next};
+use crate::{Address, Event, Finish, Next, Present, Write};
 
 /// What an unsealing that failed is wrapped in.
 pub const NOT_UNSEALED: &str = "Failed to unseal";
@@ -34,7 +34,8 @@ pub fn synced(ss: &SealedSecret, changed: bool, now: Timestamp) -> Finish {
 }
 
 /// How a failed pass ends: the condition holds the text, the event is told when the condition changes. It is tried again
-/// with backoff, since a key or an API server may come back – but not where the Secret is immutable (SS §11.3).
+/// with backoff, since an API server may come back – but not where the Secret is immutable, nor where no key opens: then a
+/// new key wakes it, and trying again with the same keys would only burn the processor (SS §11.3).
 #[must_use]
 pub fn failed(ss: &SealedSecret, fault: &Fault, now: Timestamp) -> Finish {
     let chain = fault.chain();
@@ -49,7 +50,10 @@ pub fn failed(ss: &SealedSecret, fault: &Fault, now: Timestamp) -> Finish {
     if finish.status.is_some() {
         finish.events.push(Event::warning(reason, message));
     }
-    finish.next = if failure == Failure::Immutable { Next::Settled } else { Next::Retry };
+    finish.next = match failure {
+        Failure::Immutable | Failure::Unsealing(_) => Next::Settled,
+        Failure::Unmanaged | Failure::Updating => Next::Retry,
+    };
     finish.failed = true;
     finish
 }
@@ -115,6 +119,19 @@ fn finish(ss: &SealedSecret, error: Option<&str>, now: Timestamp) -> Finish {
     synced.last_update_time = Some(conditions::time(now));
     conditions::set(&mut status.conditions, synced);
     Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
+}
+
+/// The deletion of a Secret whose SealedSecret is gone; none where it belongs to somebody else.
+#[must_use]
+pub fn collect(present: &Present) -> Option<Write> {
+    let owner = present.controller()?;
+    (owner.kind == names::KIND && owner.name == present.name).then(|| Write::Delete {
+        at: Address::secret(present.namespace.clone(), present.name.clone()),
+        uid: Some(present.uid.clone()),
+        resource_version: None,
+        background: true,
+        why: "delete, since its SealedSecret is gone".to_owned(),
+    })
 }
 
 /// Whether a change of the object matters: its spec, or the annotations that decide the scope (SS §11.1).

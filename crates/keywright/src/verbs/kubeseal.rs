@@ -58,7 +58,8 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         }
         Action::Work(mode) => {
             if options.is_deprecated {
-                call.ui.note("Flag --rotate has been deprecated, please use --re-encrypt instead");
+                // On stdout, where pflag has it (SS §9.2).
+                call.ui.data(b"Flag --rotate has been deprecated, please use --re-encrypt instead\n")?;
             }
             for warning in &options.warnings {
                 call.ui.warn(warning);

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{Notify, watch};
 
-use super::{Keys, Settings};
+use super::{Keys, Settings, Unopened};
 use crate::cache::Changed;
 use crate::cluster::{self, Call, JSON};
 use crate::heavy;
@@ -31,9 +31,11 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Keeps the keys until the process ends. Only the leader makes keys; every process reads them.
 pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Receiver<bool>) {
     let changed = Arc::new(Notify::new());
+    let keys = shared.memory::<Keys>();
     listen(&shared, &settings, Arc::clone(&changed));
+    let mut is_wanted = false;
     loop {
-        let wait = match look(&shared, &settings, &leads).await {
+        let wait = match look(&shared, &settings, &leads, std::mem::take(&mut is_wanted)).await {
             Ok(Some(moment)) => until(moment, shared.clock().now()),
             Ok(None) => Duration::from_secs(24 * 3_600),
             Err(fault) => {
@@ -43,6 +45,7 @@ pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Rec
         };
         tokio::select! {
             () = changed.notified() => {}
+            () = keys.wanted.notified() => is_wanted = true,
             () = tokio::time::sleep(wait) => {}
             _ = leads.changed() => {}
         }
@@ -70,12 +73,15 @@ async fn look(
     shared: &Arc<Shared>,
     settings: &Settings,
     leads: &watch::Receiver<bool>,
+    is_wanted: bool,
 ) -> Result<Option<Timestamp>, Fault> {
     let keys = shared.memory::<Keys>();
-    let mut set = load(shared, settings).await?;
+    let known = keys.current();
+    let mut set = merged(&known, load(shared, settings).await?);
     let newest = |set: &KeySet| set.newest().map(|key| key.ordered_at);
     let now = shared.clock().now();
-    if next_key(newest(&set), settings.cutoff, settings.renew_period, now) == NextKey::Now && *leads.borrow() {
+    let is_due = next_key(newest(&set), settings.cutoff, settings.renew_period, now) == NextKey::Now;
+    if (is_due || is_wanted) && *leads.borrow() {
         let key = make(shared, settings).await?;
         set.register(key);
     }
@@ -84,15 +90,32 @@ async fn look(
         return Ok(None);
     }
     let next = next_key(newest(&set), None, settings.renew_period, now);
-    let known = keys.current();
-    for key in set.keys().filter(|key| known.keys().all(|known| known.name != key.name)) {
-        tracing::info!(secretname = key.name, "registered private key");
+    let is_new = |key: &&SealingKey| {
+        known.keys().all(|known| known.private.fingerprint() != key.private.fingerprint() || known.name != key.name)
+    };
+    let new: Vec<&str> = set.keys().filter(is_new).map(|key| key.name.as_str()).collect();
+    for name in &new {
+        tracing::info!(secretname = name, "registered private key");
     }
+    let has_new = !new.is_empty();
     keys.set(set);
+    if has_new {
+        shared.memory::<Unopened>().wake();
+    }
     Ok(match next {
         NextKey::At(moment) => Some(moment),
         NextKey::Now | NextKey::Never => None,
     })
+}
+
+/// The keys as they were read, in a set that still knows which of them opened last.
+fn merged(known: &KeySet, read: Vec<SealingKey>) -> KeySet {
+    let mut set = known.clone();
+    for key in known.keys().filter(|known| read.iter().all(|key| key.name != known.name)) {
+        set.remove(&key.name);
+    }
+    read.into_iter().for_each(|key| set.register(key));
+    set
 }
 
 #[derive(Deserialize)]
@@ -125,7 +148,7 @@ struct ItemData {
 }
 
 /// All keys: those with the label, and the single unlabelled one of old installations.
-async fn load(shared: &Arc<Shared>, settings: &Settings) -> Result<KeySet, Fault> {
+async fn load(shared: &Arc<Shared>, settings: &Settings) -> Result<Vec<SealingKey>, Fault> {
     let cluster = shared.cluster();
     let collection = cluster::collection_path(&Resource::secrets(), &settings.namespace);
     let path = format!("{collection}?labelSelector={}%3D{}", names::KEY.replace('/', "%2F"), names::ACTIVE);
@@ -138,15 +161,15 @@ async fn load(shared: &Arc<Shared>, settings: &Settings) -> Result<KeySet, Fault
         Err(fault) => return Err(fault),
     }
     items.sort_by_key(|item| item.metadata.creation_timestamp);
-    let mut set = KeySet::new();
+    let mut keys = Vec::new();
     for item in items {
         let name = item.metadata.name.clone();
         match read(item, settings) {
-            Ok(key) => set.register(key),
+            Ok(key) => keys.push(key),
             Err(fault) => tracing::error!(secret = name, error = fault.chain(), "Error reading key"),
         }
     }
-    Ok(set)
+    Ok(keys)
 }
 
 fn read(item: Item, settings: &Settings) -> Result<SealingKey, Fault> {
@@ -166,6 +189,8 @@ async fn make(shared: &Arc<Shared>, settings: &Settings) -> Result<SealingKey, F
     let (bits, common_name, valid_for) = (settings.key_bits, settings.common_name.clone(), settings.key_valid_for);
     let made =
         heavy::compute(move || Wanted { bits, common_name: &common_name, valid_for }.generate(now, &mut rng)).await??;
+    let mut labels = settings.key_labels.clone();
+    labels.insert(names::KEY.to_owned(), names::ACTIVE.to_owned());
     let body = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -173,7 +198,8 @@ async fn make(shared: &Arc<Shared>, settings: &Settings) -> Result<SealingKey, F
         "metadata": {
             "generateName": settings.key_prefix,
             "namespace": settings.namespace,
-            "labels": { names::KEY: names::ACTIVE },
+            "labels": labels,
+            "annotations": settings.key_annotations,
         },
         "data": {
             "tls.crt": Base64::Standard.encode(made.certificate.pem().as_bytes()),

@@ -13,9 +13,10 @@ use plan::sealed_secret::{self as sealed, NOT_UNSEALED, Opener, SealedRule, unse
 use plan::{Finish, Rendering, Write};
 use seal::KeyFingerprint;
 
-use super::{Keys, Settings};
+use super::counts::Counts;
+use super::{Keys, Settings, Unopened};
 use crate::World;
-use crate::cache::{Changed, Selectors};
+use crate::cache::{Changed, Name, Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::heavy;
@@ -26,9 +27,9 @@ use crate::shared::Shared;
 /// The row.
 pub struct Unseal;
 
-/// Which key opened which object, by uid. Lost with the process; it only saves tries.
+/// Which key opened which object. Lost with the process; it only saves tries.
 #[derive(Default)]
-struct Opened(Mutex<HashMap<String, KeyFingerprint>>);
+struct Opened(Mutex<HashMap<Name, KeyFingerprint>>);
 
 impl Controller for Unseal {
     type Object = SealedSecret;
@@ -65,6 +66,7 @@ impl Controller for Unseal {
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
         let caches = shared.caches();
         enqueue.own::<SealedSecret>(caches, sealed::matters);
+        shared.memory::<Unopened>().wake_by(enqueue.clone());
         let own = caches.store::<SealedSecret>();
         let recreates = shared.recall::<Settings>().is_ok_and(|settings| settings.recreates);
         caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {
@@ -75,52 +77,97 @@ impl Controller for Unseal {
             }
         });
         caches.watch::<SeenSecret>(&Selectors::default());
-        caches.watch::<SealedSecret>(&Selectors::default());
+        let labels = shared.recall::<Settings>().ok().and_then(|settings| settings.selector.clone());
+        caches.watch::<SealedSecret>(&Selectors { labels, fields: None });
     }
 
     async fn reconcile(w: &World, o: &SealedSecret) -> Result<Finish, Fault> {
-        let keys = w.memory::<Keys>().loaded().await;
-        let opened = w.memory::<Opened>();
-        let uid = o.metadata.uid.clone().unwrap_or_default();
-        let remembered = opened.key(&uid);
-        let object = o.clone();
-        let (now, mut rng) = (w.now(), w.rng());
-        let unsealed = heavy::compute(move || {
-            let opener = Opener { remembered: remembered.as_ref(), ..Opener::new(&keys) };
-            unseal(&object, &opener, &mut Rendering::new(now, &mut rng))
-        });
-        let unsealed = unsealed.await?;
-        let unsealed = unsealed.map_err(|fault| fault.within(NOT_UNSEALED))?;
-        opened.remember(&uid, unsealed.key);
-        let target = unsealed.target;
-        let present = w.secret(&target.namespace, &target.name).await?;
-        let manager = Self::ROW.manager.to_owned();
-        let write = match present {
-            None => Write::CreateSecret { target, manager },
-            Some(present) => Write::ReplaceSecret {
-                target,
-                rule: Arc::new(SealedRule { uid }),
-                present: Some(Box::new(present)),
-                manager,
-            },
+        let settings = w.shared().recall::<Settings>()?;
+        let mut finish = match pass(w, o, &settings).await {
+            Ok(finish) => finish,
+            Err(fault) => {
+                count(w, o, &fault);
+                sealed::failed(o, &fault, w.now())
+            }
         };
-        let written = w.act(write).await?;
-        Ok(sealed::synced(o, written.changed, w.now()))
+        if !settings.writes_status {
+            finish.status = None;
+        }
+        Ok(finish)
     }
 
     fn failed(o: &SealedSecret, fault: &Fault, now: Timestamp) -> Finish {
         sealed::failed(o, fault, now)
     }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        let place: Name = (namespace.into(), name.into());
+        w.memory::<Opened>().forget(&place);
+        w.memory::<Unopened>().remove(&place);
+        if !w.shared().recall::<Settings>()?.collects {
+            return Ok(());
+        }
+        // Only a Secret that this SealedSecret owned; the peer deletes any of that name (SS §17.7).
+        let standing = w.secret(namespace, name).await?;
+        let Some(delete) = standing.and_then(|present| sealed::collect(&present)) else { return Ok(()) };
+        tracing::info!("sealed-secret" = format!("{namespace}/{name}"), "SealedSecret has gone, deleting Secret");
+        w.act(delete).await.map(drop)
+    }
+}
+
+async fn pass(w: &World, o: &SealedSecret, settings: &Settings) -> Result<Finish, Fault> {
+    let keys = w.memory::<Keys>().loaded().await;
+    let (opened, unopened) = (w.memory::<Opened>(), w.memory::<Unopened>());
+    let place = name_of(&o.metadata);
+    tracing::info!(key = format!("{}/{}", place.0, place.1), "Updating");
+    // Noted before it is tried, so that a key that appears meanwhile brings it back.
+    unopened.add(place.clone());
+    let (remembered, accepts_legacy) = (opened.key(&place), settings.accepts_legacy);
+    let object = o.clone();
+    let (now, mut rng) = (w.now(), w.rng());
+    let unsealed = heavy::compute(move || {
+        let opener = Opener { keys: &keys, remembered: remembered.as_ref(), accepts_legacy };
+        unseal(&object, &opener, &mut Rendering::new(now, &mut rng))
+    });
+    let unsealed = unsealed.await?.map_err(|fault| fault.within(NOT_UNSEALED))?;
+    unopened.remove(&place);
+    opened.remember(place, unsealed.key);
+    let target = unsealed.target;
+    let present = w.secret(&target.namespace, &target.name).await?;
+    let manager = Unseal::ROW.manager.to_owned();
+    let write = match present {
+        None => Write::CreateSecret { target, manager },
+        Some(present) => Write::ReplaceSecret {
+            target,
+            rule: Arc::new(SealedRule { uid: o.metadata.uid.clone().unwrap_or_default() }),
+            present: Some(Box::new(present)),
+            manager,
+        },
+    };
+    let written = w.act(write).await?;
+    Ok(sealed::synced(o, written.changed, w.now()))
+}
+
+fn count(w: &World, o: &SealedSecret, fault: &Fault) {
+    let key = name_of(&o.metadata);
+    tracing::error!(key = format!("{}/{}", key.0, key.1), error = fault.chain(), "Error updating, will retry");
+    if let Ok(counts) = w.shared().recall::<Counts>() {
+        counts.failed(sealed::error_reason(fault), &key.0);
+    }
 }
 
 impl Opened {
-    fn key(&self, uid: &str) -> Option<KeyFingerprint> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    fn key(&self, place: &Name) -> Option<KeyFingerprint> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
-    fn remember(&self, uid: &str, key: Option<KeyFingerprint>) {
+    fn remember(&self, place: Name, key: Option<KeyFingerprint>) {
         if let Some(key) = key {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), key);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, key);
         }
+    }
+
+    fn forget(&self, place: &Name) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
     }
 }

@@ -6,5 +6,8 @@ mod external_secret_template;
 mod providers;
 mod reloader;
 mod sealed_secret;
+mod sealed_secret_http;
+mod sealed_secret_keys;
+mod sealed_secret_rules;
 mod stage;
 mod vault_static_secret;

@@ -10,31 +10,43 @@ use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-const V1: &str = "bitnami.com/v1alpha1";
+pub const V1: &str = "bitnami.com/v1alpha1";
 
-async fn start(stage: &mut Stage) {
-    // Small keys, so that a test need not wait for a large one.
-    let settings = Settings { key_bits: 2048, ..Settings::new(stage.namespace()) };
+/// Small keys, so that a test need not wait for a large one.
+pub fn settings(stage: &Stage) -> Settings {
+    Settings { key_bits: 2048, ..Settings::new(stage.namespace()) }
+}
+
+pub async fn start(stage: &mut Stage) {
+    let settings = settings(stage);
+    start_with(stage, settings).await;
+}
+
+pub async fn start_with(stage: &mut Stage, settings: Settings) {
     let prepare = |process: &operator::process::Process| process.shared().remember(settings);
     stage.start(FeatureName::SealedSecrets, prepare, controllers::sealed_secrets).await;
 }
 
-async fn keys(stage: &Stage) -> Arc<KeySet> {
+pub async fn keys(stage: &Stage) -> Arc<KeySet> {
     stage.shared.as_ref().expect("a process runs").memory::<Keys>().loaded().await
 }
 
-fn sealed_secret(keys: &KeySet, namespace: &str, pairs: &[(&str, &str)]) -> Value {
+/// `db`, sealed strictly for this namespace with the newest key.
+pub fn sealed_secret(keys: &KeySet, namespace: &str, pairs: &[(&str, &str)]) -> Value {
+    sealed_for(keys, &Scope::Strict.label(namespace, "db"), pairs)
+}
+
+pub fn sealed_for(keys: &KeySet, label: &seal::Label, pairs: &[(&str, &str)]) -> Value {
     let certificate = keys.newest().and_then(|key| key.certificate.as_ref()).expect("a key with a certificate");
-    let label = Scope::Strict.label(namespace, "db");
     let mut items = json!({});
     for (key, value) in pairs {
-        let sealed = certificate.public_key().seal(&label, &base::SecretBytes::from(*value)).expect("it seals");
+        let sealed = certificate.public_key().seal(label, &base::SecretBytes::from(*value)).expect("it seals");
         items[*key] = json!(sealed.to_text());
     }
     json!({"apiVersion": V1, "kind": "SealedSecret", "metadata": {"name": "db"}, "spec": {"encryptedData": items}})
 }
 
-async fn synced(stage: &Stage) -> String {
+pub async fn synced(stage: &Stage) -> String {
     stage.condition(V1, "SealedSecret", "db", "Synced").await
 }
 

@@ -185,7 +185,7 @@ fn each_failure_has_its_event_its_status_and_its_patience() {
     let unmanaged = "Resource \"db\" already exists and is not managed by SealedSecret";
     let told = "Error updating demo/db: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret.";
     for (fault, event, status, metric, next) in [
-        (Fault::wrong("x (p)").within(NOT_UNSEALED), "Failed to unseal: x (p)", "x (p)", "unseal", Next::Retry),
+        (Fault::wrong("x (p)").within(NOT_UNSEALED), "Failed to unseal: x (p)", "x (p)", "unseal", Next::Settled),
         (Fault::conflict(unmanaged), unmanaged, &format!("failed update: {unmanaged}"), "unmanaged", Next::Retry),
         (Fault::wrong(immutable), told, immutable, "update", Next::Settled),
         (Fault::unreachable("no answer"), "no answer", "no answer", "update", Next::Retry),
