@@ -96,14 +96,14 @@ async fn what_waits_for_a_key_is_opened_when_it_appears() {
     let mut stage = Stage::new("sealed-secrets", "what-waits-for-a-key").await;
     start(&mut stage).await;
     keys(&stage).await;
-    let first = key_secrets(&stage).await.remove(0);
     stage.shared.as_ref().expect("a process runs").memory::<Keys>().want_new();
     holds(&stage, 2).await;
-    let sealed = sealed_secret(&*keys(&stage).await, stage.namespace(), &[("p", "x")]);
-    // Both are taken out of use; the second one is what the value needs.
-    let both = key_secrets(&stage).await;
-    let second =
-        both.iter().find(|key| key["metadata"]["name"] != first["metadata"]["name"]).expect("two keys").clone();
+    // One of the two is taken out of use: the one that the value needs.
+    let both = keys(&stage).await;
+    let sealed = sealed_secret(&both, stage.namespace(), &[("p", "x")]);
+    let needed = both.newest().map(|key| key.name.clone()).unwrap_or_default();
+    let second = key_secrets(&stage).await.into_iter().find(|key| key["metadata"]["name"] == *needed);
+    let second = second.expect("the key lies in the cluster");
     let (named, change) = relabelled(&second, json!("compromised"));
     stage.patch(&named, change).await;
     holds(&stage, 1).await;

@@ -69,7 +69,9 @@ async fn a_managed_secret_is_taken_over() {
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
     let made = stage.object("v1", "Secret", "db").await.unwrap_or_default();
     assert_eq!(made["metadata"]["ownerReferences"][0]["kind"], "SealedSecret");
-    assert!(made["metadata"]["annotations"].is_null() && made["metadata"]["labels"].is_null());
+    for field in ["annotations", "labels"] {
+        assert!(made["metadata"][field].as_object().is_none_or(serde_json::Map::is_empty), "{field}");
+    }
 }
 
 #[tokio::test]
