@@ -49,3 +49,6 @@ pub fn scheme(scheme: &str) -> Option<&'static TextDoor> {
 pub fn generator(kind: &str) -> Option<&'static GeneratorRow> {
     GENERATORS.iter().find(|row| row.kind == kind).copied()
 }
+
+#[cfg(test)]
+mod tests;
