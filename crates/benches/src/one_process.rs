@@ -2,6 +2,7 @@
 //! Not here: processes that stay (`running`).
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -36,6 +37,9 @@ impl Run {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A user named makes the library fork: it would else share our memory until the program begins, and our peak would be
+        // its own.
+        command.uid(rustix::process::geteuid().as_raw());
         command
     }
 
