@@ -68,7 +68,8 @@ async fn a_new_key_lies_as_the_peers() {
 #[tokio::test]
 async fn a_key_asked_for_seals_from_now_on_and_the_old_one_still_opens() {
     let mut stage = Stage::new("sealed-secrets", "a-key-asked-for").await;
-    start_with(&mut stage, Settings { renew_period: GoDuration::ZERO, ..settings(&stage) }).await;
+    let settings = Settings { renew_period: GoDuration::ZERO, ..settings(&stage) };
+    start_with(&mut stage, settings).await;
     let old = keys(&stage).await;
     let sealed = sealed_secret(&old, stage.namespace(), &[("p", "old")]);
     stage.shared.as_ref().expect("a process runs").memory::<Keys>().want_new();
@@ -87,7 +88,8 @@ async fn an_old_key_is_followed_by_a_new_one_at_the_start() {
     keys(&stage).await;
     stage.stop().await;
     let cutoff = base::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(1)).expect("a moment");
-    start_with(&mut stage, Settings { cutoff: Some(cutoff), ..settings(&stage) }).await;
+    let settings = Settings { cutoff: Some(cutoff), ..settings(&stage) };
+    start_with(&mut stage, settings).await;
     assert_eq!(keys(&stage).await.len(), 2);
 }
 

@@ -156,7 +156,8 @@ async fn the_status_follows_generation_and_outcome() {
 #[tokio::test]
 async fn without_status_updates_the_status_stays_empty() {
     let mut stage = Stage::new("sealed-secrets", "without-status-updates").await;
-    start_with(&mut stage, Settings { writes_status: false, ..settings(&stage) }).await;
+    let settings = Settings { writes_status: false, ..settings(&stage) };
+    start_with(&mut stage, settings).await;
     let keys = keys(&stage).await;
     stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "x")])).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
@@ -169,7 +170,8 @@ async fn without_status_updates_the_status_stays_empty() {
 #[tokio::test]
 async fn without_recreation_a_deleted_secret_stays_away() {
     let mut stage = Stage::new("sealed-secrets", "without-recreation").await;
-    start_with(&mut stage, Settings { recreates: false, ..settings(&stage) }).await;
+    let settings = Settings { recreates: false, ..settings(&stage) };
+    start_with(&mut stage, settings).await;
     stage.apply(sealed_secret(&*keys(&stage).await, stage.namespace(), &[("p", "x")])).await;
     stage.remove(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}})).await;
     assert_eq!(stage.secret("db").await, None);
@@ -178,7 +180,8 @@ async fn without_recreation_a_deleted_secret_stays_away() {
 #[tokio::test]
 async fn a_deleted_object_takes_its_secret_along_but_no_foreign_one() {
     let mut stage = Stage::new("sealed-secrets", "a-deleted-object-takes-its-secret").await;
-    start_with(&mut stage, Settings { collects: true, ..settings(&stage) }).await;
+    let settings = Settings { collects: true, ..settings(&stage) };
+    start_with(&mut stage, settings).await;
     let keys = keys(&stage).await;
     let sealed = sealed_secret(&keys, stage.namespace(), &[("p", "x")]);
     stage.apply(sealed.clone()).await;
