@@ -146,7 +146,8 @@ fn key_pairs() -> Result<Vec<PathBuf>, String> {
 fn private_operation() -> Option<f64> {
     let told = Run::new("openssl", ["speed", "-seconds", "1", "-mr", "rsa4096"]).text().ok()?;
     let line = told.lines().find(|line| line.starts_with("+F2:"))?;
-    line.split(':').nth(3)?.parse().ok()
+    let a_second: f64 = line.split(':').nth(3)?.parse().ok()?;
+    Some(1.0 / a_second)
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, String> {
