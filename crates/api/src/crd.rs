@@ -330,14 +330,12 @@ fn drop_nulls(root: &mut Value) {
 
 /// Sets a default at a path such as `spec.data[].remoteRef.decodingStrategy`.
 fn set_default(root: &mut Value, path: &str, default: &str) {
-    let mut place = root;
-    for step in path.split('.') {
+    let place = path.split('.').try_fold(root, |place, step| {
         let (name, is_list) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
-        place = &mut place["properties"][name];
-        if is_list {
-            place = &mut place["items"];
-        }
-    }
+        let place = place.get_mut("properties")?.get_mut(name)?;
+        if is_list { place.get_mut("items") } else { Some(place) }
+    });
+    let place = place.unwrap_or_else(|| panic!("the schema has no `{path}`, so that nothing can be its default"));
     place["default"] = json!(default);
 }
 

@@ -11,7 +11,7 @@ use crate::crd::{Column, Definition, Older, drop_descriptions, structural};
 use crate::external_secrets::names::{COMPONENT_LABEL, GENERATORS_GROUP, GROUP};
 use crate::external_secrets::secret_store::PROVIDERS;
 use crate::generators::{GENERATORS, GeneratorKind};
-use crate::hashicorp::{CSISecrets, HCPAuth, HCPVaultSecretsApp};
+use crate::hashicorp::{self, CSISecrets, HCPAuth, HCPVaultSecretsApp};
 use crate::meta::Condition;
 use crate::{
     ClusterExternalSecret, ClusterGenerator, ClusterPushSecret, ClusterSecretStore, ExternalSecret, GeneratorState,
@@ -33,7 +33,7 @@ pub struct Unions {
 pub fn crds(unions: &Unions) -> Vec<CustomResourceDefinition> {
     let typed = table().into_iter().map(|definition| {
         let kind = definition.kind().to_owned();
-        labelled(definition.crd(|spec| close(&kind, spec, unions)))
+        marked(definition.crd(|spec| close(&kind, spec, unions)))
     });
     typed.chain(GENERATORS.iter().map(|generator| generator_crd(*generator, unions))).collect()
 }
@@ -221,14 +221,18 @@ pub fn generator_crd(generator: GeneratorKind, unions: &Unions) -> CustomResourc
             }],
         },
     });
-    labelled(serde_json::from_value(crd).expect("a definition of our own is one"))
+    marked(serde_json::from_value(crd).expect("a definition of our own is one"))
 }
 
-/// ESO finds its definitions by this label.
-fn labelled(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+/// The marks that a peer's definitions carry: ESO finds its own by a label, and VSO's say which generator their form follows.
+fn marked(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     if [GROUP, GENERATORS_GROUP].contains(&crd.spec.group.as_str()) {
         let labels = crd.metadata.labels.get_or_insert_default();
         labels.insert(COMPONENT_LABEL.to_owned(), "controller".to_owned());
+    }
+    if crd.spec.group == hashicorp::names::GROUP {
+        let annotations = crd.metadata.annotations.get_or_insert_default();
+        annotations.insert("controller-gen.kubebuilder.io/version".to_owned(), "v0.19.0".to_owned());
     }
     crd
 }

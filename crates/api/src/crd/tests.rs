@@ -96,6 +96,13 @@ fn a_type_that_contains_itself_ends_in_free_json() {
 }
 
 #[test]
+#[should_panic(expected = "the schema has no `a[].c`")]
+fn a_default_of_a_misspelled_path_is_refused() {
+    let mut root = json!({ "properties": { "a": { "items": { "properties": { "b": { "type": "string" } } } } } });
+    set_default(&mut root, "a[].c", "x");
+}
+
+#[test]
 fn defaults_are_set_below_lists() {
     let mut root = json!({ "properties": { "a": { "items": { "properties": { "b": { "type": "string" } } } } } });
     set_default(&mut root, "a[].b", "x");

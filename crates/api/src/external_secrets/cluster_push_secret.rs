@@ -33,6 +33,7 @@ pub struct ClusterPushSecretSpec {
     #[schemars(with = "PushSecretSpec")]
     pub push_secret_spec: Value,
     /// The name of each PushSecret; that of this object if empty.
+    #[schemars(with = "Option<shape::Dns253>")]
     pub push_secret_name: Option<String>,
     /// Labels and annotations of each PushSecret.
     pub push_secret_metadata: Option<ChildMetadata>,

@@ -55,26 +55,39 @@ fn names_are_those_of_the_specifications() {
     assert_eq!(printed, expected, "{}", printed.join("\n"));
 }
 
+/// What v1beta1 defaults and v1 does not, below the spec of an ExternalSecret (ESO §3.1).
+const V1BETA1_DEFAULTS: [&str; 8] = [
+    ".data[].remoteRef*.conversionStrategy <Default|Unicode> (=\"Default\")",
+    ".data[].remoteRef*.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
+    ".data[].remoteRef*.metadataPolicy <None|Fetch> (=\"None\")",
+    ".dataFrom[].extract.conversionStrategy <Default|Unicode> (=\"Default\")",
+    ".dataFrom[].extract.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
+    ".dataFrom[].extract.metadataPolicy <None|Fetch> (=\"None\")",
+    ".dataFrom[].find.conversionStrategy <Default|Unicode> (=\"Default\")",
+    ".dataFrom[].find.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
+];
+
 #[test]
-fn v1beta1_of_an_external_secret_differs_by_its_defaults_only() {
-    let crd = of_kind("ExternalSecret");
-    let [v1, v1beta1] =
-        [0, 1].map(|version| shape::lines(&crd["spec"]["versions"][version]["schema"]["openAPIV3Schema"]));
-    let more: Vec<&String> = v1beta1.iter().filter(|line| !v1.contains(line)).collect();
-    assert_eq!(
-        more,
-        [
-            "spec.data[].remoteRef*.conversionStrategy <Default|Unicode> (=\"Default\")",
-            "spec.data[].remoteRef*.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
-            "spec.data[].remoteRef*.metadataPolicy <None|Fetch> (=\"None\")",
-            "spec.dataFrom[].extract.conversionStrategy <Default|Unicode> (=\"Default\")",
-            "spec.dataFrom[].extract.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
-            "spec.dataFrom[].extract.metadataPolicy <None|Fetch> (=\"None\")",
-            "spec.dataFrom[].find.conversionStrategy <Default|Unicode> (=\"Default\")",
-            "spec.dataFrom[].find.decodingStrategy <Auto|Base64|Base64URL|None> (=\"None\")",
-        ]
-    );
-    assert_eq!(v1.len(), v1beta1.len());
+fn v1beta1_differs_by_its_defaults_only() {
+    for (kind, place) in [("ExternalSecret", "spec"), ("ClusterExternalSecret", "spec.externalSecretSpec*")] {
+        let crd = of_kind(kind);
+        let [v1, v1beta1] =
+            [0, 1].map(|version| shape::lines(&crd["spec"]["versions"][version]["schema"]["openAPIV3Schema"]));
+        let more: Vec<&String> = v1beta1.iter().filter(|line| !v1.contains(line)).collect();
+        assert_eq!(more, V1BETA1_DEFAULTS.map(|line| format!("{place}{line}")).iter().collect::<Vec<_>>(), "{kind}");
+        assert_eq!(v1.len(), v1beta1.len(), "{kind}");
+    }
+}
+
+#[test]
+fn each_peers_definitions_carry_its_marks() {
+    for (name, crd) in all(&Unions::default()) {
+        let is_of = |groups: &[&str]| groups.contains(&crd["spec"]["group"].as_str().unwrap_or_default());
+        let component = &crd["metadata"]["labels"][COMPONENT_LABEL];
+        assert_eq!(component == "controller", is_of(&[GROUP, GENERATORS_GROUP]), "{name}");
+        let generated = &crd["metadata"]["annotations"]["controller-gen.kubebuilder.io/version"];
+        assert_eq!(generated == "v0.19.0", is_of(&["secrets.hashicorp.com"]), "{name}");
+    }
 }
 
 /// What `kube-apiserver` refuses: a place without a type, references, several types, a default beside no property.

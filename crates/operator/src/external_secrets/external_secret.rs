@@ -185,7 +185,7 @@ impl Controller for Reconcile {
         Ok(Finish::settled())
     }
 
-    fn wants_finalizer(o: &ExternalSecret) -> bool {
+    fn wants_finalizer(_w: &World, o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
 }
