@@ -42,7 +42,7 @@ pub trait Controller: Send + Sync + 'static {
     }
 
     /// Whether this object needs the row's finalizer.
-    fn wants_finalizer(_w: &World, _o: &Self::Object) -> bool {
+    fn wants_finalizer(_o: &Self::Object) -> bool {
         false
     }
 }

@@ -282,10 +282,10 @@ async fn run<C: Controller>(world: &World, object: &C::Object) -> Result<Finish,
         return Ok(finish);
     }
     match (row.finalizer, carried) {
-        (Some(finalizer), None) if C::wants_finalizer(world, object) => {
+        (Some(finalizer), None) if C::wants_finalizer(object) => {
             world.act(add_finalizer(object, finalizer, row.manager)).await?;
         }
-        (_, Some(finalizer)) if !C::wants_finalizer(world, object) => {
+        (_, Some(finalizer)) if !C::wants_finalizer(object) => {
             world.act(remove_finalizer(object, finalizer, row.manager)).await?;
         }
         _ => {}

@@ -246,6 +246,9 @@ fn refused(es: &ExternalSecret, message: &str, event: &str, now: Timestamp) -> F
     finish
 }
 
+/// What is told about a target that is no Secret (ESO §6.6).
+pub const GENERIC_TARGET: &str = "invalid generic target";
+
 /// A fault of the target's write; a refusal that is final keeps its own sentence.
 #[must_use]
 pub fn not_written(fault: Fault) -> Fault {
@@ -253,7 +256,7 @@ pub fn not_written(fault: Fault) -> Fault {
 }
 
 fn is_final(fault: &Fault) -> bool {
-    [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE].contains(&fault.to_string().as_str())
+    [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE, GENERIC_TARGET].contains(&fault.to_string().as_str())
 }
 
 /// How a failed pass ends. The condition's message begins with the peer's sentence and goes on with the cause (ESO §13.3:

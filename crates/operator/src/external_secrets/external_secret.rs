@@ -140,7 +140,7 @@ impl Controller for Reconcile {
         };
         let asks = match es::due(o, &at)? {
             Due::Not(finish) => return Ok(finish),
-            Due::Now(asks) => asks,
+            Due::Now(asks) => asks.without_generators()?,
         };
         let target = match target {
             None if standing != Standing::Absent => w.secret(namespace(o), o.target_name()).await?,
@@ -185,7 +185,7 @@ impl Controller for Reconcile {
         Ok(Finish::settled())
     }
 
-    fn wants_finalizer(_w: &World, o: &ExternalSecret) -> bool {
+    fn wants_finalizer(o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
 }

@@ -65,6 +65,24 @@ async fn a_secret_is_made_told_and_kept() {
     assert_eq!(secret["metadata"]["ownerReferences"][0]["controller"], true);
 }
 
+/// What is not built is told on the object, and no Secret without its values is written.
+#[tokio::test]
+async fn what_is_not_built_is_refused() {
+    let stage = stage("what-is-not-built-is-refused").await;
+    stage.apply(store(values("one"))).await;
+    let generator = json!({"sourceRef": {"generatorRef": {"kind": "Password", "name": "new"}}});
+    let manifest = json!({"name": "db", "manifest": {"apiVersion": "v1", "kind": "ConfigMap"}});
+    for (extra, told) in [
+        (json!({"dataFrom": [generator]}), "generators such as Password `new` are not built yet"),
+        (json!({"target": manifest}), "False SecretSyncedError: invalid generic target"),
+    ] {
+        stage.apply(external_secret(extra)).await;
+        let said = ready(&stage).await;
+        assert!(said.contains(told), "{said}");
+        assert_eq!(stage.secret("db").await, None);
+    }
+}
+
 #[tokio::test]
 async fn a_new_object_costs_three_requests_and_a_restart_none() {
     let mut stage = Stage::in_memory("external-secrets", "three-requests").await;

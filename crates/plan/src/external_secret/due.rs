@@ -105,6 +105,9 @@ pub fn due(es: &ExternalSecret, at: &Now<'_>) -> Result<Due, Fault> {
     if at.stores.iter().any(|store| store.class().is_some_and(|class| class != at.class)) {
         return Ok(Due::Not(Finish::settled()));
     }
+    if es.spec.target.manifest.is_some() {
+        return Err(Fault::wrong(super::GENERIC_TARGET).hint("only Secrets are written; take `spec.target.manifest` away"));
+    }
     match refresh(es, at)? {
         Refresh::Due => Ok(Due::Now(asks(es)?)),
         Refresh::At(_) if !is_valid(es, at.standing) => Ok(Due::Now(asks(es)?)),
@@ -164,6 +167,22 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
 pub fn refreshed(es: &ExternalSecret, remembered: Option<Timestamp>) -> Option<Timestamp> {
     let stored = es.status.as_ref().and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
     remembered.max(stored)
+}
+
+impl Asks {
+    /// These, if no generator is among them.
+    ///
+    /// # Errors
+    /// One is: nothing here can ask it yet, and a Secret without its values would be wrong.
+    pub fn without_generators(self) -> Result<Self, Fault> {
+        match self.makes.first() {
+            None => Ok(self),
+            Some(Make { place, generator }) => Err(Fault::wrong(format!(
+                "error processing spec.dataFrom[{place}].sourceRef.generatorRef, err: generators such as {} `{}` are not built yet",
+                generator.kind, generator.name
+            ))),
+        }
+    }
 }
 
 /// What a refresh must ask.
