@@ -1,5 +1,7 @@
 //! `keywright demo`: the story of a secret, told step by step to a newcomer, on a small cluster in memory. It runs the real
-//! controllers of every road; nothing of it is staged but the cluster. Specification: design §16; issue "The house" §3.
+//! code of every road on real files; nothing of it is staged but the cluster. Specification: design §16; issue "The house" §3.
+
+mod repository;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use sandbox::Sandbox;
 use seal::Scope as SealScope;
 use serde_json::{Value, json};
 
+use self::repository::Repository;
 use super::crds::unions;
 use super::operator::add_features;
 use crate::argv::{self, ArgvError, Grammar};
@@ -48,6 +51,9 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         ui,
         "keywright demo: one secret's way through a cluster. The cluster is small and lives in memory; the rest is real.\n",
     )?;
+    let repository = Repository::new(&environment)?;
+    repository.encrypt(ui)?;
+    let deployed = repository.deploy(ui)?;
     cluster::block_on(async {
         let sandbox = Sandbox::new();
         for crd in crds(&unions()) {
@@ -63,7 +69,7 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
             let _ = ended.await;
         }));
         let story = Story { sandbox, shared };
-        let told = story.tell(ui).await;
+        let told = story.tell(ui, deployed).await;
         drop(end);
         running.await.map_err(|error| Fault::bug("the operator did not end in order").because(error))?;
         told
@@ -81,14 +87,19 @@ struct Story {
 }
 
 impl Story {
-    async fn tell(&self, ui: &mut Ui) -> Result<(), Fault> {
+    async fn tell(&self, ui: &mut Ui, deployed: Option<Value>) -> Result<(), Fault> {
+        if let Some(mut secret) = deployed {
+            secret["metadata"]["namespace"] = json!(NAMESPACE);
+            self.put("secrets", secret).await?;
+            self.until("Helm's Secret was there", || self.value("api", "token").as_deref() == Some("hunter2")).await?;
+        }
         self.seal(ui).await?;
         self.sync(ui).await?;
         self.rotate(ui).await
     }
 
     async fn seal(&self, ui: &mut Ui) -> Result<(), Fault> {
-        say(ui, "1. A secret goes into Git, sealed")?;
+        say(ui, "3. Another goes into Git sealed: nobody needs a key to write, only the cluster can read")?;
         let keys = self.shared.memory::<Keys>().loaded().await;
         let certificate = keys.newest().and_then(|key| key.certificate.as_ref());
         let certificate = certificate.ok_or_else(|| Fault::bug("the cluster has no sealing key"))?;
@@ -111,7 +122,7 @@ impl Story {
     }
 
     async fn sync(&self, ui: &mut Ui) -> Result<(), Fault> {
-        say(ui, "2. A secret stays in a secret manager and is synced")?;
+        say(ui, "4. A secret stays in a secret manager and is synced")?;
         self.put("secretstores", store("one")).await?;
         self.put(
             "deployments",
@@ -135,7 +146,7 @@ impl Story {
     }
 
     async fn rotate(&self, ui: &mut Ui) -> Result<(), Fault> {
-        say(ui, "3. The value is rotated at its source")?;
+        say(ui, "5. The value is rotated at its source")?;
         let begun = Instant::now();
         self.put("secretstores", store("two")).await?;
         self.until("the new value arrived", || self.value("db", "password").as_deref() == Some("two")).await?;

@@ -9,8 +9,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::age::armor::{ArmoredWriter, Format};
+use ::age::secrecy::ExposeSecret as _;
 use ::age::{Encryptor, Recipient, plugin, ssh, x25519};
-use base::{Fault, SecretBytes};
+use base::{Fault, SecretBytes, SecretText};
 use wire::environment::Surroundings;
 
 use crate::keys::Ask;
@@ -25,6 +26,14 @@ use agent::Agent;
 use asker::{Asker, told};
 use identity::{Identity, Message};
 use places::{Found, PLACES, Place, QUIETEST_FIRST};
+
+/// A new X25519 identity as one line of an identity file, and its recipient: what `age-keygen` makes.
+#[must_use]
+pub fn generate() -> (SecretText, String) {
+    let identity = x25519::Identity::generate();
+    let recipient = identity.to_public().to_string();
+    (SecretText::new(identity.to_string().expose_secret().to_owned()), recipient)
+}
 
 /// Recipients and identities of age.
 pub struct Age {
