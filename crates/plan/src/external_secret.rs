@@ -256,7 +256,8 @@ pub fn not_written(fault: Fault) -> Fault {
 }
 
 fn is_final(fault: &Fault) -> bool {
-    [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE, GENERIC_TARGET].contains(&fault.to_string().as_str())
+    [rule::OWNED_BY_ANOTHER, rule::OWNERSHIP_FAILED, rule::IMMUTABLE, GENERIC_TARGET]
+        .contains(&fault.to_string().as_str())
 }
 
 /// How a failed pass ends. The condition's message begins with the peer's sentence and goes on with the cause (ESO §13.3:

@@ -106,7 +106,9 @@ pub fn due(es: &ExternalSecret, at: &Now<'_>) -> Result<Due, Fault> {
         return Ok(Due::Not(Finish::settled()));
     }
     if es.spec.target.manifest.is_some() {
-        return Err(Fault::wrong(super::GENERIC_TARGET).hint("only Secrets are written; take `spec.target.manifest` away"));
+        return Err(
+            Fault::wrong(super::GENERIC_TARGET).hint("only Secrets are written; take `spec.target.manifest` away")
+        );
     }
     match refresh(es, at)? {
         Refresh::Due => Ok(Due::Now(asks(es)?)),

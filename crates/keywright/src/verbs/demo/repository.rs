@@ -31,14 +31,16 @@ impl Repository {
         let (identity, recipient) = age::generate();
         let key = folder.path().join("age.key");
         let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // As if the commands were typed in the folder.
         let ours = [
+            ("SOPS_CONFIG", folder.path().join(".sops.yaml").to_string_lossy().into_owned()),
             ("SOPS_AGE_KEY_FILE", key.to_string_lossy().into_owned()),
             ("HELM_PLUGINS", folder.path().join("plugins").to_string_lossy().into_owned()),
         ];
         let environment = variables.chain(ours.map(|(name, value)| (name.to_owned(), value))).collect();
         let repository = Self { folder, environment };
         repository.write("age.key", identity.expose())?;
-        repository.write("chart/.sops.yaml", &format!("creation_rules:\n  - age: {recipient}\n"))?;
+        repository.write(".sops.yaml", &format!("creation_rules:\n  - age: {recipient}\n"))?;
         repository.write("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n")?;
         repository.write("chart/templates/secret.yaml", TEMPLATE)?;
         repository.write("chart/values.yaml", "token: hunter2\n")?;
@@ -51,7 +53,8 @@ impl Repository {
         note(ui, &format!("the repository is {}, with an age key beside it", self.folder.path().display()))?;
         let values = self.path("chart/values.yaml");
         self.verb("sops", &["encrypt", "--in-place", &values])?;
-        let text = fs::read_to_string(&values).map_err(|error| Fault::unreachable("cannot read it back").because(error))?;
+        let text =
+            fs::read_to_string(&values).map_err(|error| Fault::unreachable("cannot read it back").because(error))?;
         let first = text.lines().next().unwrap_or_default();
         note(ui, "$ sops encrypt --in-place chart/values.yaml")?;
         note(ui, &format!("{}…\n", first.get(..60).unwrap_or(first)))
@@ -73,7 +76,7 @@ impl Repository {
             return Err(Fault::bug("helm did not render the chart").because(answer.stderr));
         }
         let rendered = rendered(&answer.stdout)?;
-        note(ui, "Helm saw the value, Git and the folder did not; it deploys Secret shop/api")?;
+        note(ui, "Helm saw the value, Git and the folder did not; it deploys Secret shop/api\n")?;
         Ok(Some(rendered))
     }
 

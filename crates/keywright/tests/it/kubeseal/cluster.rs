@@ -131,7 +131,8 @@ fn re_encryption_prints_the_answer_or_replaces_the_file() {
     write(lab.folder.path(), "s.yaml", SEALED);
     let file = path(&lab.folder, "s.yaml");
     let ended = lab.kubeseal(&["--rotate", "-f", &file], "");
-    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{}", ended.err);
+    let told = "Flag --rotate has been deprecated, please use --re-encrypt instead\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, told), "{}", ended.err);
     assert_eq!(read(lab.folder.path(), "s.yaml"), expected);
     lab.server.misbehave("POST", PROXY, 1, Misbehaviour::Say(Answer::empty(409)));
     let ended = lab.kubeseal(&["--re-encrypt", "-f", &file], "");
