@@ -201,7 +201,7 @@ async fn a_damaged_object_is_told_on_itself_and_stops_nobody() {
     let keys = keys(&stage).await;
     let mut damaged = sealed_secret(&keys, stage.namespace(), &[("p", "x")]);
     damaged["metadata"]["name"] = json!("damaged");
-    damaged["spec"]["encryptedData"] = json!({"n": 5, "o": {"a": 1}});
+    damaged["spec"]["encryptedData"] = json!({"n": "AgA=", "o": ""});
     stage.apply(damaged).await;
     stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "x")])).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
