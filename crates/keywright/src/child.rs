@@ -2,7 +2,7 @@
 //! handed on, and we outlive them, so that what we put on disk for them goes with them.
 //! Not here: programs whose answer we want (`wire::program`). Specification: SOPS §8.6, §8.12; design §4.2.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,11 @@ use rustix::process::{WaitId, WaitIdOptions};
 use crate::Exit;
 
 /// Whoever has the signals that would end us: a program while one runs, else the cleaning up that was given. Once a process.
-pub struct Signals(Arc<Mutex<Option<Pid>>>);
+pub struct Signals {
+    child: Arc<Mutex<Option<Pid>>>,
+    /// What was blocked before we took over.
+    before: SigSet,
+}
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +37,8 @@ impl Signals {
     pub fn take(cancel: impl Fn() + Send + 'static) -> Result<Self, Fault> {
         let refused = |error| Fault::unreachable("cannot take over signals").because(error);
         let set: SigSet = ENDING.into_iter().collect();
-        // Threads inherit the mask; programs do not, since std clears it for them.
+        let before = SigSet::thread_get_mask().map_err(refused)?;
+        // Threads inherit the mask, and so would programs: std leaves it as it is.
         set.thread_block().map_err(refused)?;
         let child = Arc::new(Mutex::new(None));
         let shared = child.clone();
@@ -51,7 +56,7 @@ impl Signals {
                 }
             }
         });
-        Ok(Self(child))
+        Ok(Self { child, before })
     }
 
     /// Runs a program to its end.
@@ -59,7 +64,8 @@ impl Signals {
     /// # Errors
     /// It cannot be started; the operating system's error is kept as it is.
     pub fn run(&self, command: &mut Command) -> std::io::Result<Ending> {
-        let slot = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = || self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        unblock(command, self.before);
         let mut running = slot();
         let mut child = command.spawn()?;
         let pid = Pid::from_raw(child.id().cast_signed());
@@ -74,6 +80,14 @@ impl Signals {
         }
         child.wait().map(Ending::of)
     }
+}
+
+/// The program starts with the mask that we started with: one that cannot be interrupted is of no use.
+#[expect(unsafe_code, reason = "what runs between fork and exec is the caller's to vouch for")]
+fn unblock(command: &mut Command, before: SigSet) {
+    let set_mask = move || before.thread_set_mask().map_err(std::io::Error::from);
+    // SAFETY: the closure makes one system call, which POSIX allows there, and neither allocates nor locks.
+    unsafe { command.pre_exec(set_mask) };
 }
 
 impl Ending {
