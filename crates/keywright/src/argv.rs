@@ -110,6 +110,22 @@ pub fn usage(command: &str, flags: &[Flag]) -> String {
     text
 }
 
+/// The usage text of a command in the form of Go's `flag`. A help text of several lines is indented; it holds the default.
+#[must_use]
+pub fn go_usage(command: &str, flags: &[Flag]) -> String {
+    let mut text = format!("Usage of {command}:\n");
+    let mut flags: Vec<&Flag> = flags.iter().collect();
+    flags.sort_by_key(|flag| flag.name);
+    for flag in flags {
+        let kind = if flag.takes == Takes::Value { " string" } else { "" };
+        let head = format!("  -{}{kind}", flag.name);
+        // Short names of truth flags leave room for the help on their own line.
+        let gap = if head.len() <= 4 { "\t" } else { "\n    \t" };
+        text.push_str(&format!("{head}{gap}{}\n", flag.help.replace('\n', "\n    \t")));
+    }
+    text
+}
+
 /// Reads the words of a command line.
 ///
 /// # Errors

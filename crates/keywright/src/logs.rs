@@ -23,6 +23,8 @@ pub enum Form {
     SlogJson,
     /// zap's JSON as controller-runtime writes it: `level`, `ts`, `msg`.
     Zap,
+    /// A command's own: `warning: …`.
+    Command,
 }
 
 /// Where lines go.
@@ -99,6 +101,7 @@ fn line(form: Form, level: Level, now: jiff::Timestamp, fields: &Fields) -> Stri
     let lower = level.as_str().to_ascii_lowercase();
     let lower = if lower == "warn" && matches!(form, Form::Logrus | Form::LogrusJson) { "warning" } else { &lower };
     match form {
+        Form::Command => format!("{}: {}", if lower == "warn" { "warning" } else { lower }, fields.message),
         Form::Logrus => {
             let mut line = format!("time={seconds:?} level={lower} msg={:?}", fields.message);
             append(&mut line, fields);
@@ -157,6 +160,7 @@ mod tests {
                 Form::LogrusJson,
                 r#"{"key":"a b","level":"warning","msg":"it is \"done\"","n":"1","time":"2025-08-11T08:13:20Z"}"#,
             ),
+            (Form::Command, "warning: it is \"done\""),
             (Form::Zap, r#"{"key":"a b","level":"warn","msg":"it is \"done\"","n":"1","ts":1754900000}"#),
         ] {
             assert_eq!(line(form, Level::WARN, now, &fields), expected);

@@ -8,6 +8,8 @@ use providers::keys::{KeyRing, Nobody};
 use providers::reach::{Programs, Reach};
 use wire::{Environment, Surroundings};
 
+use crate::terminal::Tty;
+
 /// The reach of an operator: values that a resource names may not start programs.
 #[must_use]
 pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
@@ -19,6 +21,22 @@ pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
         surroundings,
         cluster: Some(client),
         programs: Programs::Closed,
+        calls: Arc::default(),
+        retrying: None,
+    }
+}
+
+/// The reach of a command line: what its user may do anyway.
+#[must_use]
+pub fn of_command_line(environment: Environment) -> Reach {
+    let http = http_client(&environment);
+    let surroundings = surroundings(environment);
+    Reach {
+        http,
+        keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Tty))),
+        surroundings,
+        cluster: None,
+        programs: Programs::Open,
         calls: Arc::default(),
         retrying: None,
     }

@@ -9,6 +9,7 @@ mod kubeseal;
 mod operator;
 mod reference;
 mod sops;
+mod vals;
 
 use crate::{Call, Exit, Failure, personalities};
 
@@ -86,6 +87,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "encrypt files whose structure stays readable, with SOPS' command line",
         run: sops::run,
+    },
+    Verb {
+        name: "vals",
+        aliases: &[],
+        about: "replace references such as ref+vault://… by the values that they name, with vals' command line",
+        run: vals::run,
     },
     Verb { name: "crds", aliases: &[], about: "print the custom resource definitions", run: crds::run },
 ];

@@ -11,6 +11,7 @@ pub const STORES: &[&Row] = &[
     &stores::aws::ROW,
     &stores::echo::ROW,
     &stores::envsubst::ROW,
+    &stores::exec::ROW,
     &stores::fake::ROW,
     &stores::file::ROW,
     &stores::kubernetes::ROW,

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod echo;
 pub mod envsubst;
+pub mod exec;
 pub mod fake;
 pub mod file;
 pub mod kubernetes;

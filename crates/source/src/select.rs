@@ -106,28 +106,22 @@ pub fn object_of(data: &SecretMap) -> Result<SecretBytes, Fault> {
 /// counted from 0, which the peer cannot.
 ///
 /// # Errors
-/// A step leads into a single value.
+/// A step leads into a single value, or into a list and is no place of it.
 pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>, Fault> {
     let mut node = root;
     for (index, step) in steps.iter().enumerate() {
         let next = match node {
             Node::Branch(branch) => branch.entries().find(|(key, _)| key.as_str() == step).map(|(_, node)| node),
             Node::List(elements) => {
+                let Ok(place) = step.parse() else { return Err(no_map(steps, index, "[]interface {}")) };
                 let mut nodes = elements.iter().filter_map(|element| match element {
                     Element::Node(node) => Some(node),
                     Element::Comment(_) => None,
                 });
-                step.parse().ok().and_then(|place| nodes.nth(place))
+                nodes.nth(place)
             }
             Node::Leaf(Scalar::Null) => None,
-            Node::Leaf(scalar) => {
-                let (at, before) = index.checked_sub(1).map_or((0, ""), |at| (at, steps[at].as_str()));
-                let steps = steps.join(" ");
-                return Err(Fault::wrong(format!(
-                    "unexpected type of value for key at {at}={before} in [{steps}]: expected a map, got {}",
-                    scalar.type_name()
-                )));
-            }
+            Node::Leaf(scalar) => return Err(no_map(steps, index, scalar.type_name())),
         };
         match next {
             Some(next) => node = next,
@@ -135,6 +129,13 @@ pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>
         }
     }
     Ok(Some(node))
+}
+
+/// In the peer's words, but with the type only: what is found there may be a secret.
+fn no_map(steps: &[String], index: usize, found: &str) -> Fault {
+    let (at, before) = index.checked_sub(1).map_or((0, ""), |at| (at, steps[at].as_str()));
+    let steps = steps.join(" ");
+    Fault::wrong(format!("unexpected type of value for key at {at}={before} in [{steps}]: expected a map, got {found}"))
 }
 
 #[cfg(test)]

@@ -3,3 +3,4 @@
 mod helm;
 mod kubeseal;
 mod sops;
+mod vals;

@@ -107,6 +107,7 @@ fn failures_name_the_reference_and_never_a_value() {
             "expand echo://foo#/x: key must have two or more components separated by \"/\": got \"foo\"",
         ),
         ("ref+envsubst:///${", "expand envsubst:///${: closing brace expected"),
+        ("ref+exec://echo/x", "expand exec://echo/x: running `echo` is not allowed here"),
         // Ours: the peer quotes the value.
         (
             "ref+file://one.txt#/a",

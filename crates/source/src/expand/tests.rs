@@ -155,7 +155,7 @@ fn values_are_printed_as_go_does() {
         // Ours: the peer cannot count elements, and prints the list in its error.
         ("b/d/1", "y"),
         ("b/d/7", "<nil>"),
-        ("b/d/k", "<nil>"),
+        ("b/d/k", "unexpected type of value for key at 1=d in [b d k]: expected a map, got []interface {}"),
         ("n/x", "<nil>"),
         ("b/c/x", "unexpected type of value for key at 1=c in [b c x]: expected a map, got string"),
     ] {

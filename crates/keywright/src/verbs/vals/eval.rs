@@ -1,0 +1,92 @@
+//! `vals eval`: documents with their references replaced. Nothing is printed if one of them fails.
+//! Specification: VALS §4.2, §6, §7.
+
+use source::expand::{Collections, Options};
+
+use super::documents::{self, Output};
+use super::evaluation::Evaluation;
+use super::{EXCLUDE_SECRET, OUTPUT, SILENT, Typed, Word, ksdecode};
+use crate::argv::{Flag, Takes, parse_bool};
+use crate::{Call, Exit, Failure, reach};
+use base::Fault;
+use providers::resolver::{MissingKey, Schemes};
+
+pub const WORD: Word = Word {
+    name: "eval",
+    about: "Evaluate a JSON/YAML document and replace any template expressions in it and prints the result",
+    flags: &[
+        Flag {
+            name: "decode-kubernetes-secrets",
+            short: None,
+            takes: Takes::Bool,
+            help: "Decode Kubernetes secrets before evaluate them, then encode it again.",
+        },
+        EXCLUDE_SECRET,
+        Flag {
+            name: "f",
+            short: None,
+            takes: Takes::Value,
+            help: "YAML/JSON file to be evaluated. When set to \"-\", vals reads from STDIN (default \"-\")",
+        },
+        Flag {
+            name: "fail-on-missing-key-in-map",
+            short: None,
+            takes: Takes::Bool,
+            help: "When set to false, the vals-eval command exits with code 0 even when the key denoted by the #/key/for/value/in/the/json/or/yaml does not exist in the decoded map (default true)",
+        },
+        OUTPUT,
+        SILENT,
+    ],
+    run,
+};
+
+fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
+    let parsed = &typed.parsed;
+    let from = parsed.value("f").unwrap_or("-");
+    if from.is_empty() {
+        return Err(Fault::wrong("Nothing to eval: No file specified").into());
+    }
+    let refuses = parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
+    let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
+    let mut nodes = documents::read(&mut call.ui, from)?;
+    let decodes = parsed.is_set("decode-kubernetes-secrets");
+    if decodes {
+        let decoded = nodes.iter_mut().try_for_each(ksdecode::decode);
+        decoded.map_err(|fault| fault.within("error on decoding secrets"))?;
+    }
+    let reach = reach::of_command_line(call.environment.clone());
+    let evaluation =
+        Evaluation::new(reach, Schemes::All, missing_key, typed.options()).silent(parsed.is_set(SILENT.name));
+    evaluation.documents(&mut nodes, &mut call.ui)?;
+    if decodes {
+        let encoded = nodes.iter_mut().try_for_each(ksdecode::encode);
+        encoded.map_err(|fault| fault.within("error on encoding secrets"))?;
+    }
+    call.ui.data(&documents::write(&nodes, typed.output())?)?;
+    Ok(Exit::SUCCESS)
+}
+
+impl Typed {
+    /// What is evaluated, and how lists and maps are printed inside a text.
+    pub fn options(&self) -> Options {
+        Options {
+            excludes_secret: self.parsed.is_set(EXCLUDE_SECRET.name),
+            top_level_texts: !self.is_compat,
+            collections: if self.is_compat { Collections::Go } else { Collections::Json },
+        }
+    }
+
+    /// What becomes of a missing key where the peer takes it for null.
+    pub fn missing_key(&self) -> MissingKey {
+        if self.is_compat { MissingKey::Null } else { MissingKey::Refuse }
+    }
+
+    /// How documents are written: in the peer's way where it is asked for by name.
+    pub fn output(&self) -> Output {
+        match self.parsed.value(OUTPUT.name) {
+            Some("json") => Output::Json,
+            None if !self.is_compat => Output::Kept,
+            _ => Output::Yaml,
+        }
+    }
+}

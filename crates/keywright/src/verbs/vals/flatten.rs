@@ -1,0 +1,45 @@
+//! `vals flatten`: any text with its references replaced, everything else as it stands. Specification: VALS §4.6.
+
+use std::path::Path;
+
+use base::Fault;
+use providers::resolver::Schemes;
+
+use super::evaluation::Evaluation;
+use super::{EXCLUDE_SECRET, SILENT, Typed, Word, documents};
+use crate::argv::{Flag, Takes};
+use crate::{Call, Exit, Failure, reach};
+
+pub const WORD: Word = Word {
+    name: "flatten",
+    about: "Read any text file and resolve ref+ expressions in it, preserving the original format",
+    flags: &[
+        EXCLUDE_SECRET,
+        Flag {
+            name: "f",
+            short: None,
+            takes: Takes::Value,
+            help: "Text file to be flattened. When set to \"-\", vals reads from STDIN (default \"-\")",
+        },
+        SILENT,
+    ],
+    run,
+};
+
+fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
+    let bytes = match typed.parsed.value("f").unwrap_or("-") {
+        "" => return Err(Fault::wrong("Nothing to read: No file specified").into()),
+        "-" => call.ui.read_input()?,
+        from if Path::new(from).is_dir() => {
+            return Err(Fault::wrong(format!("text mode does not support directories: {from}")).into());
+        }
+        from => documents::bytes(Path::new(from))?,
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Fault::wrong("the input is not text"))?;
+    let reach = reach::of_command_line(call.environment.clone());
+    let evaluation = Evaluation::new(reach, Schemes::All, typed.missing_key(), typed.options())
+        .silent(typed.parsed.is_set(SILENT.name));
+    let filled = evaluation.text(&text, &mut call.ui)?;
+    call.ui.data(&filled)?;
+    Ok(Exit::SUCCESS)
+}
