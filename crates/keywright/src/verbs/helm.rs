@@ -20,7 +20,7 @@ mod wrapper;
 use base::Fault;
 use wire::Environment;
 
-use super::sops;
+use super::{sops, vals};
 use crate::{Call, Exit, Failure, Ui};
 use settings::Settings;
 
@@ -34,7 +34,8 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         call.ui.data(help::of_all().as_bytes())?;
         return Ok(Exit::FAILURE);
     };
-    let mut work = Work { ui: &mut call.ui, environment: call.environment.clone(), settings };
+    let is_getter = command == "downloader";
+    let mut work = Work { ui: &mut call.ui, environment: call.environment.clone(), settings, is_getter };
     let is_helpless = rest.first().is_none_or(|word| is_help(word));
     match command.as_str() {
         "help" | "-h" | "--help" => work.print(&help::of_all()),
@@ -64,6 +65,8 @@ struct Work<'a> {
     ui: &'a mut Ui,
     environment: Environment,
     settings: Settings,
+    /// Whether Helm asked for the content of a URL, which a chart may have named.
+    is_getter: bool,
 }
 
 impl Work<'_> {

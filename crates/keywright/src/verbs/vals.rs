@@ -3,16 +3,19 @@
 //! error (`-compat` makes it the peer's). What each word does is in its file; reading, resolving and writing documents is in
 //! `vals/documents` and `vals/evaluation`. Specification: VALS §4, §13, §17.1.
 
+pub mod backend;
 mod documents;
 mod env;
 mod eval;
-pub mod evaluation;
+mod evaluation;
 mod exec;
 mod flatten;
 mod get;
 mod ksdecode;
 
 use base::Fault;
+use providers::reach::Reach;
+use providers::resolver::Schemes;
 
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
 use crate::{Call, Exit, Failure};
@@ -30,6 +33,14 @@ struct Typed {
     parsed: Parsed,
     /// Whether we are the peer to the byte.
     is_compat: bool,
+}
+
+/// What references may reach.
+pub struct May {
+    /// What providers may use.
+    pub reach: Reach,
+    /// Which schemes there are.
+    pub schemes: Schemes,
 }
 
 const WORDS: [&Word; 7] = [&eval::WORD, &exec::WORD, &env::WORD, &flatten::WORD, &get::WORD, &ksdecode::WORD, &VERSION];

@@ -1,19 +1,22 @@
-//! Who decrypts: the house's own sops, or nobody (`noop`). A sops that a variable pins is run instead of ours.
-//! The vals backend and shell scripts are told as what this version has not. Specification: HS §8.
+//! Who decrypts: the house's own sops or vals, or nobody (`noop`). A program that a variable pins is run instead of ours.
+//! Shell scripts are told as what this version has not. Specification: HS §8.
 
 use base::{Fault, SecretBytes};
 use document::{Branch, Element, Format, Item, Node, ReadOptions, RepeatedKeys};
+use providers::reach::Programs;
+use providers::registry;
+use providers::resolver::Schemes;
 use wire::Program;
 
-use super::{Work, sops, told};
-use crate::Failure;
+use super::{Work, sops, told, vals};
+use crate::{Failure, reach};
 
 /// A backend that this version has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Files of sops.
     Sops,
-    /// References of vals; told as missing when something is to be evaluated.
+    /// References of vals.
     Vals,
     /// Nothing is encrypted.
     Noop,
@@ -57,7 +60,8 @@ impl Backend {
     pub fn is_encrypted(self, bytes: &[u8]) -> bool {
         match self {
             Self::Sops => is_of_sops(bytes),
-            Self::Vals => contains(bytes, b"ref+"),
+            // A file of sops is decrypted first: Helm must never get its ciphertext for values.
+            Self::Vals => contains(bytes, b"ref+") || is_of_sops(bytes),
             Self::Noop => true,
         }
     }
@@ -73,7 +77,10 @@ impl Backend {
         };
         let failure = match self {
             Self::Noop => return Ok(bytes.into()),
-            Self::Vals => return Err(told(no_vals("backend"))),
+            Self::Vals => match evaluated(work, bytes, what, shown) {
+                Ok(plain) => return Ok(plain),
+                Err(failure) => failure,
+            },
             Self::Sops => match sops_path(work) {
                 Some(program) => match pinned(work, &program, bytes, format) {
                     Ok(plain) => return Ok(plain),
@@ -100,15 +107,100 @@ impl Backend {
         if self == Self::Noop || !self.is_encrypted(literal.as_bytes()) {
             return Ok(None);
         }
-        let plain = self.decrypt(work, literal.as_bytes(), Type::Auto, "a literal value")?;
+        let plain = match self {
+            Self::Vals => evaluated_literal(work, literal)?,
+            _ => self.decrypt(work, literal.as_bytes(), Type::Auto, "a literal value")?,
+        };
         let text = plain.to_text().ok_or_else(|| told(Fault::wrong("a decrypted literal is no text")))?;
         Ok(Some(text.into_exposed()))
     }
 }
 
+/// A file with its references replaced.
+fn evaluated(work: &mut Work<'_>, bytes: &[u8], what: Type, shown: &str) -> Result<SecretBytes, Failure> {
+    let decrypted;
+    let bytes = if is_of_sops(bytes) {
+        work.settings.select("sops")?;
+        decrypted = Backend::Sops.decrypt(work, bytes, what, shown)?;
+        if !contains(decrypted.expose(), b"ref+") {
+            return Ok(decrypted);
+        }
+        decrypted.expose()
+    } else {
+        bytes
+    };
+    let is_json = what == Type::Auto && shown.contains(".json");
+    let args = work.settings.backend_args.clone();
+    let evaluated = match pinned_program(work, &["HELM_SECRETS_VALS_PATH"]) {
+        Some(program) => {
+            let words = ["eval", "-o", if is_json { "json" } else { "yaml" }].map(str::to_owned);
+            answered(work, &program, words.into_iter().chain(args), bytes)
+        }
+        None => vals::backend::file(bytes, is_json, &args, may(work), work.ui),
+    };
+    evaluated.map_err(vals_error)
+}
+
+/// Where it fails, the text itself is not told: it may hold more than the reference.
+fn evaluated_literal(work: &mut Work<'_>, literal: &str) -> Result<SecretBytes, Failure> {
+    let evaluated = match pinned_program(work, &["HELM_SECRETS_VALS_PATH"]) {
+        Some(program) => answered(work, &program, ["get".to_owned(), literal.to_owned()], b""),
+        None => vals::backend::literal(literal, may(work), work.ui),
+    };
+    evaluated.map_err(|fault| {
+        vals_error(fault).tell(work.ui);
+        told(Fault::wrong("Unable to decrypt literal value"))
+    })
+}
+
+fn vals_error(fault: Fault) -> Failure {
+    Failure::new(1, fault).prefixed("vals error: ")
+}
+
+/// Whoever writes values for a getter or for Argo CD may start no program. Where the paths of values files are restricted,
+/// references read no files, since they would lead around that.
+fn may(work: &Work<'_>) -> vals::May {
+    let mut reach = reach::of_command_line(work.environment.clone());
+    if work.is_getter || work.environment.value("ARGOCD_APP_NAME").is_some() {
+        reach.programs = Programs::Closed;
+    }
+    let schemes = if work.settings.policy.forbids() {
+        let reads_files = |scheme: &&str| matches!(*scheme, "exec" | "file" | "sops");
+        let schemes = registry::STORES.iter().flat_map(|row| row.references).map(|door| door.scheme);
+        Schemes::Only(schemes.filter(|scheme| !reads_files(scheme)).map(str::to_owned).collect())
+    } else {
+        Schemes::All
+    };
+    vals::May { reach, schemes }
+}
+
+/// The answer of a pinned vals; what it says while it fails is why.
+fn answered(
+    work: &Work<'_>,
+    program: &[String],
+    words: impl IntoIterator<Item = String>,
+    input: &[u8],
+) -> Result<SecretBytes, Fault> {
+    let words = program.iter().skip(1).cloned().chain(words);
+    let mut run = Program::new(&program[0]).arguments(words).input(input.into());
+    run.environment.extend(work.environment.iter().map(|(name, value)| (name.into(), value.into())));
+    let output = run.run()?;
+    if output.is_success() {
+        return Ok(output.stdout);
+    }
+    Err(Fault::wrong(match output.stderr.trim_end() {
+        "" => output.ending(),
+        said => said.to_owned(),
+    }))
+}
+
 /// The sops that the user pinned, with its words.
 pub fn sops_path(work: &Work<'_>) -> Option<Vec<String>> {
-    let text = work.environment.first(&["HELM_SECRETS_SOPS_PATH", "HELM_SECRETS_SOPS_BIN"])?;
+    pinned_program(work, &["HELM_SECRETS_SOPS_PATH", "HELM_SECRETS_SOPS_BIN"])
+}
+
+fn pinned_program(work: &Work<'_>, variables: &[&str]) -> Option<Vec<String>> {
+    let text = work.environment.first(variables)?;
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     (!words.is_empty()).then_some(words)
 }
@@ -132,18 +224,16 @@ fn pinned(work: &mut Work<'_>, program: &[String], bytes: &[u8], format: Format)
     output.accepted(&format!("`{}` failed", program[0]))
 }
 
-/// What is told where the vals backend would be needed.
+/// What is told where references stand that no backend evaluates.
 pub fn no_vals(what: &str) -> Fault {
-    Fault::wrong(format!(
-        "the vals backend is not part of this version of keywright, so `{what}` cannot evaluate references"
-    ))
-    .hint("`sops` and `noop` are; references can be resolved by `vals eval` before Helm runs")
+    Fault::wrong(format!("`{what}` cannot evaluate references in this version of keywright"))
+        .hint("put the references into a values file, or evaluate them by `vals eval` before Helm runs")
 }
 
 /// What is told where a shell script would be run.
 pub fn no_scripts(path: &str) -> Fault {
     Fault::wrong(format!("secret backend '{path}' is a shell script, which this version of keywright does not run"))
-        .hint("choose one of sops, noop")
+        .hint("choose one of sops, vals, noop")
 }
 
 /// The line is a fast yes. A file without one is parsed, since formatters fold lines and an encrypted file must never pass

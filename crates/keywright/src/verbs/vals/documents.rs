@@ -70,7 +70,11 @@ fn files_below(folder: &Path) -> Result<Vec<std::path::PathBuf>, Fault> {
     Ok(files)
 }
 
-fn parsed(bytes: &[u8]) -> Result<Vec<Node>, Fault> {
+/// The documents of a text.
+///
+/// # Errors
+/// It is no YAML.
+pub fn parsed(bytes: &[u8]) -> Result<Vec<Node>, Fault> {
     let options = ReadOptions { dialect: Dialect::Vals, ..ReadOptions::default() };
     let nodes = match yaml::read_values(bytes, &options) {
         Ok(nodes) => nodes,

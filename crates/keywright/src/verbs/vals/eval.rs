@@ -5,10 +5,11 @@ use source::expand::{Collections, Options};
 
 use super::documents::{self, Output};
 use super::evaluation::Evaluation;
-use super::{EXCLUDE_SECRET, OUTPUT, SILENT, Typed, Word, ksdecode};
+use super::{EXCLUDE_SECRET, May, OUTPUT, SILENT, Typed, Word, ksdecode};
 use crate::argv::{Flag, Takes, parse_bool};
-use crate::{Call, Exit, Failure, reach};
+use crate::{Call, Exit, Failure, Ui, reach};
 use base::Fault;
+use document::Node;
 use providers::resolver::{MissingKey, Schemes};
 
 pub const WORD: Word = Word {
@@ -41,29 +42,43 @@ pub const WORD: Word = Word {
 };
 
 fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
-    let parsed = &typed.parsed;
-    let from = parsed.value("f").unwrap_or("-");
+    let from = typed.parsed.value("f").unwrap_or("-");
     if from.is_empty() {
         return Err(Fault::wrong("Nothing to eval: No file specified").into());
     }
-    let refuses = parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
+    let nodes = documents::read(&mut call.ui, from)?;
+    let may = May { reach: reach::of_command_line(call.environment.clone()), schemes: Schemes::All };
+    let evaluated = evaluated(nodes, typed, may, typed.output(), &mut call.ui)?;
+    call.ui.data(&evaluated)?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Documents with their references replaced as the flags say.
+///
+/// # Errors
+/// One of them cannot be evaluated or written.
+pub(super) fn evaluated(
+    mut nodes: Vec<Node>,
+    typed: &Typed,
+    may: May,
+    output: Output,
+    ui: &mut Ui,
+) -> Result<Vec<u8>, Fault> {
+    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
     let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
-    let mut nodes = documents::read(&mut call.ui, from)?;
-    let decodes = parsed.is_set("decode-kubernetes-secrets");
+    let decodes = typed.parsed.is_set("decode-kubernetes-secrets");
     if decodes {
         let decoded = nodes.iter_mut().try_for_each(ksdecode::decode);
         decoded.map_err(|fault| fault.within("error on decoding secrets"))?;
     }
-    let reach = reach::of_command_line(call.environment.clone());
-    let evaluation =
-        Evaluation::new(reach, Schemes::All, missing_key, typed.options()).silent(parsed.is_set(SILENT.name));
-    evaluation.documents(&mut nodes, &mut call.ui)?;
+    let is_silent = typed.parsed.is_set(SILENT.name);
+    let evaluation = Evaluation::new(may.reach, may.schemes, missing_key, typed.options()).silent(is_silent);
+    evaluation.documents(&mut nodes, ui)?;
     if decodes {
         let encoded = nodes.iter_mut().try_for_each(ksdecode::encode);
         encoded.map_err(|fault| fault.within("error on encoding secrets"))?;
     }
-    call.ui.data(&documents::write(&nodes, typed.output())?)?;
-    Ok(Exit::SUCCESS)
+    documents::write(&nodes, output)
 }
 
 impl Typed {

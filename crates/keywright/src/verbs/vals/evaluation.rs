@@ -1,5 +1,5 @@
 //! Documents and texts evaluated, with one resolver a run. A runtime, TLS and log lines are started only where a reference
-//! leads away from this machine. Helm's verbs use it, too. Specification: VALS §5.7, §8; design §12.
+//! leads away from this machine. Specification: VALS §5.7, §8; design §12.
 
 use std::collections::BTreeSet;
 

@@ -86,7 +86,64 @@ const LINES: &[Line<'_>] = &[
         "[helm-secrets] Values filepath 'DIR/x/../secrets.yaml' contains '..'. Path traversal is not allowed.\n",
     ),
     ("secrets://git+https://h/x", &[], 1, "", "[helm-secrets] cannot fetch 'git+https://h/x': only http and https"),
-    ("secrets://vals!DIR/reference.yaml", &[], 1, "", "[helm-secrets] the vals backend is not part of this version"),
+    ("secrets://vals!DIR/reference.yaml", &[], 0, "k: foo/bar\n", ""),
+    ("secrets://vals!DIR/reference.json", &[], 0, "{\"k\":\"foo/bar\"}\n", ""),
+    ("secrets://DIR/reference.yaml", &[("HELM_SECRETS_BACKEND", "vals")], 0, "k: foo/bar\n", ""),
+    ("secrets+literal://vals!ref+echo://foo/bar", &[], 0, "foo/bar", ""),
+    ("secrets+literal://vals!plain", &[], 0, "plain", ""),
+    (
+        "secrets://vals!DIR/missing.yaml",
+        &[],
+        1,
+        "",
+        "vals error: expand file://DIR/plain.yaml#/none: no value found for key none\n\
+         [helm-secrets] Error while decrypting file: DIR/missing.yaml\n",
+    ),
+    (
+        "secrets://vals!DIR/missing.yaml",
+        &[("HELM_SECRETS_BACKEND_ARGS", "-fail-on-missing-key-in-map=false")],
+        0,
+        "k: null\n",
+        "",
+    ),
+    (
+        "secrets://vals!DIR/reference.yaml",
+        &[("HELM_SECRETS_BACKEND_ARGS", "-x")],
+        1,
+        "",
+        "vals error: flag provided but",
+    ),
+    (
+        "secrets+literal://vals!ref+file://DIR/plain.yaml#/none",
+        &[],
+        1,
+        "",
+        "vals error: expand file://DIR/plain.yaml#/none: no value found for key none\n\
+         [helm-secrets] Unable to decrypt literal value\n",
+    ),
+    (
+        "secrets+literal://vals!ref+exec://echo/hi",
+        &[],
+        1,
+        "",
+        "vals error: expand exec://echo/hi: running `echo` is not",
+    ),
+    (
+        "secrets+literal://vals!ref+file://DIR/plain.yaml",
+        &[("HELM_SECRETS_VALUES_ALLOW_ABSOLUTE_PATH", "false")],
+        1,
+        "",
+        "vals error: expand file://DIR/plain.yaml: references with the scheme \"file\" are not allowed here",
+    ),
+    // A file of sops is never handed on as it is.
+    ("secrets://vals!DIR/secrets.yaml", &[], 0, PLAIN, ""),
+    (
+        "secrets://vals!DIR/secrets.yaml",
+        &[("HELM_SECRETS_ALLOWED_BACKENDS", "vals")],
+        1,
+        "",
+        "[helm-secrets] secret backend 'sops' not allowed",
+    ),
     ("secrets://vals!DIR/plain.yaml", &[], 0, PLAIN, ""),
 ];
 
@@ -95,9 +152,11 @@ fn each_url_gives_its_bytes_or_its_words() {
     let folder = folder();
     write(folder.path(), "key.txt", &format!("# a comment\n{KEY}\n"));
     write(folder.path(), "evil.sh", "touch was-run\n");
-    write(folder.path(), "reference.yaml", "a: ref+echo://x\n");
     std::os::unix::fs::symlink(folder.path().join("secrets.yaml"), folder.path().join("link.yaml")).expect("a link");
     let place = std::fs::canonicalize(folder.path()).expect("the folder").display().to_string();
+    write(folder.path(), "reference.yaml", "k: ref+echo://foo/bar\n");
+    write(folder.path(), "reference.json", "{\"k\": \"ref+echo://foo/bar\"}\n");
+    write(folder.path(), "missing.yaml", &format!("k: ref+file://{place}/plain.yaml#/none\n"));
     for (url, variables, code, out, err) in LINES {
         let ended = helm_secrets(&["downloader", "c", "k", "a", &url.replace("DIR", &place)], variables);
         assert_eq!((ended.code, ended.out.as_str()), (*code, *out), "{url}: {}", ended.err);

@@ -36,6 +36,7 @@ fn helm_3_and_4_decrypt_through_the_plugins() {
         let folder = folder();
         let place = folder.path();
         chart(place);
+        write(place, "references.yaml", "password: ref+sops://secrets.yaml#/password\n");
         fs::create_dir_all(place.join("tmp")).expect("a folder");
         let output = place.join("plugins").display().to_string();
         let binary = env!("CARGO_BIN_EXE_keywright");
@@ -57,6 +58,17 @@ fn helm_3_and_4_decrypt_through_the_plugins() {
             out.contains("password: \"hunter2\"") && out.contains("blob: \"no newline at the end\""),
             "{name}: {out}"
         );
+        let (code, out, err) =
+            run(&["secrets", "--backend", "vals", "template", "x", "chart", "-f", "references.yaml"]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(out.contains("password: \"hunter2\""), "{name}: {out}");
+        let literal = "password=ref+echo://li/teral,blob=x";
+        let (code, out, err) = run(&["secrets", "--backend=vals", "template", "x", "chart", "--set", literal]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(out.contains("password: \"li/teral\"") && out.contains("blob: \"x\""), "{name}: {out}");
+        let (code, out, err) = run(&["template", "x", "chart", "-f", "secrets://vals!references.yaml"]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(out.contains("password: \"hunter2\""), "{name}: {out}");
         let (code, out, err) = run(&["secrets", "lint", "chart", "--values", "secrets://secrets.yaml"]);
         assert_eq!(code, Some(0), "{name}: {out}{err}");
         let (code, _, err) = run(&["template", "x", "chart", "-f", "secrets://none.yaml"]);

@@ -19,6 +19,7 @@ fn what_sops_encrypted_is_never_taken_for_a_plain_file() {
     }
     assert!(Backend::Vals.is_encrypted(b"a: ref+echo://x"));
     assert!(!Backend::Vals.is_encrypted(b"a: 1"));
+    assert!(Backend::Vals.is_encrypted(b"a: ENC[AES256_GCM,data:x]"));
     assert!(Backend::Noop.is_encrypted(b""));
 }
 
