@@ -97,7 +97,7 @@ fn code(words: &[&str]) -> String {
 }
 
 fn rights(roles: &[(FeatureName, Role)]) -> String {
-    let mut text = String::from("The roles of the chart, a feature each. Nothing asks for more.\n");
+    let mut text = String::from("The roles of the chart, a feature each, read off what its controllers ask for.\n");
     for (feature, role) in roles {
         writeln!(text, "\n## {}\n\n| where | group | resources | verbs |\n|---|---|---|---|", feature.as_str())
             .expect(INVARIANT);
