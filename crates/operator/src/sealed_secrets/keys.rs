@@ -34,10 +34,17 @@ pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Rec
     let keys = shared.memory::<Keys>();
     listen(&shared, &settings, Arc::clone(&changed));
     let mut is_wanted = false;
+    // The cutoff asks for one key at the start. It may lie ahead of the clock, and then no key would ever satisfy it.
+    let mut cutoff = settings.cutoff;
     loop {
-        let wait = match look(&shared, &settings, &leads, std::mem::take(&mut is_wanted)).await {
-            Ok(Some(moment)) => until(moment, shared.clock().now()),
-            Ok(None) => Duration::from_secs(24 * 3_600),
+        let is_leader = *leads.borrow_and_update();
+        let wait = match look(&shared, &settings, is_leader, std::mem::take(&mut is_wanted), cutoff).await {
+            Ok(next) => {
+                if is_leader {
+                    cutoff = None;
+                }
+                next.map_or(Duration::from_hours(24), |moment| until(moment, shared.clock().now()))
+            }
             Err(fault) => {
                 tracing::error!(error = fault.chain(), "Failed to generate new key");
                 AGAIN
@@ -72,20 +79,21 @@ fn until(moment: Timestamp, now: Timestamp) -> Duration {
 async fn look(
     shared: &Arc<Shared>,
     settings: &Settings,
-    leads: &watch::Receiver<bool>,
+    is_leader: bool,
     is_wanted: bool,
+    cutoff: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Fault> {
     let keys = shared.memory::<Keys>();
     let known = keys.current();
     let mut set = merged(&known, load(shared, settings).await?);
     let newest = |set: &KeySet| set.newest().map(|key| key.ordered_at);
     let now = shared.clock().now();
-    let is_due = next_key(newest(&set), settings.cutoff, settings.renew_period, now) == NextKey::Now;
-    if (is_due || is_wanted) && *leads.borrow() {
+    let is_due = next_key(newest(&set), cutoff, settings.renew_period, now) == NextKey::Now;
+    if (is_due || is_wanted) && is_leader {
         let key = make(shared, settings).await?;
         set.register(key);
     }
-    if set.is_empty() && !*leads.borrow() {
+    if set.is_empty() && !is_leader {
         // A standby of a new installation: the leader makes the first key, and the watch tells.
         return Ok(None);
     }
