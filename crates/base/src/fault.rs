@@ -186,15 +186,23 @@ impl Fault {
         self.0.hint.as_deref()
     }
 
+    /// The first cause of that type, for callers that branch on what a service answered.
+    #[must_use]
+    pub fn cause<T: Error + 'static>(&self) -> Option<&T> {
+        self.causes().find_map(|cause| cause.downcast_ref())
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        std::iter::successors(self.source(), |cause: &&(dyn Error + 'static)| (*cause).source())
+    }
+
     /// The whole chain on one line, causes behind colons: what logs, events and error lines print, once.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.0.attempt.clone();
-        let mut cause = self.source();
-        while let Some(error) = cause {
+        for cause in self.causes() {
             text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+            text.push_str(&cause.to_string());
         }
         text
     }

@@ -16,7 +16,7 @@ pub mod sts;
 
 mod chain;
 
-pub use call::{Call, Refusal, refusal};
+pub use call::{Call, Refusal};
 pub use chain::knows_profile;
 pub use credentials::Credentials;
 pub use endpoint::{Endpoints, Service};

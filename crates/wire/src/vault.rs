@@ -15,6 +15,6 @@ pub mod variables;
 mod replication;
 
 pub use auth::Auth;
-pub use call::{Call, Refusal, Response, members, refusal};
+pub use call::{Call, Refusal, Response, members};
 pub use connection::Connection;
 pub use session::Session;

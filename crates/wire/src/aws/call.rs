@@ -240,19 +240,6 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The refusal in a fault's chain, for callers that branch on its code.
-#[must_use]
-pub fn refusal(fault: &Fault) -> Option<&Refusal> {
-    let mut cause = std::error::Error::source(fault);
-    while let Some(error) = cause {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
-            return Some(refusal);
-        }
-        cause = error.source();
-    }
-    None
-}
-
 /// Code and message of a refusal, in JSON or XML.
 fn said(answer: &Answer) -> (String, String) {
     #[derive(Default, serde::Deserialize)]

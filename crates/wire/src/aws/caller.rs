@@ -30,7 +30,7 @@ impl Caller {
     /// Calls a service with these keys.
     ///
     /// # Errors
-    /// No answer came, or the service refused: then [`crate::aws::refusal`] finds its code in the fault.
+    /// No answer came, or the service refused: then [`Fault::cause`] finds the [`Refusal`](crate::aws::Refusal).
     pub async fn call(&self, call: &Call, keys: &Credentials) -> Result<Answer, Fault> {
         let mut tries = Tries::new(&self.retry, call.idempotent);
         let begun = Instant::now();

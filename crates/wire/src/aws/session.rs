@@ -139,7 +139,7 @@ impl Session {
     /// Calls a service.
     ///
     /// # Errors
-    /// There are no keys, no answer came, or the service refused: then [`crate::aws::refusal`] finds its code in the fault.
+    /// There are no keys, no answer came, or the service refused: then [`Fault::cause`] finds the [`Refusal`](crate::aws::Refusal).
     pub async fn call(&self, call: &Call) -> Result<Answer, Fault> {
         let keys = self.credentials().await?;
         self.caller.call(call, &keys).await

@@ -486,19 +486,6 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The refusal in a fault's chain, for callers that branch on status or text.
-#[must_use]
-pub fn refusal(fault: &Fault) -> Option<&Refusal> {
-    let mut cause = std::error::Error::source(fault);
-    while let Some(error) = cause {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
-            return Some(refusal);
-        }
-        cause = error.source();
-    }
-    None
-}
-
 /// Each text and number in a JSON value.
 fn collect_texts(value: &serde_json::Value, texts: &mut Vec<SecretText>) {
     match value {

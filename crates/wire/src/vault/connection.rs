@@ -115,7 +115,7 @@ impl Connection {
     /// Sends a call with this token, or with none.
     ///
     /// # Errors
-    /// No answer came, or Vault refused: then [`crate::vault::refusal`] finds its words in the fault.
+    /// No answer came, or Vault refused: then [`Fault::cause`] finds the [`Refusal`](crate::vault::Refusal).
     pub async fn send(&self, call: &Call, token: Option<&SecretText>) -> Result<Response, Fault> {
         let url = self.url(call)?;
         let namespace = call.namespace.as_deref().unwrap_or(&self.settings.namespace).trim_matches('/');

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::vault::auth::Auth;
-use crate::vault::call::{AuthBlock, Call, Response, refusal};
+use crate::vault::call::{AuthBlock, Call, Refusal, Response};
 use crate::vault::connection::Connection;
 
 /// What a session does beside answering calls.
@@ -300,7 +300,7 @@ impl Session {
         if let Some(fault) = gate.failure_since(seen) {
             return Err(fault);
         }
-        let by_policy = refusal(fault).is_some_and(|refusal| refusal.says("1 error occurred"));
+        let by_policy = fault.cause::<Refusal>().is_some_and(|refusal| refusal.says("1 error occurred"));
         let checked = gate.checked.map(|checked| checked.elapsed());
         // A given token cannot be replaced by a login, however old it is.
         let since = gate.relogin.map_or(held.since, |relogin| relogin.max(held.since));

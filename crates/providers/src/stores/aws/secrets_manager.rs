@@ -11,7 +11,7 @@ use document::{Branch, Node};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use source::{Locator, Payload, SecretsClient};
-use wire::aws::refusal;
+use wire::aws::Refusal;
 
 use super::asking::Asking;
 use crate::reach::Reach;
@@ -64,7 +64,7 @@ impl SecretsManager {
 
 /// A secret that waits for its deletion is not there any more; the service says it in two ways.
 fn missing_if_deleted(key: &str, fault: Fault) -> Fault {
-    let is_deleted = refusal(&fault).is_some_and(|refusal| {
+    let is_deleted = fault.cause::<Refusal>().is_some_and(|refusal| {
         matches!(refusal.code.as_str(), "InvalidRequestException" | "InvalidParameterException")
             && refusal.message.contains("marked for deletion")
     });

@@ -13,7 +13,7 @@ use source::{Locator, Payload, SecretsClient};
 use tokio::sync::Mutex;
 use wire::vault::session::Keeping;
 use wire::vault::variables::{self, Flavour};
-use wire::vault::{Auth, Call, Connection, Session, connection, refusal};
+use wire::vault::{Auth, Call, Connection, Refusal, Session, connection};
 use wire::{SecretSource, Surroundings};
 
 use super::kv::{Mount, Version};
@@ -321,7 +321,7 @@ impl KvReader {
         let call = Call::read(&format!("sys/internal/ui/mounts/{path}"));
         let answer = match self.session.call(&call).await {
             Err(fault) => {
-                return match refusal(&fault).map(|refusal| refusal.status) {
+                return match fault.cause::<Refusal>().map(|refusal| refusal.status) {
                     Some(403) => Ok(None),
                     // A server that is older than the question.
                     Some(404) => Ok(Some((String::new(), Version::V1))),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{Fault, Kind};
 use reqsign_core::hash::{hex_hmac_sha256, hex_sha256, hmac_sha256};
 
-use crate::aws::call::{Call, refusal};
+use crate::aws::call::{Call, Refusal};
 use crate::aws::endpoint::{Endpoints, KMS, SECRETS_MANAGER, STS};
 use crate::aws::session::{Identity, Session, Settings};
 use crate::client::Client;
@@ -140,7 +140,7 @@ async fn refusals_have_their_code_their_kind_and_their_number_of_tries() {
     for (status, header, body, code, kind, tries) in cases {
         let call = Call::json(KMS, "TrentService.Decrypt", &serde_json::json!({})).idempotent();
         let (fault, count) = answered(status, header, body, call).await;
-        let said = refusal(&fault).unwrap();
+        let said = fault.cause::<Refusal>().unwrap();
         assert_eq!((said.code.as_str(), said.status, fault.kind(), count), (code, status, kind, tries), "{body}");
         assert_eq!(fault.to_string(), "cannot call kms Decrypt");
         assert!(!everything(&fault).contains("canary"));
@@ -165,7 +165,7 @@ async fn a_refusal_is_told_without_request_ids_and_secrets() {
         let body = serde_json::json!({"__type": "AccessDenied", "message": message}).to_string();
         let server = StandIn::start(move |_, _| Reply::new(400, body.clone())).await;
         let fault = session(&server).call(&Call::json(KMS, "TrentService.Encrypt", &())).await.err().unwrap();
-        assert_eq!(refusal(&fault).unwrap().to_string(), expected);
+        assert_eq!(fault.cause::<Refusal>().unwrap().to_string(), expected);
         assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
     }
 }

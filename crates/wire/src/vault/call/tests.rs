@@ -7,7 +7,7 @@ use base::{Fault, Kind, SecretBytes, SecretText};
 use crate::client::Client;
 use crate::retry::{Retry, Wait};
 use crate::stand_in::{Asked, Reply, StandIn, everything};
-use crate::vault::call::{Call, Response, members, refusal};
+use crate::vault::call::{Call, Refusal, Response, members};
 use crate::vault::connection::{Connection, Settings};
 
 fn settings(server: &StandIn) -> Settings {
@@ -176,7 +176,7 @@ async fn a_deleted_version_is_an_answer_and_an_absent_secret_is_not() {
     );
     let fault = answered(404, r#"{"errors":[]}"#).await.0.err().unwrap();
     assert_eq!(fault.kind(), Kind::NotFound);
-    assert_eq!(refusal(&fault).map(|refusal| refusal.status), Some(404));
+    assert_eq!(fault.cause::<Refusal>().map(|refusal| refusal.status), Some(404));
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn the_text_of_a_refusal_is_the_one_that_people_search_for() {
     let connection = connect(Settings { namespace: "team".to_owned(), ..settings(&server) });
     let call = Call::write("kv/data/a", SecretBytes::from("{\"p\":\"canary-password\"}"));
     let fault = connection.send(&call, Some(&SecretText::from("canary-token"))).await.err().unwrap();
-    let said = refusal(&fault).unwrap();
+    let said = fault.cause::<Refusal>().unwrap();
     assert!(said.says("permission denied"));
     let expected = format!(
         "Error making API request.\n\nURL: PUT {}\nNamespace: team\nCode: 403. Errors:\n\n* permission denied\n* 1 error \
@@ -265,7 +265,7 @@ async fn what_is_secret_in_a_body_is_not_quoted() {
     ];
     for (call, expected) in cases {
         let fault = connection.send(&call, None).await.err().unwrap();
-        assert_eq!(refusal(&fault).unwrap().errors, [expected]);
+        assert_eq!(fault.cause::<Refusal>().unwrap().errors, [expected]);
         assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
     }
 }

@@ -87,7 +87,7 @@ async fn two_hundred_reads_share_a_failed_login_and_the_next_one_tries_again() {
         let fault = read.err().unwrap();
         assert_eq!(fault.kind(), Kind::Wrong);
         assert!(fault.to_string().starts_with("cannot log in to Vault at `http://127.0.0.1:"), "{fault}");
-        assert!(refusal(&fault).is_some_and(|refusal| refusal.says("invalid role name \"reader\" for ****")));
+        assert!(fault.cause::<Refusal>().is_some_and(|refusal| refusal.says("invalid role name \"reader\" for ****")));
         assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
     }
     assert_eq!(server.count(), 1);

@@ -90,7 +90,8 @@ impl Store {
         let asked = self.asking.read("AmazonSSM.ListTagsForResource", &body).await;
         let answer = asked.map_err(|fault| {
             // What is no resource is a parameter that is not there.
-            let is_missing = wire::aws::refusal(&fault).is_some_and(|refusal| refusal.code == "InvalidResourceId");
+            let is_missing =
+                fault.cause::<wire::aws::Refusal>().is_some_and(|refusal| refusal.code == "InvalidResourceId");
             if is_missing { Fault::not_found(format!("cannot find parameter `{key}`")).because(fault) } else { fault }
         })?;
         let told: Told = answer.json(&format!("cannot read the tags of parameter `{key}`"))?;
