@@ -59,7 +59,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
-        let line = line(self.form, level, jiff::Zoned::now().timestamp(), &fields);
+        let line = line(self.form, level, jiff::Timestamp::now(), &fields);
         // A closed stream must not stop the work.
         let _ = if self.to == To::Split && level >= Level::INFO {
             writeln!(std::io::stdout(), "{line}")

@@ -115,7 +115,13 @@ impl Process {
         for feature in &self.features {
             drivers.spawn(Arc::clone(&feature.driver).run());
             if let Some(election) = feature.election.clone() {
-                elections.spawn(leader::run(cluster.clone(), clock.clone(), election, feature.leads.clone()));
+                let (shared, leads) = (Arc::clone(&self.shared), feature.leads.clone());
+                let (cluster, clock) = (cluster.clone(), clock.clone());
+                elections.spawn(async move {
+                    // Who does not see the cluster yet could not work: another shall lead until then.
+                    shared.caches().ready().await;
+                    leader::run(cluster, clock, election, leads).await;
+                });
             }
         }
         end.await;

@@ -33,6 +33,8 @@ pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Rec
     let changed = Arc::new(Notify::new());
     let keys = shared.memory::<Keys>();
     listen(&shared, &settings, Arc::clone(&changed));
+    // The watches come first: they are many, and whoever waits for a key waits for them, too.
+    shared.caches().ready().await;
     let mut is_wanted = false;
     // The cutoff asks for one key at the start. It may lie ahead of the clock, and then no key would ever satisfy it.
     let mut cutoff = settings.cutoff;
