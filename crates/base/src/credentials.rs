@@ -16,13 +16,21 @@ pub struct Tenant {
     pub holder: ObjectRef,
     /// The namespace of the object on whose behalf we read; empty while a store is validated for nobody in particular.
     pub consumer: String,
+    /// Whether selectors mean the consumer's namespace, whatever they name.
+    is_confined: bool,
 }
 
 impl Tenant {
     /// The tenant of a holder that is used from the namespace `consumer`.
     #[must_use]
     pub fn new(holder: ObjectRef, consumer: impl Into<String>) -> Self {
-        Self { holder, consumer: consumer.into() }
+        Self { holder, consumer: consumer.into(), is_confined: false }
+    }
+
+    /// The tenant of a generator: its selectors mean the namespace of whoever uses it, whatever they name (ESO §11).
+    #[must_use]
+    pub fn confined(holder: ObjectRef, consumer: impl Into<String>) -> Self {
+        Self { is_confined: true, ..Self::new(holder, consumer) }
     }
 
     /// Whether the holder is cluster-scoped, so that selectors may (and mostly must) name a namespace.
@@ -36,6 +44,9 @@ impl Tenant {
     /// # Errors
     /// A namespaced holder may only name its own namespace; a cluster-scoped one without a namespace needs a consumer.
     pub fn resolve(&self, namespace: Option<&str>) -> Result<String, Fault> {
+        if self.is_confined {
+            return Ok(self.consumer.clone());
+        }
         let named = namespace.filter(|name| !name.is_empty());
         if self.is_cluster_scoped() {
             let referent = Some(self.consumer.as_str()).filter(|name| !name.is_empty());
@@ -187,7 +198,7 @@ impl Credentials {
 
     /// Says that the connection is this tenant's alone: what it reads may depend on the consumer's namespace and the holder.
     pub fn bind(&self) {
-        let Tenant { holder, consumer } = &self.tenant;
+        let Tenant { holder, consumer, .. } = &self.tenant;
         [&holder.kind, &holder.namespace, &holder.name, consumer].into_iter().for_each(|part| self.source.note(part));
     }
 

@@ -1,6 +1,8 @@
 //! Base64 in the dialects that the peers' users meet. Strict ones refuse what Go refuses.
 //! Go's decoder skips `\r` and `\n` inside the text; everything else must be exact.
 
+pub mod base32;
+
 use std::fmt;
 
 use base64::Engine as _;

@@ -6,6 +6,7 @@ use plan::Describe;
 
 use crate::shared::Shared;
 
+pub(crate) mod generate;
 pub(crate) mod write;
 
 /// A change of the outside that can be done, or told.

@@ -17,8 +17,10 @@ use api::external_secrets::external_secret::Binding;
 use api::external_secrets::names;
 use api::external_secrets::target::{CreationPolicy, DeletionPolicy};
 use base::{Fault, Kind, SecretBytes, SecretMap, SecretValue, Timestamp};
+use jiff::SignedDuration;
 use rand_core::CryptoRng;
 use serde_json::json;
+use source::Made;
 
 pub use assemble::Answer;
 pub use due::{Asks, Due, Make, Now, Read, Standing, What, due};
@@ -38,7 +40,7 @@ pub struct Facts {
     /// One answer per read.
     pub read: Vec<(Read, Result<Answer, Fault>)>,
     /// What generators made, by place in `spec.dataFrom`.
-    pub made: Vec<(usize, SecretMap)>,
+    pub made: Vec<(usize, Made)>,
     /// What the template's sources hold; only asked for where a template is run.
     pub sources: Result<Sources, Fault>,
     /// What opens and closes the template's actions.
@@ -66,6 +68,8 @@ pub struct After {
     pub finish: Finish,
     /// The event of the target's write, if it changes something: created or updated.
     pub tells_target: bool,
+    /// When the values must be renewed, where a generator knows their end.
+    pub renew_at: Option<Timestamp>,
 }
 
 /// The message of a condition when values could not be read.
@@ -85,6 +89,8 @@ pub(crate) fn bytes_of(value: &SecretValue) -> SecretBytes {
 pub fn decide(es: &ExternalSecret, mut facts: Facts, rng: &mut dyn CryptoRng) -> Result<After, Fault> {
     let mut rendering = Rendering::new(facts.now, rng).delimited(facts.delimiters.clone());
     let (read, made) = (std::mem::take(&mut facts.read), std::mem::take(&mut facts.made));
+    let ends = made.iter().filter_map(|(_, made)| made.expires).min();
+    let now = facts.now;
     let assembled = assemble::assemble(es, read, made, &mut rendering).map_err(|fault| fault.within(NO_DATA))?;
     let mut after = if assembled.data.is_empty() {
         emptied(es, facts, &mut rendering)?
@@ -92,7 +98,26 @@ pub fn decide(es: &ExternalSecret, mut facts: Facts, rng: &mut dyn CryptoRng) ->
         written(es, assembled.data, facts, &mut rendering)?
     };
     after.finish.events.splice(0..0, assembled.events);
+    if let Some(end) = ends {
+        renewing(&mut after, end, now);
+    }
     Ok(after)
+}
+
+/// Values that end are renewed before they do: at the end less a margin, the larger of a minute and a tenth of their life, but
+/// never before half of it is over. Where nothing refreshes them, a warning says that they will end (ESO §6.7, field report).
+fn renewing(after: &mut After, end: Timestamp, now: Timestamp) {
+    const SMALLEST_SECONDS: i64 = 60;
+    let life = end.duration_since(now).as_secs().max(0);
+    let margin = SMALLEST_SECONDS.max(life / 10).min(life / 2);
+    let moment = end.checked_sub(SignedDuration::from_secs(margin)).unwrap_or(end);
+    if let Next::At(next) = &mut after.finish.next {
+        *next = moment.min(*next);
+        after.renew_at = Some(moment);
+    } else if after.finish.next == Next::Settled {
+        let text = format!("a generated value ends at {end}, and nothing refreshes it");
+        after.finish.events.push(Event::warning("ValueExpires", text));
+    }
 }
 
 /// The provider has nothing: what `deletionPolicy` says (ESO §6.5, table "Empty provider data").
@@ -101,7 +126,7 @@ fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> 
     match es.deletion_policy() {
         DeletionPolicy::Retain => {
             let finish = synced(es, "SecretSynced", "secret retained due to DeletionPolicy=Retain", now)?;
-            Ok(After { writes: Vec::new(), finish, tells_target: false })
+            Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None })
         }
         DeletionPolicy::Merge => written(es, SecretMap::new(), Facts { orphans: Vec::new(), ..facts }, rendering),
         DeletionPolicy::Delete if es.creation_policy() != CreationPolicy::Owner => {
@@ -109,7 +134,7 @@ fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> 
             let policy = es.creation_policy().as_str();
             let text = format!("unable to delete secret {name}: creationPolicy={policy} is not Owner");
             let finish = refused(es, "could not delete secret", &text, now);
-            Ok(After { writes: Vec::new(), finish, tells_target: false })
+            Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None })
         }
         DeletionPolicy::Delete => {
             let mut finish = synced(es, "SecretDeleted", "secret deleted due to DeletionPolicy=Delete", now)?;
@@ -118,12 +143,12 @@ fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> 
                 if !is_ours(es, &present) {
                     let text = format!("secret {} is not owned by this ExternalSecret", present.name);
                     let finish = refused(es, "could not delete secret", &text, now);
-                    return Ok(After { writes, finish, tells_target: false });
+                    return Ok(After { writes, finish, tells_target: false, renew_at: None });
                 }
                 writes.push(deletion(&present, "delete: the values are gone at the provider"));
                 finish.events.push(Event::normal("Deleted", "secret deleted due to DeletionPolicy=Delete"));
             }
-            Ok(After { writes, finish, tells_target: false })
+            Ok(After { writes, finish, tells_target: false, renew_at: None })
         }
     }
 }
@@ -153,11 +178,11 @@ fn written(
     let policy = es.creation_policy();
     if policy == CreationPolicy::None {
         let finish = synced(es, "SecretSynced", "secret synced", now)?;
-        return Ok(After { writes: Vec::new(), finish, tells_target: false });
+        return Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None });
     }
     if policy == CreationPolicy::Merge && present.is_none() {
         let finish = synced(es, "SecretMissing", "secret will not be created due to CreationPolicy=Merge", now)?;
-        return Ok(After { writes: Vec::new(), finish, tells_target: false });
+        return Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None });
     }
     let namespace = es.metadata.namespace.clone().unwrap_or_default();
     let mut writes: Vec<Write> = Vec::new();
@@ -178,7 +203,7 @@ fn written(
     let given = Given { values, sources, is_frozen };
     let target = render::target(es, given, rendering).map_err(|fault| fault.within(NOT_WRITTEN))?;
     writes.push(target_write(es, target, present));
-    Ok(After { writes, finish, tells_target: true })
+    Ok(After { writes, finish, tells_target: true, renew_at: None })
 }
 
 fn target_write(es: &ExternalSecret, mut target: Target, present: Option<Present>) -> Write {

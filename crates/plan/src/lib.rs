@@ -8,6 +8,7 @@ pub mod destination;
 pub mod effect;
 pub mod external_secret;
 pub mod finish;
+pub mod generate;
 pub mod horizon;
 pub mod mac;
 pub mod present;
@@ -30,6 +31,7 @@ pub mod write;
 
 pub use effect::{Describe, Line};
 pub use finish::{Event, Finish, Next, Severity, Status};
+pub use generate::Generate;
 pub use present::Present;
 pub use rendering::{Delimiters, Rendering};
 pub use target::{Laid, Rule, Target};

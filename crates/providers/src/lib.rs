@@ -2,6 +2,7 @@
 //! A provider gets what it may use as [`reach::Reach`] and credentials bound to a tenant; it never knows the resource that
 //! configured it. Specification: design §5, §6, §9.
 
+pub mod generators;
 pub mod join;
 pub mod json;
 pub mod keys;

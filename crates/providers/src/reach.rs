@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base::Fault;
+use base::duration::GoDuration;
 use sops::KeyService;
 use wire::Surroundings;
 use wire::retry::Retry;
@@ -36,6 +37,19 @@ pub struct Retrying {
     pub retries: Option<u32>,
     /// How long to wait in between; none: as the provider does.
     pub wait: Option<Duration>,
+}
+
+impl Retrying {
+    /// The settings as they are written.
+    ///
+    /// # Errors
+    /// The interval is no duration.
+    pub fn of(retries: Option<i32>, interval: Option<&str>) -> Result<Self, Fault> {
+        let wrong = |error| Fault::wrong("cannot read `retrySettings.retryInterval`").because(error);
+        let interval = interval.filter(|text| !text.is_empty()).map(GoDuration::parse).transpose().map_err(wrong)?;
+        let wait = interval.map(|interval| Duration::try_from(interval.to_signed()).unwrap_or_default());
+        Ok(Self { retries: retries.map(|retries| u32::try_from(retries).unwrap_or(0)), wait })
+    }
 }
 
 /// Whether a text may name programs.

@@ -4,7 +4,7 @@ use base::Fault;
 use serde_json::Value;
 
 use crate::row::{GeneratorRow, Row, TextDoor};
-use crate::stores;
+use crate::{generators, stores};
 
 /// All places that hold values, by name.
 pub const STORES: &[&Row] = &[
@@ -20,8 +20,13 @@ pub const STORES: &[&Row] = &[
     &stores::vault::ROW,
 ];
 
-/// All generators, by kind.
-pub const GENERATORS: &[&GeneratorRow] = &[];
+/// The generators that are built, by kind.
+pub const GENERATORS: &[&GeneratorRow] = &[
+    &generators::fake::ROW,
+    &generators::password::ROW,
+    &generators::uuid::ROW,
+    &generators::vault_dynamic_secret::ROW,
+];
 
 /// The row and the settings of a store's `spec.provider`, which has exactly one key.
 ///

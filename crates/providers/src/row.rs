@@ -176,16 +176,12 @@ pub enum Maintenance {
 /// Opens a generator from a resource's `spec`.
 pub type OpenGenerator = for<'a> fn(&'a Value, &'a Reach, Credentials) -> Opening<'a, Arc<dyn Generator>>;
 
-/// One kind of generator.
+/// One kind of generator. What else the API calls it stands in `api::generators`.
 pub struct GeneratorRow {
     /// Its kind in manifests: `Password`.
     pub kind: &'static str,
-    /// Its plural in the API.
-    pub plural: &'static str,
-    /// The field of a ClusterGenerator that holds its settings: `passwordSpec`.
-    pub field: &'static str,
     /// The schema of its `spec`.
     pub schema: fn() -> Schema,
-    /// Opens it; none where we do not make this kind yet.
-    pub open: Option<OpenGenerator>,
+    /// Opens it.
+    pub open: OpenGenerator,
 }

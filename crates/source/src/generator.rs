@@ -2,11 +2,12 @@
 //! Specification: ESO §6.13, §11; design §6. Implemented by `providers/generators/*`.
 
 use base::{Opening, SecretMap, Timestamp};
+use rand_core::CryptoRng;
 
 /// Makes values, and takes them back.
 pub trait Generator: Send + Sync {
-    /// Makes new values.
-    fn make(&self) -> Opening<'_, Made>;
+    /// Makes new values, at that moment and from that randomness.
+    fn make<'a>(&'a self, now: Timestamp, rng: &'a mut (dyn CryptoRng + Send)) -> Opening<'a, Made>;
 
     /// Gives back what an earlier `make` left in `state`: deletes the token, ends the lease. Gone already is success.
     fn forget<'a>(&'a self, _state: &'a serde_json::Value) -> Opening<'a, ()> {

@@ -3,7 +3,6 @@
 //! Functions see `now` and `rng` as values; only `crypto` draws randomness of its own, since its libraries do.
 //! Specification: ESO §8.4, §8.5; VSO §9.4; SS §7.3.
 
-mod base32;
 mod certificates;
 mod chain;
 mod compare;

@@ -10,8 +10,9 @@ use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
-use plan::external_secret::{self as es, After, Due, Facts, Orphan, Standing};
-use plan::{Delimiters, Event, Finish, Present, Write};
+use plan::external_secret::{self as es, After, Due, Facts, Make, Orphan, Standing};
+use plan::{Delimiters, Event, Finish, Generate, Present, Write};
+use source::Made;
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
@@ -42,6 +43,8 @@ struct Known {
     refreshed: Option<Timestamp>,
     /// The uid of its target, and the data that was found whole there.
     whole: Option<(String, Fingerprint)>,
+    /// When what a generator made must be renewed.
+    renew_at: Option<Timestamp>,
 }
 
 /// The index of ExternalSecrets by the name of their target.
@@ -50,6 +53,11 @@ const BY_TARGET: &str = "target";
 const BY_STORE: &str = "store";
 /// The index of Secrets by their owner's hash.
 const BY_OWNER: &str = "created-by";
+
+/// The right to read a generator of a kind that is built.
+const fn generator(resource: &'static str) -> Rights {
+    Rights { group: names::GENERATORS_GROUP, resource, verbs: &["get"], is_local: false }
+}
 
 impl Controller for Reconcile {
     type Object = ExternalSecret;
@@ -86,6 +94,11 @@ impl Controller for Reconcile {
                 is_local: false,
             },
             Rights { group: "", resource: "configmaps", verbs: &["get"], is_local: false },
+            generator("clustergenerators"),
+            generator("fakes"),
+            generator("passwords"),
+            generator("uuids"),
+            generator("vaultdynamicsecrets"),
         ],
     };
 
@@ -135,22 +148,27 @@ impl Controller for Reconcile {
             stores: &w.stores(o),
             standing,
             refreshed: memory.of(o, |known| known.refreshed),
+            renew_at: memory.of(o, |known| known.renew_at),
             class: providers.class(),
             now: w.now(),
         };
         let asks = match es::due(o, &at)? {
             Due::Not(finish) => return Ok(finish),
-            Due::Now(asks) => asks.without_generators()?,
+            Due::Now(asks) => asks,
+        };
+        let Some(generates) = generates(w, o, &asks.makes, providers.class()).await? else {
+            return Ok(Finish::settled());
         };
         let target = match target {
             None if standing != Standing::Absent => w.secret(namespace(o), o.target_name()).await?,
             known => known,
         };
         let read = w.fetch(o.address().object(), asks.reads).await;
+        let made = make(w, generates, es::assemble::is_answered(o, &read)).await?;
         let sources = w.template_sources(namespace(o), o.template()).await;
         let delimiters = (*w.memory::<Delimiters>()).clone();
         let orphans = orphans(w, o);
-        let facts = Facts { target, orphans, read, made: Vec::new(), sources, delimiters, now: w.now() };
+        let facts = Facts { target, orphans, read, made, sources, delimiters, now: w.now() };
         let mut after = decide(w, o, facts).await?;
         for write in after.writes {
             let fingerprint = written_fingerprint(&write);
@@ -164,7 +182,7 @@ impl Controller for Reconcile {
                 memory.note(o, |known| known.whole = Some((written.uid, fingerprint)));
             }
         }
-        memory.note(o, |known| known.refreshed = Some(w.now()));
+        memory.note(o, |known| (known.refreshed, known.renew_at) = (Some(w.now()), after.renew_at));
         Ok(after.finish)
     }
 
@@ -188,6 +206,38 @@ impl Controller for Reconcile {
     fn wants_finalizer(o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
+}
+
+/// What generators are to do, by place; none where another controller class serves one of them.
+async fn generates(
+    w: &World,
+    o: &ExternalSecret,
+    makes: &[Make],
+    class: &str,
+) -> Result<Option<Vec<(usize, Generate)>>, Fault> {
+    let of = o.address().object();
+    let mut generates = Vec::with_capacity(makes.len());
+    for make in makes {
+        match w.generator(&of, &make.generator, class).await {
+            Ok(Some(generate)) => generates.push((make.place, generate)),
+            Ok(None) => return Ok(None),
+            Err(fault) => return Err(not_made(make.place, fault)),
+        }
+    }
+    Ok(Some(generates))
+}
+
+/// Makes the values, unless the refresh fails anyway.
+async fn make(w: &World, generates: Vec<(usize, Generate)>, is_answered: bool) -> Result<Vec<(usize, Made)>, Fault> {
+    let mut made = Vec::with_capacity(generates.len());
+    for (place, generate) in generates.into_iter().filter(|_| is_answered) {
+        made.push((place, w.act(generate).await.map_err(|fault| not_made(place, fault))?));
+    }
+    Ok(made)
+}
+
+fn not_made(place: usize, fault: Fault) -> Fault {
+    es::assemble::at_generator(place, fault.within("error using generator")).within(es::NO_DATA)
 }
 
 /// A template may make keys and certificates; it is run where it may take its time.

@@ -3,17 +3,14 @@
 //! request – so a round of many objects is one login. All checks come before a client or a join key exists.
 //! Specification: ESO §6.8 (conditions), §6.9; design §5, §8 "Tenants".
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use api::external_secrets::secret_store::StoreCondition;
 use api::external_secrets::{Store, StoreKind};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
-use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
-use base::{Credentials, Fault, ObjectRef, Tenant};
+use base::{Fault, ObjectRef, Tenant};
 use futures::future::join_all;
 use plan::Address;
 use plan::external_secret::{Answer, Read, What};
@@ -24,50 +21,42 @@ use providers::registry;
 use providers::row::Client;
 use regex::Regex;
 use serde_json::Value;
-use tokio::time::Instant;
+use source::Generator;
 
 use crate::World;
-use crate::credentials::{ClusterCredentials, Dependency};
-use crate::seen::{SeenConfigMap, SeenSecret};
+use crate::world::clients::{Clients, Holder};
 
 /// What a process has of providers: what they may use, their clients, and the reads of this tick.
 pub struct Providers {
     reach: Reach,
     class: String,
     joined: Joined,
-    clients: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
+    clients: Clients<Client>,
+    generators: Clients<Arc<dyn Generator>>,
 }
-
-/// For whom a client was opened: a store, and the namespace that may lend it credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Slot {
-    store: ObjectRef,
-    consumer: String,
-}
-
-struct Opened {
-    uid: String,
-    generation: i64,
-    client: Client,
-    connection: Fingerprint,
-    dependencies: Vec<Dependency>,
-    since: Instant,
-}
-
-/// How long a client is kept whose credentials lie in objects that no cache of ours sees.
-const UNSEEN: Duration = Duration::from_secs(120);
 
 impl Providers {
     /// Providers that may use this, for the stores of a controller class.
     #[must_use]
     pub fn new(reach: Reach, class: impl Into<String>) -> Self {
-        Self { reach, class: class.into(), joined: Joined::default(), clients: Mutex::default() }
+        Self {
+            reach,
+            class: class.into(),
+            joined: Joined::default(),
+            clients: Clients::default(),
+            generators: Clients::default(),
+        }
     }
 
     /// The controller class.
     #[must_use]
     pub fn class(&self) -> &str {
         &self.class
+    }
+
+    /// The generators that are open.
+    pub(crate) fn generators(&self) -> &Clients<Arc<dyn Generator>> {
+        &self.generators
     }
 
     /// What providers may use.
@@ -195,62 +184,19 @@ impl World {
         store: &Store,
         consumer: &str,
     ) -> Result<(Client, Fingerprint), Fault> {
-        let is_cluster = store.kind == StoreKind::ClusterSecretStore;
-        let lender = if is_cluster { consumer.to_owned() } else { String::new() };
-        let slot = Slot { store: store.object(), consumer: lender };
-        let place = {
-            let mut clients = providers.clients.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(clients.entry(slot).or_default())
-        };
-        // Whoever comes first opens; the others wait for it instead of logging in as well.
-        let mut place = place.lock().await;
-        if let Some(opened) = place.as_ref().filter(|opened| self.is_current(opened, store)) {
-            return Ok((Arc::clone(&opened.client), opened.connection));
-        }
-        if let Some(old) = place.take() {
-            // Its token may be the last of a login; failing to give it back harms nobody.
-            let _ = old.client.close().await;
-        }
         let (row, settings) = registry::store(store.provider()).map_err(|fault| fault.about(store.object()))?;
         let open = row.open.ok_or_else(|| Fault::wrong(format!("provider `{}` cannot be a store", row.name)))?;
-        let source = ClusterCredentials::new(self.cluster().clone());
-        let tenant = Tenant::new(store.object(), consumer);
+        let is_cluster = store.kind == StoreKind::ClusterSecretStore;
+        let holder = Holder {
+            uid: &store.uid,
+            generation: store.generation,
+            lender: if is_cluster { consumer } else { "" },
+            tenant: Tenant::new(store.object(), consumer),
+        };
         let reach = Reach { retrying: retrying(store)?, ..providers.reach.clone() };
-        let opening = open(settings, &reach, Credentials::new(tenant, source.clone()));
-        let client = opening.await.map_err(|fault| fault.about(store.object()))?;
-        let (dependencies, credentials) = source.record();
-        let connection = connection(row.name, settings, credentials);
-        let (uid, generation) = (store.uid.clone(), store.generation);
-        let opened =
-            Opened { uid, generation, client: Arc::clone(&client), connection, dependencies, since: Instant::now() };
-        *place = Some(opened);
-        Ok((client, connection))
-    }
-
-    fn is_current(&self, opened: &Opened, store: &Store) -> bool {
-        opened.uid == store.uid
-            && opened.generation == store.generation
-            && opened.dependencies.iter().all(|dependency| match self.seen_version(&dependency.at) {
-                Some(version) => version == dependency.resource_version,
-                None => opened.since.elapsed() < UNSEEN,
-            })
-    }
-
-    /// The version of a Secret or ConfigMap as a cache has it; empty for one that is gone, none where no cache looks.
-    fn seen_version(&self, at: &Address) -> Option<String> {
-        let (namespace, name) = (&at.namespace, &at.name);
-        match at.resource.kind.as_str() {
-            "Secret" => {
-                let cache = self.cache::<SeenSecret>();
-                let seen = cache.find(namespace, name).map(|seen| seen.resource_version.clone());
-                cache.is_ready().then(|| seen.unwrap_or_default())
-            }
-            _ => {
-                let cache = self.cache::<SeenConfigMap>();
-                let seen = cache.find(namespace, name).map(|seen| seen.resource_version.clone());
-                cache.is_ready().then(|| seen.unwrap_or_default())
-            }
-        }
+        let opened = providers.clients.client(self.shared(), &holder, |given| open(settings, &reach, given)).await;
+        let (client, credentials) = opened.map_err(|fault| fault.about(store.object()))?;
+        Ok((client, connection(row.name, settings, credentials)))
     }
 }
 
@@ -267,14 +213,8 @@ fn connection(row: &str, settings: &Value, credentials: Fingerprint) -> Fingerpr
 /// How often the store wants failed calls asked again (ESO §5.4 `retrySettings`).
 fn retrying(store: &Store) -> Result<Option<Retrying>, Fault> {
     let Some(said) = &store.spec.retry_settings else { return Ok(None) };
-    let wrong = |error: String| {
-        let at = format!("cannot read `spec.retrySettings.retryInterval` of {}", store.object());
-        Fault::wrong(at).because(error).about(store.object())
-    };
-    let text = said.retry_interval.as_deref().filter(|text| !text.is_empty());
-    let interval = text.map(GoDuration::parse).transpose().map_err(|error| wrong(error.to_string()))?;
-    let wait = interval.map(|interval| Duration::try_from(interval.to_signed()).unwrap_or_default());
-    Ok(Some(Retrying { retries: said.max_retries.map(|retries| u32::try_from(retries).unwrap_or(0)), wait }))
+    let retrying = Retrying::of(said.max_retries, said.retry_interval.as_deref());
+    retrying.map(Some).map_err(|fault| fault.within(format!("cannot open {}", store.object())).about(store.object()))
 }
 
 fn matches_any(patterns: &[String], text: &str) -> Result<bool, Fault> {

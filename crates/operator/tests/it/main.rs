@@ -3,6 +3,7 @@
 mod definitions;
 mod external_secret;
 mod external_secret_template;
+mod generator;
 mod providers;
 mod reloader;
 mod sealed_secret;

@@ -5,6 +5,7 @@ use api::ExternalSecret;
 use api::external_secrets::external_secret::{ConversionStrategy, DecodingStrategy, NullBytePolicy};
 use api::external_secrets::target::DeletionPolicy;
 use base::{Fault, Kind, SecretMap, SecretValue};
+use source::Made;
 
 use super::due::{Entry, Read, What};
 use super::{keys, rewrite};
@@ -34,7 +35,7 @@ pub struct Assembled {
 pub fn assemble(
     es: &ExternalSecret,
     answers: Vec<(Read, Result<Answer, Fault>)>,
-    made: Vec<(usize, SecretMap)>,
+    made: Vec<(usize, Made)>,
     rendering: &mut Rendering<'_>,
 ) -> Result<Assembled, Fault> {
     let mut parts: Vec<(Entry, SecretMap)> = Vec::with_capacity(answers.len() + made.len());
@@ -51,12 +52,11 @@ pub fn assemble(
             }
         }
     }
-    for (place, values) in made {
+    for (place, made) in made {
         let entry = &es.spec.data_from[place];
-        let done = rewrite::rewrite(values, &entry.rewrite, rendering)
+        let done = rewrite::rewrite(made.values, &entry.rewrite, rendering)
             .and_then(|mut data| keys::check(&mut data).map(|()| data));
-        let name = format!("error processing spec.dataFrom[{place}].sourceRef.generatorRef, err");
-        parts.push((Entry::DataFrom(place), done.map_err(|fault| fault.within(name))?));
+        parts.push((Entry::DataFrom(place), done.map_err(|fault| at_generator(place, fault))?));
     }
     // dataFrom first, then data, each in order; generators have their place among the dataFrom entries.
     parts.sort_by_key(|(entry, _)| match entry {
@@ -66,6 +66,21 @@ pub fn assemble(
     let mut data = SecretMap::new();
     parts.into_iter().for_each(|(_, part)| data.extend(part));
     Ok(Assembled { data, events })
+}
+
+/// Whether all answers are such that the data can be assembled: nothing is made for a refresh that fails anyway.
+#[must_use]
+pub fn is_answered(es: &ExternalSecret, answers: &[(Read, Result<Answer, Fault>)]) -> bool {
+    let skips_missing = es.deletion_policy() != DeletionPolicy::Retain;
+    answers.iter().all(|(_, answer)| {
+        answer.as_ref().map_or_else(|fault| fault.kind() == Kind::NotFound && skips_missing, |_| true)
+    })
+}
+
+/// A fault of the generator at a place.
+#[must_use]
+pub fn at_generator(place: usize, fault: Fault) -> Fault {
+    fault.within(format!("error processing spec.dataFrom[{place}].sourceRef.generatorRef, err"))
 }
 
 fn missing(es: &ExternalSecret, entry: Entry) -> String {

@@ -91,6 +91,8 @@ pub struct Now<'a> {
     pub standing: Standing,
     /// When this process last refreshed it, if it did: more exact than the status, which is written rarely.
     pub refreshed: Option<Timestamp>,
+    /// When what a generator made must be renewed, where this process knows its end: the interval is the upper bound.
+    pub renew_at: Option<Timestamp>,
     /// The controller class that this process serves.
     pub class: &'a str,
     /// The moment.
@@ -153,6 +155,7 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
                 return Ok(Refresh::Due);
             }
             let due = refreshed.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+            let due = at.renew_at.map_or(due, |moment| due.min(moment));
             if due > at.now {
                 return Ok(Refresh::At(Some(due)));
             }
@@ -169,22 +172,6 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
 pub fn refreshed(es: &ExternalSecret, remembered: Option<Timestamp>) -> Option<Timestamp> {
     let stored = es.status.as_ref().and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
     remembered.max(stored)
-}
-
-impl Asks {
-    /// These, if no generator is among them.
-    ///
-    /// # Errors
-    /// One is: nothing here can ask it yet, and a Secret without its values would be wrong.
-    pub fn without_generators(self) -> Result<Self, Fault> {
-        match self.makes.first() {
-            None => Ok(self),
-            Some(Make { place, generator }) => Err(Fault::wrong(format!(
-                "error processing spec.dataFrom[{place}].sourceRef.generatorRef, err: generators such as {} `{}` are not built yet",
-                generator.kind, generator.name
-            ))),
-        }
-    }
 }
 
 /// What a refresh must ask.

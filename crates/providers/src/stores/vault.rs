@@ -6,7 +6,7 @@
 pub(super) mod engine;
 pub(super) mod kv;
 mod reference;
-pub(super) mod settings;
+pub(crate) mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub const ROW: Row = Row {
 };
 
 /// The label of its calls in metrics (ESO §13.2).
-const PROVIDER: &str = "HashiCorp/Vault";
+pub(crate) const PROVIDER: &str = "HashiCorp/Vault";
 /// The mark of secrets that we pushed, in their custom metadata.
 const MANAGED_BY: (&str, &str) = ("managed-by", "external-secrets");
 

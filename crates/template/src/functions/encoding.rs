@@ -1,7 +1,7 @@
 //! Encodings, checksums, JSON and YAML. Where sprig's functions without `must` meet what they cannot read, the answer is nothing,
 //! or for base64 and base32 the message itself, as a text. Specification: ESO §8.4, §8.5.
 
-use base::encoding::Base64;
+use base::encoding::{Base64, base32};
 use base::{Fault, SecretValue};
 use document::{Dialect, EmitOptions, Node, ReadOptions, RepeatedKeys, Scalar, yaml};
 use sha2::Digest as _;
@@ -18,8 +18,8 @@ pub const SPRIG: &[Function] = &[
         Ok(bytes) => run.text(bytes.into_exposed()),
         Err(place) => run.text(place.to_string()),
     }),
-    row("b32enc", &[Text], |run, args| run.text(super::base32::encode(args.text(0)))),
-    row("b32dec", &[Text], |run, args| match super::base32::decode(args.text(0)) {
+    row("b32enc", &[Text], |run, args| run.text(base32::encode(args.text(0)))),
+    row("b32dec", &[Text], |run, args| match base32::decode(args.text(0)) {
         Ok(bytes) => run.text(bytes),
         Err(place) => run.text(format!("illegal base32 data at input byte {place}")),
     }),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// The version of a KV engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::stores) enum Version {
+pub(crate) enum Version {
     V1,
     #[default]
     V2,

@@ -20,7 +20,7 @@ use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, au
 /// How a Vault server is spoken to.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct Settings {
+pub(crate) struct Settings {
     /// The address of the server.
     pub server: String,
     /// The mount of the KV engine.
@@ -60,7 +60,7 @@ pub(in crate::stores) struct Settings {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct ClientTls {
+pub(crate) struct ClientTls {
     #[serde(default)]
     cert_secret_ref: Option<SecretKeySelector>,
     #[serde(default)]
@@ -69,7 +69,7 @@ pub(in crate::stores) struct ClientTls {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::stores) struct CheckAndSet {
+pub(crate) struct CheckAndSet {
     #[serde(default)]
     pub required: bool,
 }
@@ -77,7 +77,7 @@ pub(in crate::stores) struct CheckAndSet {
 /// How to log in: the first that is set.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct AuthSettings {
+pub(crate) struct AuthSettings {
     /// The namespace of the login, where it is another.
     #[serde(default)]
     pub namespace: Option<String>,
@@ -103,7 +103,7 @@ pub(in crate::stores) struct AuthSettings {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct AppRole {
+pub(crate) struct AppRole {
     #[serde(default = "approle")]
     path: String,
     #[serde(default)]
@@ -115,7 +115,7 @@ pub(in crate::stores) struct AppRole {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct Kubernetes {
+pub(crate) struct Kubernetes {
     #[serde(default = "kubernetes")]
     mount_path: String,
     role: String,
@@ -127,7 +127,7 @@ pub(in crate::stores) struct Kubernetes {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct Named {
+pub(crate) struct Named {
     #[serde(default)]
     path: Option<String>,
     username: String,
@@ -137,7 +137,7 @@ pub(in crate::stores) struct Named {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct Jwt {
+pub(crate) struct Jwt {
     #[serde(default = "jwt")]
     path: String,
     #[serde(default)]
@@ -150,7 +150,7 @@ pub(in crate::stores) struct Jwt {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct AccountToken {
+pub(crate) struct AccountToken {
     service_account_ref: ServiceAccountSelector,
     #[serde(default)]
     audiences: Vec<String>,
@@ -160,7 +160,7 @@ pub(in crate::stores) struct AccountToken {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::stores) struct Cert {
+pub(crate) struct Cert {
     #[serde(default)]
     path: Option<String>,
     #[serde(default)]

@@ -6,6 +6,7 @@ const BYTES: usize = 5;
 const LETTERS: usize = 8;
 
 /// The bytes as text.
+#[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(BYTES) * LETTERS);
     for group in bytes.chunks(BYTES) {
@@ -23,6 +24,9 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// The text as bytes; `Err` is the place where Go says that it breaks. What stands behind complete padding is not looked at,
 /// as long as it is shorter than a group.
+///
+/// # Errors
+/// A letter is not of the alphabet, or the padding is not where it belongs.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let mut out = Vec::with_capacity(text.len() * BYTES / LETTERS);
