@@ -2,6 +2,7 @@
 //! Specification: design §7, §11.
 
 pub mod cache;
+pub mod clients;
 pub mod cluster;
 pub mod controller;
 pub mod controllers;

@@ -2,7 +2,6 @@
 //! acting does (live) or tells (dry: `explain`). What outlives a pass – caches, connections, memories – is [`Shared`].
 //! Specification: design §11.3.
 
-pub(crate) mod clients;
 pub mod generators;
 pub mod stores;
 pub mod template_sources;

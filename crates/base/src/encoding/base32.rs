@@ -1,4 +1,5 @@
-//! Base32 of RFC 4648 §6 with padding, as Go's `base32.StdEncoding` reads and writes it.
+//! Base32 of RFC 4648 §6 with padding, as Go's `base32.StdEncoding` reads and writes it: no crate says where a text breaks
+//! as Go does, and templates show that place to users. Specification: ESO §8.5, §11.
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// A group: five bytes as eight letters.

@@ -7,9 +7,8 @@ use providers::registry;
 use source::Made;
 
 use super::Effect;
+use crate::clients::{Holder, Providers};
 use crate::shared::Shared;
-use crate::world::clients::Holder;
-use crate::world::stores::Providers;
 
 impl Effect for Generate {
     type Answer = Made;
@@ -26,7 +25,7 @@ impl Effect for Generate {
             tenant: Tenant::confined(self.generator.clone(), consumer),
         };
         let open = |credentials| (row.open)(&self.spec, providers.reach(), credentials);
-        let opened = providers.generators().client(shared, &holder, open).await;
+        let opened = providers.generators.client(shared, &holder, open).await;
         let made = async {
             let (generator, _) = opened?;
             generator.make(shared.clock().now(), &mut shared.rng()).await

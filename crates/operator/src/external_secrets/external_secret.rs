@@ -170,18 +170,7 @@ impl Controller for Reconcile {
         let orphans = orphans(w, o);
         let facts = Facts { target, orphans, read, made, sources, delimiters, now: w.now() };
         let mut after = decide(w, o, facts).await?;
-        for write in after.writes {
-            let fingerprint = written_fingerprint(&write);
-            let written = w.act(write).await.map_err(es::not_written)?;
-            if after.tells_target && written.changed && !written.uid.is_empty() {
-                let (reason, text) =
-                    if written.created { ("Created", "secret created") } else { ("Updated", "secret updated") };
-                after.finish.events.push(Event::normal(reason, text));
-            }
-            if let Some(fingerprint) = fingerprint {
-                memory.note(o, |known| known.whole = Some((written.uid, fingerprint)));
-            }
-        }
+        carry_out(w, o, &mut after, &memory).await?;
         memory.note(o, |known| (known.refreshed, known.renew_at) = (Some(w.now()), after.renew_at));
         Ok(after.finish)
     }
@@ -206,6 +195,23 @@ impl Controller for Reconcile {
     fn wants_finalizer(o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
+}
+
+/// Writes, and tells of the target's write what it was.
+async fn carry_out(w: &World, o: &ExternalSecret, after: &mut After, memory: &Memory) -> Result<(), Fault> {
+    for write in std::mem::take(&mut after.writes) {
+        let fingerprint = written_fingerprint(&write);
+        let written = w.act(write).await.map_err(es::not_written)?;
+        if after.tells_target && written.changed && !written.uid.is_empty() {
+            let (reason, text) =
+                if written.created { ("Created", "secret created") } else { ("Updated", "secret updated") };
+            after.finish.events.push(Event::normal(reason, text));
+        }
+        if let Some(fingerprint) = fingerprint {
+            memory.note(o, |known| known.whole = Some((written.uid, fingerprint)));
+        }
+    }
+    Ok(())
 }
 
 /// What generators are to do, by place; none where another controller class serves one of them.

@@ -3,8 +3,6 @@
 //! request – so a round of many objects is one login. All checks come before a client or a join key exists.
 //! Specification: ESO §6.8 (conditions), §6.9; design §5, §8 "Tenants".
 
-use std::sync::Arc;
-
 use api::external_secrets::secret_store::StoreCondition;
 use api::external_secrets::{Store, StoreKind};
 use api::meta::LabelSelector;
@@ -15,56 +13,16 @@ use futures::future::join_all;
 use plan::Address;
 use plan::external_secret::{Answer, Read, What};
 use plan::write::Resource;
-use providers::join::{Joined, Reader};
+use providers::join::Reader;
 use providers::reach::{Reach, Retrying};
 use providers::registry;
 use providers::row::Client;
 use regex::Regex;
 use serde_json::Value;
-use source::Generator;
 
 use crate::World;
-use crate::world::clients::{Clients, Holder};
-
-/// What a process has of providers: what they may use, their clients, and the reads of this tick.
-pub struct Providers {
-    reach: Reach,
-    class: String,
-    joined: Joined,
-    clients: Clients<Client>,
-    generators: Clients<Arc<dyn Generator>>,
-}
-
-impl Providers {
-    /// Providers that may use this, for the stores of a controller class.
-    #[must_use]
-    pub fn new(reach: Reach, class: impl Into<String>) -> Self {
-        Self {
-            reach,
-            class: class.into(),
-            joined: Joined::default(),
-            clients: Clients::default(),
-            generators: Clients::default(),
-        }
-    }
-
-    /// The controller class.
-    #[must_use]
-    pub fn class(&self) -> &str {
-        &self.class
-    }
-
-    /// The generators that are open.
-    pub(crate) fn generators(&self) -> &Clients<Arc<dyn Generator>> {
-        &self.generators
-    }
-
-    /// What providers may use.
-    #[must_use]
-    pub fn reach(&self) -> &Reach {
-        &self.reach
-    }
-}
+use crate::clients::Holder;
+pub use crate::clients::Providers;
 
 impl World {
     /// A store as the cache has it.
@@ -143,7 +101,7 @@ impl World {
                 .because(format!("{word} \"{name}\" not found"))
                 .about(ObjectRef::new(word, if kind == StoreKind::SecretStore { namespace } else { "" }, name))
         })?;
-        if store.class().is_some_and(|class| class != providers.class) {
+        if store.class().is_some_and(|class| class != providers.class()) {
             return Err(Fault::wrong("can not reference unmanaged store").about(store.object()));
         }
         if kind == StoreKind::ClusterSecretStore && !self.is_allowed(&store.spec.conditions, namespace).await? {
@@ -193,7 +151,7 @@ impl World {
             lender: if is_cluster { consumer } else { "" },
             tenant: Tenant::new(store.object(), consumer),
         };
-        let reach = Reach { retrying: retrying(store)?, ..providers.reach.clone() };
+        let reach = Reach { retrying: retrying(store)?, ..providers.reach().clone() };
         let opened = providers.clients.client(self.shared(), &holder, |given| open(settings, &reach, given)).await;
         let (client, credentials) = opened.map_err(|fault| fault.about(store.object()))?;
         Ok((client, connection(row.name, settings, credentials)))

@@ -1,4 +1,4 @@
-//! Opened clients of stores and generators. One is kept while its holder and everything that it was opened with are unchanged –
+//! What a process has of providers: above all opened clients of stores and generators. One is kept while its holder and everything that it was opened with are unchanged –
 //! the caches tell, without a request. Whoever comes first opens; the others wait for it instead of logging in as well.
 //! Specification: ESO §6.9; design §5.
 
@@ -9,12 +9,53 @@ use std::time::Duration;
 use base::fingerprint::Fingerprint;
 use base::{Credentials, Fault, ObjectRef, Opening, Tenant};
 use plan::Address;
+use providers::join::Joined;
+use providers::reach::Reach;
+use providers::row::Client;
 use source::{Generator, SecretsClient};
 use tokio::time::Instant;
 
 use crate::credentials::{ClusterCredentials, Dependency};
 use crate::seen::{SeenConfigMap, SeenSecret};
 use crate::shared::Shared;
+
+/// What a process has of providers: what they may use, their clients, and the reads of this tick.
+pub struct Providers {
+    reach: Reach,
+    class: String,
+    /// The reads of this tick.
+    pub(crate) joined: Joined,
+    /// The stores that are open.
+    pub(crate) clients: Clients<Client>,
+    /// The generators that are open.
+    pub(crate) generators: Clients<Arc<dyn Generator>>,
+}
+
+impl Providers {
+    /// Providers that may use this, for the stores of a controller class.
+    #[must_use]
+    pub fn new(reach: Reach, class: impl Into<String>) -> Self {
+        Self {
+            reach,
+            class: class.into(),
+            joined: Joined::default(),
+            clients: Clients::default(),
+            generators: Clients::default(),
+        }
+    }
+
+    /// The controller class.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What providers may use.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+}
 
 /// How long a client is kept whose credentials lie in objects that no cache of ours sees.
 const UNSEEN: Duration = Duration::from_secs(120);
