@@ -46,6 +46,12 @@ impl Failure {
         &self.fault
     }
 
+    /// The fault alone, for whoever tells it among others.
+    #[must_use]
+    pub fn into_fault(self) -> Fault {
+        self.fault
+    }
+
     /// Tells the chain of causes once, and the advice on a line of its own.
     pub fn tell(&self, ui: &mut Ui) -> Exit {
         ui.note(&format!("{}{}", self.prefix, self.fault.chain()));

@@ -8,6 +8,7 @@ mod helm;
 mod kubeseal;
 mod operator;
 mod reference;
+mod render;
 mod sops;
 mod vals;
 
@@ -75,6 +76,12 @@ pub const ALL: &[Verb] = &[
         aliases: &[],
         about: "seal Secrets so that only the cluster can open them, with Sealed Secrets' command line",
         run: kubeseal::run,
+    },
+    Verb {
+        name: "render",
+        aliases: &[],
+        about: "turn a folder of manifests into Secrets and restarts, without a cluster",
+        run: render::run,
     },
     Verb {
         name: "reference",

@@ -125,7 +125,8 @@ impl Keys {
         self.wanted.notify_one();
     }
 
-    fn set(&self, set: KeySet) {
+    /// Holds these keys from now on: what was read in the cluster, or what files gave (`render`).
+    pub fn set(&self, set: KeySet) {
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         self.loaded.send_replace(true);
     }

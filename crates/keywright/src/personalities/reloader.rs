@@ -47,7 +47,7 @@ const FLAGS: &[Flag] = &[
     value("reload-strategy", "env-vars (default) or annotations"),
     value("reload-on-create", "reload when a resource is created"),
     value("reload-on-delete", "reload when a resource is deleted"),
-    switch("sync-after-restart", "accepted; missed changes are caught up from the marks on the workloads"),
+    switch("sync-after-restart", "with reload-on-create: what is there at the start counts as created"),
     value("is-Argo-Rollouts", "reload Argo Rollouts, too"),
     switch("enable-ha", "elect a leader among several replicas"),
     switch("enable-csi-integration", "react to rotations by the Secrets Store CSI driver"),
@@ -138,6 +138,7 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     settings.resource_selector = selector(parsed, "resource-label-selector")?;
     settings.namespace_selector = selector(parsed, "namespace-selector")?;
     settings.ignored_namespaces = list(parsed, "namespaces-to-ignore").into_iter().collect();
+    settings.replays_start = parsed.is_set("sync-after-restart");
     settings.coalesce_window = duration(parsed, "coalesce-window", Duration::ZERO)?;
     for (flag, what) in [("enable-csi-integration", "the CSI integration"), ("webhook-url", "webhook mode")] {
         if parsed.has(flag) && parsed.value(flag) != Some("false") {

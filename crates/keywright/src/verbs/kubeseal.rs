@@ -11,7 +11,7 @@ mod merge;
 mod output;
 mod raw;
 mod re_encrypt;
-mod recover;
+pub(super) mod recover;
 mod reinterpreted;
 mod seal;
 mod secret;

@@ -6,34 +6,21 @@ mod files;
 mod interop;
 mod lines;
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use base::Timestamp;
 use base::duration::GoDuration;
-use keywright::{Call, Environment, Ui};
 use seal::NewKey;
 use seal::certificate::Wanted;
 
-/// What a command line came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ended {
-    code: u8,
-    out: String,
-    err: String,
-}
+use crate::stage::{Ended, path, read, run, write};
 
-/// Runs a line; the environment has nothing but what is given.
 fn kubeseal(words: &[&str], input: &[u8], variables: &[(&str, &str)]) -> Ended {
-    let (ui, out, err) = Ui::captured(input);
-    let environment: Environment = variables.iter().copied().collect();
-    let args = words.iter().map(|word| (*word).to_owned()).collect();
-    let exit = keywright::run(Call { program: "kubeseal".to_owned(), args, environment, ui });
-    Ended { code: exit.0, out: out.text(), err: err.text() }
+    run("kubeseal", words, input, variables)
 }
 
-/// The key of all these tests: made once, 2048 bits.
-fn key() -> &'static NewKey {
+/// The key of all these tests, and of those of `render`: made once, 2048 bits.
+pub fn key() -> &'static NewKey {
     static KEY: LazyLock<NewKey> = LazyLock::new(|| {
         let wanted = Wanted { bits: 2048, common_name: "", valid_for: GoDuration::from_seconds(10 * 365 * 86_400) };
         wanted.generate(Timestamp::now(), &mut testkit::entropy::fixed(1)).expect("a key")
@@ -59,19 +46,6 @@ fn folder() -> tempfile::TempDir {
     write(folder.path(), "key.pem", pem.expose());
     write(folder.path(), "backup.json", &backup.to_string());
     folder
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).expect("a file can be written");
-}
-
-fn read(folder: &Path, name: &str) -> String {
-    std::fs::read_to_string(folder.join(name)).expect("a file can be read")
-}
-
-/// The path of a file in the folder, as text.
-fn path(folder: &tempfile::TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
 }
 
 /// What differs from run to run is masked: sealed values begin with the length of the key.

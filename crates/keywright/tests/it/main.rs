@@ -2,5 +2,7 @@
 
 mod helm;
 mod kubeseal;
+mod render;
 mod sops;
+mod stage;
 mod vals;

@@ -6,21 +6,7 @@ mod files;
 mod interop;
 mod lines;
 
-use std::path::Path;
-
-use keywright::{Call, Environment, Ui};
-
-/// What a command line came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ended {
-    code: u8,
-    out: String,
-    err: String,
-}
-
-/// The public test identity of SOPS §4.19 and its recipient.
-const KEY: &str = "AGE-SECRET-KEY-1WCE3Z8Y3F94DN003GL78GU2NP76CNPWKK8KPQLA0K5Y7RNZ0KSLQZY579T";
-const RECIPIENT: &str = "age13608ayeftzee3thl04lu3z7q04vxh2vppejfc3sujf9mma4z3fwqdf5r0t";
+use crate::stage::{Ended, KEY, RECIPIENT, path, read, run, write};
 
 /// Another pair, for tests only.
 const OTHER_RECIPIENT: &str = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg";
@@ -34,13 +20,8 @@ const PLAIN: [(&str, &str); 5] = [
     ("f.bin", "any bytes\nat all"),
 ];
 
-/// Runs a line; the environment has nothing but what is given.
 fn sops(words: &[&str], input: &[u8], variables: &[(&str, &str)]) -> Ended {
-    let (ui, out, err) = Ui::captured(input);
-    let environment: Environment = variables.iter().copied().collect();
-    let args = words.iter().map(|word| (*word).to_owned()).collect();
-    let exit = keywright::run(Call { program: "sops".to_owned(), args, environment, ui });
-    Ended { code: exit.0, out: out.text(), err: err.text() }
+    run("sops", words, input, variables)
 }
 
 /// Runs a line that must end well, with the test's key.
@@ -59,17 +40,4 @@ fn folder() -> tempfile::TempDir {
         write(folder.path(), &format!("e-{name}"), &encrypted);
     }
     folder
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).expect("a file can be written");
-}
-
-fn read(folder: &Path, name: &str) -> String {
-    std::fs::read_to_string(folder.join(name)).expect("a file can be read")
-}
-
-/// The path of a file in the folder, as text.
-fn path(folder: &tempfile::TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
 }

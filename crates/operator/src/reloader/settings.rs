@@ -22,6 +22,8 @@ pub struct Settings {
     pub namespace_selector: Option<String>,
     /// Whether Argo Rollouts are reloaded.
     pub has_rollouts: bool,
+    /// Whether what is there at the start counts as created; it reloads where `on_create` says so.
+    pub replays_start: bool,
     /// Ours: how long causes of one workload are gathered into one edit.
     pub coalesce_window: Duration,
 }

@@ -110,11 +110,11 @@ impl<H: Source> Controller for ReloadSource<H> {
         let settings = shared.memory::<Settings>();
         let memory = Memory::of(shared);
         let options = settings.options.clone();
-        let ignored = settings.ignored_namespaces.clone();
+        let (ignored, replays_start) = (settings.ignored_namespaces.clone(), settings.replays_start);
         let store = shared.caches().store::<Seen<H>>();
         store.listen(move |changed: &Changed<Seen<H>>| {
             let event = match (&changed.before, &changed.after) {
-                (None, Some(_)) if changed.is_initial => Event::Initial,
+                (None, Some(_)) if changed.is_initial && !(replays_start && options.on_create) => Event::Initial,
                 (None, Some(_)) if options.on_create => Event::Created,
                 (Some(before), Some(after)) if before.data != after.data => Event::Updated,
                 (Some(_), None) if options.on_delete => Event::Deleted,

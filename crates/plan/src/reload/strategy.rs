@@ -123,6 +123,9 @@ fn by_variables(workload: &Workload, causes: &[Cause]) -> Vec<Edit> {
         }
     }
     if !sets.is_empty() {
+        // In a fixed order, whatever was noticed first: the same changes make the same template (`render`).
+        sets.sort_by_key(|(container, _)| *container);
+        sets.iter_mut().for_each(|(_, list)| list.sort_by(|one, other| one.0.cmp(&other.0)));
         edits.push(setting(workload, &sets));
     }
     edits
