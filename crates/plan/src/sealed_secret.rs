@@ -2,6 +2,7 @@
 //! how the Secret lies over what stands there (`rule`), and what is told about it. Opening is computing, not asking, so it is decided here. Templates are rendered only in the
 //! controller's pass, never for `/v1/verify` and `/v1/rotate`. Specification: SS §7, §8, §11.
 
+mod explain;
 mod legacy;
 pub mod opening;
 pub mod reseal;
@@ -12,6 +13,7 @@ use api::SealedSecret;
 use api::sealed_secret::names;
 use base::{Fault, Timestamp};
 
+pub use explain::explain;
 pub use opening::Opener;
 pub use reseal::{reseal, verify};
 pub use rule::SealedRule;

@@ -8,6 +8,7 @@ use operator::feature::FeatureName;
 use operator::process::Process;
 use operator::shared::Clock;
 use operator::world::stores::Providers;
+use operator::{controllers, sealed_secrets};
 
 use super::operator::{add_features, own_namespace};
 use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
@@ -20,7 +21,7 @@ const FLAGS: &[Flag] = &[Flag {
     help: "the object's namespace (default); empty for cluster-scoped kinds",
 }];
 
-/// SealedSecrets are left out: a process that only explains must not hold the cluster's keys.
+/// The features whose processes explain as they run. SealedSecrets' does not: it would hold the cluster's keys.
 const EXPLAINED: [FeatureName; 3] = [FeatureName::ExternalSecrets, FeatureName::Reloader, FeatureName::VaultSecrets];
 
 /// Explains an object.
@@ -52,6 +53,8 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         let home = own_namespace(&environment).to_owned();
         process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
         add_features(&mut process, &EXPLAINED, &home, |_| None);
+        process.shared().remember(sealed_secrets::Settings::new(home));
+        process.add(FeatureName::SealedSecrets, 1, None, controllers::sealed_secrets);
         let lines = match process.explain(kind, namespace, name).await {
             None => process.explain(kind, "", name).await,
             lines => lines,

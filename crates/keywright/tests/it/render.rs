@@ -355,6 +355,8 @@ fn without_the_keys_it_says_which_are_missing() {
     let keyless = run("keywright", &["render", "-n", "shop", "-"], encrypted(ENCRYPTED).as_bytes(), &[]);
     assert_eq!((keyless.code, keyless.out.as_str()), (1, ""));
     assert!(keyless.err.starts_with("cannot read `stdin`: "), "{}", keyless.err);
+    let storeless = render_text(EXTERNAL);
+    assert!(storeless.err.contains("hint: what an object refers to must be in the input"), "{}", storeless.err);
     let keyless = render_text(&sealed());
     assert_eq!((keyless.code, keyless.out.as_str()), (1, ""));
     assert!(keyless.err.contains("cannot render SealedSecret shop/smtp: "), "{}", keyless.err);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use api::reload::ResourceKind;
 use base::{Fault, Timestamp};
-use plan::Finish;
-use plan::reload::{Cause, Change, Happened, Hit, Kind, Workload, hash, rules, strategy};
+use plan::reload::{Cause, Change, Happened, Hit, Kind, Options, Workload, hash, rules, strategy};
+use plan::{Finish, Line};
 
 use super::{BACKOFF, Memory, Settings, warn};
 use crate::World;
@@ -173,17 +173,11 @@ impl<H: Source> Controller for ReloadSource<H> {
 }
 
 async fn follow<H: Source>(w: &World, seen: &Seen<H>, event: Event) -> Result<Finish, Fault> {
-    let options = w.memory::<Settings>().options.clone();
-    let says = |key: &String| seen.annotations.get(key).is_some_and(|value| value == "true");
-    let mut change = Change {
-        kind: H::KIND,
-        namespace: seen.namespace.to_string(),
-        name: seen.name.to_string(),
-        is_ignored: says(&options.keys.ignore),
-        is_match: says(&options.keys.matches),
-        happened: Happened::Data(String::new()),
-    };
+    let mut change = change(&w.memory::<Settings>().options, seen);
     let mut concerned = hits(w, &change).await?;
+    for (workload, _) in &concerned {
+        w.note(|| told(workload, seen));
+    }
     if event == Event::Initial {
         concerned
             .retain(|(workload, hit)| strategy::standing_mark(workload, &Cause::new(&change, hit, w.now())).is_some());
@@ -197,6 +191,25 @@ async fn follow<H: Source>(w: &World, seen: &Seen<H>, event: Event) -> Result<Fi
         tell(w, workload, &change, hit);
     }
     Ok(Finish::settled())
+}
+
+/// A change of a resource's data, before it is hashed.
+pub(super) fn change<H: Source>(options: &Options, seen: &Seen<H>) -> Change {
+    let says = |key: &String| seen.annotations.get(key).is_some_and(|value| value == "true");
+    Change {
+        kind: H::KIND,
+        namespace: seen.namespace.to_string(),
+        name: seen.name.to_string(),
+        is_ignored: says(&options.keys.ignore),
+        is_match: says(&options.keys.matches),
+        happened: Happened::Data(String::new()),
+    }
+}
+
+/// What `explain` says of a workload that reacts to a resource.
+pub(super) fn told<H: Source>(workload: &Workload, seen: &Seen<H>) -> Line {
+    let (at, source) = (workload.address().object(), seen.address().object());
+    Line::on(at, format!("restarts when the data of {source} changes"))
 }
 
 /// The workload's row gets a cause.

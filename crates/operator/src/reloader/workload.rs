@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use base::{Fault, Kind as FaultKind, Timestamp};
 use plan::reload::pause::Pause;
-use plan::reload::{Cause, Edit, Kind, Workload, failed_message, jobs, pause, reloaded_message, strategy};
+use plan::reload::{Cause, Edit, Kind, Workload, failed_message, jobs, pause, reloaded_message, rules, strategy};
 use plan::{Event, Finish, Next, Write};
 
+use super::source::{self, Source};
 use super::{BACKOFF, Memory, Settings, lock, warn};
 use crate::World;
 use crate::cache::{Name, Selectors};
@@ -17,6 +18,7 @@ use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::queue::Enqueue;
 use crate::recorder;
+use crate::seen::{OfConfigMap, OfSecret, Seen};
 use crate::shared::Shared;
 use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
 
@@ -72,6 +74,10 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
         let causes = memory.causes(K::KIND, &name);
         let settings = w.memory::<Settings>();
+        if w.is_dry() {
+            explain::<OfConfigMap>(w, workload, &settings);
+            explain::<OfSecret>(w, workload, &settings);
+        }
         if let Some(until) = gathering(&causes, &settings, w.now()) {
             return Ok(Finish::at(until));
         }
@@ -115,6 +121,19 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             lock(&memory.half_made).remove(&key);
         }
         Ok(())
+    }
+}
+
+/// Tells what the workload reacts to.
+fn explain<H: Source>(w: &World, workload: &Workload, settings: &Settings) {
+    let mut all = w.cache::<Seen<H>>().all();
+    all.retain(|seen| *seen.namespace == *workload.namespace);
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    for seen in all {
+        let change = source::change(&settings.options, &seen);
+        if rules::verdict(&change, workload, &settings.options).hit.is_some() {
+            w.note(|| source::told(workload, &seen));
+        }
     }
 }
 

@@ -82,6 +82,9 @@ impl Controller for Unseal {
     }
 
     async fn reconcile(w: &World, o: &SealedSecret) -> Result<Finish, Fault> {
+        if w.is_dry() {
+            return explained(w, o).await;
+        }
         let settings = w.shared().recall::<Settings>()?;
         let mut finish = match pass(w, o, &settings).await {
             Ok(finish) => finish,
@@ -113,6 +116,16 @@ impl Controller for Unseal {
         tracing::info!("sealed-secret" = format!("{namespace}/{name}"), "SealedSecret has gone, deleting Secret");
         w.act(delete).await.map(drop)
     }
+}
+
+/// A process that only explains holds no keys: whether they open the values is not its to tell.
+async fn explained(w: &World, o: &SealedSecret) -> Result<Finish, Fault> {
+    let (namespace, name) = name_of(&o.metadata);
+    let present = w.secret(&namespace, &name).await?;
+    for line in sealed::explain(o, present.as_ref())? {
+        w.note(|| line);
+    }
+    Err(Fault::dry("whether the values open, only the controller knows, which holds the keys"))
 }
 
 async fn pass(w: &World, o: &SealedSecret, settings: &Settings) -> Result<Finish, Fault> {

@@ -1,6 +1,7 @@
 //! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
 
 mod definitions;
+mod explain;
 mod external_secret;
 mod external_secret_template;
 mod generator;

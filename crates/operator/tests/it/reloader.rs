@@ -116,3 +116,28 @@ async fn many_changes_at_once_roll_once() {
     assert_eq!(recorder.count("patch", "deployments"), 1, "one restart for all");
     assert_eq!(stage.events().await.len(), 6, "each change is told");
 }
+
+/// RL §6: with `--reload-on-create` and `--sync-after-restart` what is there at the start counts as created; a mark that stands is
+/// not written again.
+#[tokio::test]
+async fn what_is_there_at_the_start_may_count_as_created() {
+    let mut stage = Stage::new("reloader", "what-is-there-at-the-start").await;
+    stage.apply(config_map("1")).await;
+    stage.apply(deployment("web", auto())).await;
+    stage.apply(deployment("calm", json!({}))).await;
+    start(&mut stage, Settings { replays_start: true, ..Settings::default() }).await;
+    assert_eq!(mark(&stage, "web").await, None, "only together with reload-on-create");
+    stage.stop().await;
+    let mut settings = Settings { replays_start: true, ..Settings::default() };
+    settings.options.on_create = true;
+    start(&mut stage, settings.clone()).await;
+    assert_eq!((mark(&stage, "web").await.map(|mark| mark.len()), mark(&stage, "calm").await), (Some(40), None));
+    let version = async |stage: &Stage| {
+        let web = stage.object("apps/v1", "Deployment", "web").await.expect("it stands");
+        web["metadata"]["generation"].clone()
+    };
+    let before = version(&stage).await;
+    stage.stop().await;
+    start(&mut stage, settings).await;
+    assert_eq!(version(&stage).await, before);
+}

@@ -72,7 +72,7 @@ fn rendered(name: &str, text: &str, visible: &Value, rendering: &mut Rendering<'
     Engine::sealed_secrets().parse(name, text)?.execute(visible, rendering.surroundings())
 }
 
-fn target(ss: &SealedSecret, data: SecretMap) -> Target {
+pub(super) fn target(ss: &SealedSecret, data: SecretMap) -> Target {
     let mut target = empty_target(ss);
     if let Some(template) = ss.template() {
         target.kind = template.type_.clone().unwrap_or_default();

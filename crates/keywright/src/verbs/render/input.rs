@@ -93,9 +93,9 @@ impl Input {
             let mut files = Vec::new();
             let path = Path::new(path);
             if path.is_dir() {
-                manifests_below(path, &mut files)?
+                manifests_below(path, &mut files)?;
             } else {
-                files.push(path.to_owned())
+                files.push(path.to_owned());
             }
             for file in files {
                 let bytes = files::read(&file)?;

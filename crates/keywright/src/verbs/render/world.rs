@@ -39,6 +39,10 @@ const WORKERS: usize = 10;
 /// Who the input's objects come from.
 const MANAGER: &str = "keywright-render";
 
+/// How controllers say that an object of the cluster is not there.
+const MISSING: [&str; 4] =
+    ["\" not found", "cannot find Secret ", "cannot find ConfigMap ", "cannot find ServiceAccount "];
+
 /// What came of a render.
 #[derive(Default)]
 pub struct World {
@@ -232,7 +236,7 @@ impl Stage {
             )
         } else if why.contains("no key could decrypt secret") {
             Some("name the cluster's private keys with `--private-key`")
-        } else if why.contains("cannot find") || why.contains("not found") {
+        } else if MISSING.iter().any(|words| why.contains(words)) {
             Some("what an object refers to must be in the input")
         } else {
             None
