@@ -195,27 +195,10 @@ fn a_rotated_value_restarts_its_users_and_nobody_else() {
     assert_eq!((again.code, again.out), (0, whole), "{}", again.err);
 }
 
-/// A store's credentials come out of an encrypted file, and those of the next out of what the first store gave.
-#[test]
-fn stores_are_opened_with_secrets_of_the_input() {
-    let runtime = crate::vals::remote::runtime();
-    let vault = runtime.block_on(Vault::start());
-    vault.enable_auth("approle", "approle");
-    vault.role("approle", "app", Role::app_role("role-1", "secret-1"));
-    vault.put("secret/proof", json!({"id": "secret-1"}));
-    vault.put("secret/db", json!({"password": "of-vault"}));
-    let url = vault.url();
-    let token = encrypted(&format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{name: root}}\nstringData: {{token: {}}}\n",
-        testkit::vault::ROOT
-    ));
-    let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), "token.yaml", &token);
-    write(
-        folder.path(),
-        "objects.yaml",
-        &format!(
-            r#"apiVersion: external-secrets.io/v1
+/// A store that is opened with a token of Secret `root`, and a VaultAuth that is opened with what that store gives.
+fn two_ways_to_vault(url: &str) -> String {
+    format!(
+        r#"apiVersion: external-secrets.io/v1
 kind: SecretStore
 metadata: {{name: bao}}
 spec: {{provider: {{vault: {{server: "{url}", path: secret, version: v2, auth: {{tokenSecretRef: {{name: root, key: token}}}}}}}}}}
@@ -240,8 +223,26 @@ kind: VaultStaticSecret
 metadata: {{name: db}}
 spec: {{vaultAuthRef: app, mount: secret, path: db, type: kv-v2, destination: {{name: db, create: true, transformation: {{excludeRaw: true}}}}}}
 "#
-        ),
-    );
+    )
+}
+
+/// A store's credentials come out of an encrypted file, and those of the next out of what the first store gave.
+#[test]
+fn stores_are_opened_with_secrets_of_the_input() {
+    let runtime = crate::vals::remote::runtime();
+    let vault = runtime.block_on(Vault::start());
+    vault.enable_auth("approle", "approle");
+    vault.role("approle", "app", Role::app_role("role-1", "secret-1"));
+    vault.put("secret/proof", json!({"id": "secret-1"}));
+    vault.put("secret/db", json!({"password": "of-vault"}));
+    let url = vault.url();
+    let token = encrypted(&format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: root}}\nstringData: {{token: {}}}\n",
+        testkit::vault::ROOT
+    ));
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "token.yaml", &token);
+    write(folder.path(), "objects.yaml", &two_ways_to_vault(&url));
     let ended = render(&[&path(&folder, "")]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
     assert!(
@@ -265,9 +266,9 @@ spec: {{vaultAuthRef: app, mount: secret, path: db, type: kv-v2, destination: {{
     assert!(offline.err.contains("ExternalSecret shop/proof is written as it is"), "{}", offline.err);
 }
 
-/// Bad input: what is told of it. Each stands beside a good ExternalSecret, which is written only if asked for.
-#[test]
-fn what_cannot_be_rendered_is_named_and_nothing_is_written() {
+/// Bad input, and what is told of it.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn bad_input() -> Vec<(&'static str, String, &'static str)> {
     let authorities = base::encoding::Base64::Standard.encode(kubeseal::key().certificate.pem().as_bytes());
     let service_account = r#"apiVersion: external-secrets.io/v1
 kind: SecretStore
@@ -286,7 +287,7 @@ metadata: {name: app}
     let altered = encrypted.replacen("data:", "data:Z", 1);
     let kind = |kind: &str, group: &str| format!("apiVersion: {group}\nkind: {kind}\nmetadata: {{name: bad}}\n");
     let long = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n", "x".repeat(300));
-    let cases: Vec<(&str, String, &str)> = vec![
+    vec![
         ("damaged YAML", "kind: [".into(), "cannot read `"),
         ("no kind", "a: 1\n".into(), "document 1 of `"),
         ("a list", "- a\n".into(), "is no manifest: it has no `apiVersion`"),
@@ -330,8 +331,13 @@ metadata: {name: app}
             "apiVersion: v1\nkind: Secret\nmetadata: {name: bad}\ndata: {a: '%'}\n".into(),
             "cannot load Secret shop/bad",
         ),
-    ];
-    for (what, text, told) in cases {
+    ]
+}
+
+/// Each stands beside a good ExternalSecret, which is written only if asked for.
+#[test]
+fn what_cannot_be_rendered_is_named_and_nothing_is_written() {
+    for (what, text, told) in bad_input() {
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), "a-good.yaml", &format!("{STORE}---\n{EXTERNAL}"));
         write(folder.path(), "b-bad.yaml", &text);

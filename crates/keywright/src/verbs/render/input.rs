@@ -46,6 +46,9 @@ pub struct Object {
     pub is_decrypted: bool,
 }
 
+/// What the API server sets, and nobody writes into a file.
+const SERVER: &[&str] = &["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"];
+
 impl Key {
     /// The key of an object of the API.
     pub fn of(value: &Value) -> Self {
@@ -171,6 +174,16 @@ impl Input {
         }
         self.objects.push(Object { value, key, row, is_decrypted });
         Ok(())
+    }
+}
+
+/// Takes out what an API server sets, and the status.
+pub fn forget_server(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        SERVER.iter().for_each(|field| drop(metadata.remove(*field)));
     }
 }
 

@@ -10,16 +10,13 @@ use base::Fault;
 use document::{Dialect, EmitOptions, Numbers, json, yaml};
 use serde_json::Value;
 
-use super::input::{Input, Key, Object};
+use super::input::{Input, Key, Object, forget_server};
 use super::kinds::{Role, Row};
 use super::world::World;
 use crate::files;
 
 /// The objects, in the order in which they may be applied.
 pub struct Rendered(BTreeMap<(u8, Key), Value>);
-
-/// What the API server sets, and nobody writes into a file.
-const SERVER: &[&str] = &["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"];
 
 impl Rendered {
     /// What is written of a render.
@@ -93,16 +90,6 @@ impl Rendered {
             _ => 2,
         };
         self.0.insert((rank, key), value);
-    }
-}
-
-/// Takes out what an API server sets, and the status.
-pub fn forget_server(value: &mut Value) {
-    if let Some(fields) = value.as_object_mut() {
-        fields.remove("status");
-    }
-    if let Some(metadata) = value["metadata"].as_object_mut() {
-        SERVER.iter().for_each(|field| drop(metadata.remove(*field)));
     }
 }
 

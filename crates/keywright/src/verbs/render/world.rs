@@ -103,9 +103,7 @@ impl Stage {
     fn load(&self, input: &Input) -> World {
         let mut world = World::default();
         for object in input.objects.iter().filter(|object| object.row.is_some()) {
-            let mut value = object.value.clone();
-            super::output::forget_server(&mut value);
-            if let Err(fault) = self.sandbox.load(&value, MANAGER) {
+            if let Err(fault) = self.sandbox.load(&object.value, MANAGER) {
                 let (chain, why) = (fault.chain(), fault.advice().unwrap_or_default());
                 world.failures.push(Unrendered { reason: format!("{chain}: {why}"), advice: None });
             }
