@@ -6,6 +6,7 @@ use plan::Describe;
 
 use crate::shared::Shared;
 
+pub mod vault;
 pub(crate) mod generate;
 pub(crate) mod write;
 

@@ -12,4 +12,5 @@ mod sealed_secret_http;
 mod sealed_secret_keys;
 mod sealed_secret_rules;
 mod stage;
+mod vault_dynamic_secret;
 mod vault_static_secret;

@@ -11,16 +11,16 @@ use testkit::vault::Role;
 
 use crate::stage::Stage;
 
-const V1: &str = "secrets.hashicorp.com/v1beta1";
+pub const V1: &str = "secrets.hashicorp.com/v1beta1";
 
-async fn start(stage: &mut Stage) {
+pub async fn start(stage: &mut Stage) {
     let settings = Settings::new(stage.namespace());
     let prepare = |process: &operator::process::Process| vault_secrets::prepare(process.shared(), settings);
     stage.start(FeatureName::VaultSecrets, prepare, controllers::vault_secrets).await;
 }
 
 /// A Vault with one secret and a role for ServiceAccount `app`, and the objects that lead to it.
-async fn set(mut stage: Stage) -> (Stage, Vault) {
+pub async fn set(mut stage: Stage) -> (Stage, Vault) {
     let vault = Vault::start().await;
     vault.enable_auth("kubernetes", "kubernetes");
     vault.role("kubernetes", "reader", Role::account(&["app"], &["*"]));
@@ -32,11 +32,11 @@ async fn set(mut stage: Stage) -> (Stage, Vault) {
     (stage, vault)
 }
 
-async fn on(name: &str) -> (Stage, Vault) {
+pub async fn on(name: &str) -> (Stage, Vault) {
     set(Stage::new("vault-secrets", name).await).await
 }
 
-fn object(kind: &str, name: &str, spec: Value) -> Value {
+pub fn object(kind: &str, name: &str, spec: Value) -> Value {
     json!({"apiVersion": V1, "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
@@ -44,20 +44,20 @@ fn connection(address: &str) -> Value {
     object("VaultConnection", "bao", json!({"address": address, "skipTLSVerify": false}))
 }
 
-fn with(mut spec: Value, extra: Value) -> Value {
+pub fn with(mut spec: Value, extra: Value) -> Value {
     for (key, value) in extra.as_object().into_iter().flatten() {
         spec[key] = value.clone();
     }
     spec
 }
 
-fn auth(extra: Value) -> Value {
+pub fn auth(extra: Value) -> Value {
     let spec = json!({"vaultConnectionRef": "bao", "method": "kubernetes", "mount": "kubernetes",
         "kubernetes": {"role": "reader", "serviceAccount": "app", "tokenExpirationSeconds": 600}});
     object("VaultAuth", "app", with(spec, extra))
 }
 
-fn secret(extra: Value) -> Value {
+pub fn secret(extra: Value) -> Value {
     let spec = json!({"vaultAuthRef": "app", "mount": "secret", "path": "db", "type": "kv-v2", "refreshAfter": "1h",
         "hmacSecretData": true,
         "destination": {"name": "db", "create": true, "overwrite": false, "transformation": {"excludeRaw": true}}});
@@ -73,13 +73,13 @@ async fn synced(stage: &Stage) -> String {
     stage.condition(V1, "VaultStaticSecret", "db", "SecretSynced").await
 }
 
-fn deployment(paused: bool) -> Value {
+pub fn deployment(paused: bool) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {"paused": paused, "replicas": 0, "selector": {"matchLabels": {"a": "b"}},
             "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}})
 }
 
-async fn restarted_at(stage: &Stage) -> Option<String> {
+pub async fn restarted_at(stage: &Stage) -> Option<String> {
     let object = stage.object("apps/v1", "Deployment", "web").await?;
     let mark = &object["spec"]["template"]["metadata"]["annotations"]["vso.secrets.hashicorp.com/restartedAt"];
     mark.as_str().map(str::to_owned)
