@@ -6,8 +6,8 @@ use plan::Describe;
 
 use crate::shared::Shared;
 
-pub mod vault;
 pub(crate) mod generate;
+pub mod vault;
 pub(crate) mod write;
 
 /// A change of the outside that can be done, or told.

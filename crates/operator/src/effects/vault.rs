@@ -3,31 +3,36 @@
 //! Specification: design §11.3; VSO §7.4, §7.5.
 
 use base::Fault;
-use plan::vault_call::{Ask, VaultAnswer};
+use plan::vault_call::{Ask, VaultAnswer, VaultCall};
 use plan::{Describe, Line};
 
 use super::Effect;
 use crate::shared::Shared;
-use crate::world::vault::VaultClient;
+
+/// Who can ask Vault: a client that is logged in (`world/vault`).
+pub trait AskVault: Sync {
+    /// Asks once.
+    fn ask_vault(&self, call: &VaultCall) -> impl Future<Output = Result<VaultAnswer, Fault>> + Send;
+}
 
 /// A request to Vault and who asks.
-pub struct Asking<'a> {
+pub struct Asking<'a, C> {
     /// Who asks.
-    pub client: &'a VaultClient,
+    pub client: &'a C,
     /// What is asked.
     pub ask: Ask,
 }
 
-impl Describe for Asking<'_> {
+impl<C> Describe for Asking<'_, C> {
     fn describe(&self) -> Vec<Line> {
         self.ask.describe()
     }
 }
 
-impl Effect for Asking<'_> {
+impl<C: AskVault> Effect for Asking<'_, C> {
     type Answer = VaultAnswer;
 
     async fn perform(self, _: &Shared) -> Result<VaultAnswer, Fault> {
-        self.client.ask(&self.ask.call).await
+        self.client.ask_vault(&self.ask.call).await
     }
 }

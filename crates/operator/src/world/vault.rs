@@ -22,6 +22,7 @@ use wire::vault::{Auth, Call, Connection, Session, variables};
 use super::stores::Providers;
 use crate::World;
 use crate::credentials::ClusterCredentials;
+use crate::effects::vault::AskVault;
 use crate::seen::SeenSecret;
 
 /// What this process was told about whom it serves.
@@ -115,6 +116,12 @@ impl VaultClient {
         let other = namespace.filter(|namespace| namespace.trim_matches('/') != own);
         let key = vault_client::cloned_key(&self.cache_key, other);
         Ok(vault_client::meta(&key, &vault_client::client_id(&token.accessor)))
+    }
+}
+
+impl AskVault for VaultClient {
+    async fn ask_vault(&self, call: &VaultCall) -> Result<VaultAnswer, Fault> {
+        self.ask(call).await
     }
 }
 
