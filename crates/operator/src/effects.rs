@@ -7,6 +7,7 @@ use plan::Describe;
 use crate::shared::Shared;
 
 pub(crate) mod generate;
+pub(crate) mod push;
 pub mod vault;
 pub(crate) mod write;
 

@@ -3,6 +3,7 @@
 
 pub mod counts;
 pub mod external_secret;
+pub mod push_secret;
 pub mod secret_store;
 
 use base::duration::GoDuration;
@@ -16,10 +17,17 @@ pub struct Settings {
     pub validates_stores: bool,
     /// Whether ClusterSecretStores are validated.
     pub validates_cluster_stores: bool,
+    /// Whether PushSecrets are pushed.
+    pub pushes: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { store_interval: GoDuration::from_seconds(300), validates_stores: true, validates_cluster_stores: true }
+        Self {
+            store_interval: GoDuration::from_seconds(300),
+            validates_stores: true,
+            validates_cluster_stores: true,
+            pushes: true,
+        }
     }
 }

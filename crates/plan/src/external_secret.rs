@@ -232,7 +232,7 @@ fn synced(es: &ExternalSecret, reason: &str, message: &str, now: Timestamp) -> R
     let refreshed = status.refresh_time.take();
     set_ready(&mut status.conditions, conditions::condition("Ready", true, reason, message, now));
     status.binding = Some(Binding { name: es.target_name().to_owned() });
-    status.synced_resource_version = Some(hash::version_of(es));
+    status.synced_resource_version = Some(hash::version_of(&es.metadata));
     // As it was, until we know that something else changes or the time is old.
     status.refresh_time.clone_from(&refreshed);
     let changes = serde_json::to_value(&status).unwrap_or_default() != before;

@@ -12,6 +12,7 @@ pub mod generate;
 pub mod horizon;
 pub mod mac;
 pub mod present;
+pub mod push_secret;
 pub mod reload;
 pub mod rendering;
 pub mod rollout;

@@ -56,7 +56,7 @@ const FLAGS: &[Flag] = &[
     switch("enable-secret-store-reconciler", "validate SecretStores (true)"),
     switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
     switch("enable-cluster-external-secret-reconciler", "accepted"),
-    switch("enable-push-secret-reconciler", "accepted"),
+    switch("enable-push-secret-reconciler", "push PushSecrets (true)"),
     switch("enable-cluster-push-secret-reconciler", "accepted"),
     switch("enable-secrets-caching", "accepted: values are never cached"),
     switch("enable-configmaps-caching", "accepted: values are never cached"),
@@ -121,6 +121,7 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
             .map_err(|error| Fault::wrong("invalid --store-requeue-interval").because(error))?,
         validates_stores: is_on("enable-secret-store-reconciler"),
         validates_cluster_stores: is_on("enable-cluster-store-reconciler"),
+        pushes: is_on("enable-push-secret-reconciler"),
     })
 }
 

@@ -21,7 +21,7 @@ struct Kind {
 }
 
 /// The rows that have metrics of their own.
-const KINDS: [&str; 3] = ["externalsecret", "secretstore", "clustersecretstore"];
+const KINDS: [&str; 4] = ["externalsecret", "secretstore", "clustersecretstore", "pushsecret"];
 
 impl Counts {
     /// Counters in this registry.

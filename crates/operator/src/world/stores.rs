@@ -73,7 +73,10 @@ impl World {
     }
 
     /// An opened client of a store for a consumer's namespace, with the digest under which its reads are joined.
-    async fn client(
+    ///
+    /// # Errors
+    /// The store may not be used, or it cannot be opened.
+    pub(crate) async fn client(
         &self,
         providers: &Providers,
         kind: StoreKind,

@@ -6,6 +6,7 @@ mod external_secret;
 mod external_secret_template;
 mod generator;
 mod providers;
+mod push_secret;
 mod reloader;
 mod sealed_secret;
 mod sealed_secret_http;

@@ -142,7 +142,7 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
     let version = status.and_then(|status| status.synced_resource_version.filled());
     let refreshed = refreshed(es, at.refreshed);
     let (Some(version), Some(refreshed)) = (version, refreshed) else { return Ok(Refresh::Due) };
-    let is_current = hash::is_version_of(version, es);
+    let is_current = hash::is_version_of(version, &es.metadata);
     match es.spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic) {
         RefreshPolicy::CreatedOnce => Ok(Refresh::At(None)),
         RefreshPolicy::OnChange => Ok(if is_current { Refresh::At(None) } else { Refresh::Due }),

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use api::ExternalSecret;
 use api::external_secrets::names;
+use api::meta::ObjectMeta;
 use base::SecretMap;
 use md5::Md5;
 use sha3::{Digest as _, Sha3_224};
@@ -68,28 +68,26 @@ pub fn created_by(namespace: &str, name: &str) -> String {
 
 /// `status.syncedResourceVersion`: the generation and a hash of labels and annotations.
 #[must_use]
-pub fn version_of(es: &ExternalSecret) -> String {
-    let meta = &es.metadata;
-    format!("{}-{}", meta.generation.unwrap_or_default(), of_text(&version_text(es)))
+pub fn version_of(meta: &ObjectMeta) -> String {
+    format!("{}-{}", meta.generation.unwrap_or_default(), of_text(&version_text(meta)))
 }
 
 /// Whether a stored version is the present one, in today's form or the old one.
 #[must_use]
-pub fn is_version_of(stored: &str, es: &ExternalSecret) -> bool {
+pub fn is_version_of(stored: &str, meta: &ObjectMeta) -> bool {
     let Some((generation, hash)) = stored.split_once('-') else { return false };
-    if generation != es.metadata.generation.unwrap_or_default().to_string() {
+    if generation != meta.generation.unwrap_or_default().to_string() {
         return false;
     }
-    let text = version_text(es);
+    let text = version_text(meta);
     if hash.len() == MD5_LENGTH { hash == hex::encode(Md5::digest(&text)) } else { hash == of_text(&text) }
 }
 
-fn version_text(es: &ExternalSecret) -> String {
+fn version_text(meta: &ObjectMeta) -> String {
     let map = |map: Option<&BTreeMap<String, String>>| {
         let entries: Vec<String> = map.into_iter().flatten().map(|(key, value)| format!("{key}:{value}")).collect();
         format!("map[{}]", entries.join(" "))
     };
-    let meta = &es.metadata;
     format!("{{annotations:{} labels:{}}}", map(meta.annotations.as_ref()), map(meta.labels.as_ref()))
 }
 
@@ -112,6 +110,8 @@ fn hashed_manager(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use api::ExternalSecret;
+
     use super::*;
 
     fn data(pairs: &[(&str, &str)]) -> SecretMap {
@@ -141,13 +141,13 @@ mod tests {
     fn the_version_hashes_labels_and_annotations() {
         let mut es = ExternalSecret::new("db", Default::default());
         es.metadata.generation = Some(1);
-        let plain = version_of(&es);
+        let plain = version_of(&es.metadata);
         assert_eq!(plain, "1-f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2");
-        assert!(is_version_of(&plain, &es));
+        assert!(is_version_of(&plain, &es.metadata));
         es.metadata.annotations = Some([("force-sync".to_owned(), "1700000000".to_owned())].into());
         es.metadata.labels = Some([("app".to_owned(), "web".to_owned())].into());
-        assert_eq!(version_of(&es), "1-662a7f5d7a59bf1c982558c35fec9b5bc13bd2da0f80a2160ae3825b");
-        assert!(!is_version_of(&plain, &es));
+        assert_eq!(version_of(&es.metadata), "1-662a7f5d7a59bf1c982558c35fec9b5bc13bd2da0f80a2160ae3825b");
+        assert!(!is_version_of(&plain, &es.metadata));
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         assert!(is_of_data(&hex::encode(Md5::digest("map[a:[]]")), &map));
         let es = ExternalSecret::new("db", Default::default());
         let old = format!("0-{}", hex::encode(Md5::digest("{annotations:map[] labels:map[]}")));
-        assert!(is_version_of(&old, &es));
+        assert!(is_version_of(&old, &es.metadata));
     }
 
     #[test]

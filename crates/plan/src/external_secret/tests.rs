@@ -23,7 +23,7 @@ fn object(spec: Value) -> ExternalSecret {
 }
 
 fn synced_at(mut es: ExternalSecret, version: Option<&str>, refreshed: &str) -> ExternalSecret {
-    let version = version.map_or_else(|| hash::version_of(&es), str::to_owned);
+    let version = version.map_or_else(|| hash::version_of(&es.metadata), str::to_owned);
     let status = json!({"refreshTime": refreshed, "syncedResourceVersion": version});
     es.status = Some(serde_json::from_value(status).expect("a test's own status"));
     es

@@ -1,0 +1,416 @@
+//! PushSecret: look at the source and the stores, take back what is no longer wanted, push the rest. A change of the source
+//! is pushed at once; the peer waits for the interval (ESO §17, #6069). Specification: ESO §6.11.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource, UpdatePolicy};
+use api::external_secrets::{Store, StoreKind, names};
+use api::meta::LabelSelector;
+use api::{ClusterSecretStore, PushSecret, SecretStore};
+use base::duration::GoDuration;
+use base::fingerprint::Fingerprint;
+use base::{Fault, ObjectRef, Timestamp};
+use plan::backoff::Backoff;
+use plan::push_secret::{self as ps, Entry, Given, Obsolete, Outcome, Push, TakeBack};
+use plan::{Delimiters, Finish, Rendering};
+
+use crate::World;
+use crate::cache::{Changed, Kept, Name, Selectors, name_of};
+use crate::clients::Providers;
+use crate::controller::{Controller, Rights, Row};
+use crate::effects::push::{Pushing, TakingBack};
+use crate::feature::FeatureName;
+use crate::heavy;
+use crate::queue::{Enqueue, Lane};
+use crate::seen::SeenSecret;
+use crate::shared::Shared;
+use crate::subject::{Subject, spec_changed};
+use crate::world::stores::selects;
+
+/// The row.
+pub struct Reconcile;
+
+/// What may be lost with the process, by object; it goes when the object goes.
+#[derive(Default)]
+struct Memory(Mutex<HashMap<Name, Known>>);
+
+struct Known {
+    /// Whose this is: another object of the same name begins anew.
+    uid: String,
+    /// When it was pushed.
+    pushed: Timestamp,
+    /// The sources as they were pushed.
+    sources: Vec<(String, Fingerprint)>,
+}
+
+/// The index of PushSecrets by the Secret that they push: `namespace/name`, or `namespace/*` for those that select.
+const BY_SOURCE: &str = "source";
+/// The index of PushSecrets by the kind and name of their stores; those that select have `*` for a name.
+const BY_STORE: &str = "pushed-to";
+
+impl Controller for Reconcile {
+    type Object = PushSecret;
+
+    const ROW: Row = Row {
+        name: "pushsecret",
+        feature: FeatureName::ExternalSecrets,
+        component: "pushsecret",
+        finalizer: Some(names::PUSH_SECRET_FINALIZER),
+        manager: "external-secrets",
+        backoff: Backoff {
+            first: GoDuration::from_seconds(1),
+            factor: 2.0,
+            cap: GoDuration::from_seconds(420),
+            jitter: 0.1,
+        },
+        rights: &[
+            Rights {
+                group: names::GROUP,
+                resource: "pushsecrets",
+                verbs: &["get", "list", "watch", "update", "patch"],
+                is_local: false,
+            },
+            Rights {
+                group: names::GROUP,
+                resource: "pushsecrets/status",
+                verbs: &["get", "update", "patch"],
+                is_local: false,
+            },
+            Rights { group: "", resource: "secrets", verbs: &["get", "list", "watch"], is_local: false },
+            Rights { group: "", resource: "configmaps", verbs: &["get"], is_local: false },
+        ],
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        let caches = shared.caches();
+        let own = caches.store::<PushSecret>();
+        own.index(BY_SOURCE, |o| match o.source() {
+            Some(PushSource::Secret(name)) => vec![format!("{}/{name}", namespace(o))],
+            Some(PushSource::Selector(_)) => vec![format!("{}/*", namespace(o))],
+            Some(PushSource::Generator(_)) | None => Vec::new(),
+        });
+        own.index(BY_STORE, |o| {
+            let key = |store: &PushSecretStoreRef| format!("{}/{}", store.kind.as_str(), store.name().unwrap_or("*"));
+            o.store_refs().iter().map(key).collect()
+        });
+        enqueue.own::<PushSecret>(caches, spec_changed);
+        let (users, row) = (Arc::clone(&own), enqueue.clone());
+        caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {
+            let of = |seen: &Arc<SeenSecret>| (seen.data, seen.labels.clone());
+            if !changed.is_initial && changed.before.as_ref().map(of) != changed.after.as_ref().map(of) {
+                let (namespace, name) = (&changed.name.0, &changed.name.1);
+                for user in [format!("{namespace}/{name}"), format!("{namespace}/*")] {
+                    wake(&row, &users.by(BY_SOURCE, &user));
+                }
+            }
+        });
+        wake_users::<SecretStore>(shared, &enqueue, StoreKind::SecretStore);
+        wake_users::<ClusterSecretStore>(shared, &enqueue, StoreKind::ClusterSecretStore);
+        caches.watch::<SecretStore>(&Selectors::default());
+        caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
+        caches.watch::<SeenSecret>(&Selectors::default());
+        caches.watch::<PushSecret>(&Selectors::default());
+    }
+
+    async fn reconcile(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
+        let (memory, providers) = (w.memory::<Memory>(), w.shared().recall::<Providers>()?);
+        let seen = seen(w, o);
+        let known = memory.of(o, |known| (known.pushed, known.sources != seen));
+        let at = ps::Now {
+            pushed: known.map(|(pushed, _)| pushed),
+            has_new_values: known.is_some_and(|(_, is_new)| is_new),
+            now: w.now(),
+        };
+        if let Some(next) = ps::due(o, &at)? {
+            return Ok(Finish { next, ..Finish::default() });
+        }
+        let stores = stores(w, &providers, o)?;
+        if stores.is_empty() {
+            return Ok(Finish::settled());
+        }
+        let Some(given) = sources(w, &providers, o).await? else { return without_source(w, &providers, o).await };
+        let entries = decide(w, o, given, &stores).await?;
+        let mut outcome = Outcome::of(o);
+        if let Err(fault) = carry_out(w, &providers, o, &stores, &entries, &mut outcome).await {
+            return Ok(ps::half_done(o, outcome, &fault, w.now()));
+        }
+        memory.note(o, Known { uid: o.uid().to_owned(), pushed: w.now(), sources: seen });
+        ps::synced(o, outcome, w.now())
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        w.memory::<Memory>().lock().remove(&(namespace.into(), name.into()));
+        Ok(())
+    }
+
+    fn failed(o: &PushSecret, fault: &Fault, now: Timestamp) -> Finish {
+        ps::failed(o, fault, now)
+    }
+
+    async fn cleanup(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
+        let providers = w.shared().recall::<Providers>()?;
+        for obsolete in ps::everything(o) {
+            take_back(w, &providers, o, &obsolete).await?;
+        }
+        Ok(Finish::settled())
+    }
+
+    fn wants_finalizer(o: &PushSecret) -> bool {
+        o.deletes()
+    }
+}
+
+/// What is pushed where; a template may make keys and certificates, so it is run where it may take its time.
+async fn decide(w: &World, o: &PushSecret, given: Vec<Given>, stores: &[Chosen]) -> Result<Vec<Entry>, Fault> {
+    let sources = w.template_sources(namespace(o), o.spec.template.as_ref()).await?;
+    let (mut rng, now, delimiters) = (w.rng(), w.now(), (*w.memory::<Delimiters>()).clone());
+    let (object, stores) = (o.clone(), stores.to_vec());
+    let run = move || {
+        let mut rendering = Rendering::new(now, &mut rng).delimited(delimiters);
+        ps::entries(&object, given, &stores, &sources, &mut rendering)
+    };
+    if o.spec.template.is_none() { run() } else { heavy::compute(run).await? }
+}
+
+/// Takes back and pushes; what was done before a fault stands in the outcome.
+async fn carry_out(
+    w: &World,
+    providers: &Providers,
+    o: &PushSecret,
+    stores: &[Chosen],
+    entries: &[Entry],
+    outcome: &mut Outcome,
+) -> Result<(), Fault> {
+    let today: Vec<Store> = stores.iter().map(|(store, _)| store.clone()).collect();
+    let mut known = today.clone();
+    known.extend(o.synced().filter_map(|(key, _, _)| store_of(w, o, key)));
+    for obsolete in ps::obsolete(o, entries, &today, &known) {
+        take_back(w, providers, o, &obsolete).await?;
+        outcome.taken_back(&obsolete);
+    }
+    outcome.forget_unwanted(entries);
+    for entry in entries {
+        if push(w, providers, o, entry).await.map_err(|fault| ps::not_pushed(entry, fault))? {
+            outcome.stored(entry);
+        }
+    }
+    Ok(())
+}
+
+/// Pushes one entry; answers whether it was ours to push.
+async fn push(w: &World, providers: &Providers, o: &PushSecret, entry: &Entry) -> Result<bool, Fault> {
+    let (kind, name) = split(&entry.store)?;
+    let (client, _) = w.client(providers, kind, namespace(o), name).await?;
+    if o.spec.update_policy == UpdatePolicy::IfNotExists {
+        let exists = client.exists(&entry.push.at).await;
+        if exists.map_err(|fault| fault.within("could not verify if secret exists in store"))? {
+            return Ok(false);
+        }
+    }
+    let store = object_of(o, kind, name);
+    w.act(Pushing { client, push: Push { store, entry: entry.push.clone() } }).await?;
+    Ok(true)
+}
+
+async fn take_back(w: &World, providers: &Providers, o: &PushSecret, obsolete: &Obsolete) -> Result<(), Fault> {
+    let (kind, name) = split(&obsolete.store)?;
+    let failed = |fault: Fault| {
+        fault.within(format!("could not delete remote ref {} of target secretstore {name}", obsolete.at.key))
+    };
+    let (client, _) = w.client(providers, kind, namespace(o), name).await.map_err(failed)?;
+    let what = TakeBack { store: object_of(o, kind, name), at: obsolete.at.clone() };
+    match w.act(TakingBack { client, what }).await {
+        Err(fault) if fault.kind() != base::Kind::NotFound => Err(failed(fault)),
+        _ => Ok(()),
+    }
+}
+
+/// The source is gone: what was pushed is taken back if that is wanted, and else the fault is told.
+async fn without_source(w: &World, providers: &Providers, o: &PushSecret) -> Result<Finish, Fault> {
+    if ps::is_source_deleted(o) {
+        return Ok(Finish::settled());
+    }
+    let pushed = ps::everything(o);
+    if !o.deletes() || pushed.is_empty() {
+        return Err(Fault::wrong("could not get source secret").because("it does not exist"));
+    }
+    let mut outcome = Outcome::of(o);
+    for obsolete in pushed {
+        if let Err(fault) = take_back(w, providers, o, &obsolete).await {
+            return Ok(ps::half_done(o, outcome, &fault, w.now()));
+        }
+        outcome.taken_back(&obsolete);
+    }
+    Ok(ps::source_deleted(o, w.now()))
+}
+
+/// The Secrets whose values are pushed, or what a generator makes; none where the named Secret does not exist.
+async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Option<Vec<Given>>, Fault> {
+    let namespace = namespace(o);
+    let names: Vec<String> = match o.source() {
+        None => return Err(Fault::wrong("could not get source secret").because("`spec.selector` names none")),
+        Some(PushSource::Secret(name)) => vec![name.to_owned()],
+        Some(PushSource::Selector(selector)) => {
+            selected(w, namespace, selector).into_iter().map(|seen| seen.name.to_string()).collect()
+        }
+        Some(PushSource::Generator(generator)) => {
+            let failed = |fault: Fault| fault.within("error using generator");
+            let generate = w.generator(&o.address().object(), generator, providers.class()).await.map_err(failed)?;
+            let Some(generate) = generate else { return Ok(Some(Vec::new())) };
+            let made = w.act(generate).await.map_err(failed)?;
+            return Ok(Some(vec![Given { kind: "Opaque".to_owned(), data: made.values }]));
+        }
+    };
+    let is_named = matches!(o.source(), Some(PushSource::Secret(_)));
+    let mut given = Vec::with_capacity(names.len());
+    for name in names {
+        match w.secret(namespace, &name).await.map_err(|fault| fault.within("could not get source secret"))? {
+            Some(present) => given.push(Given { kind: present.kind, data: present.data }),
+            None if is_named => return Ok(None),
+            None => {}
+        }
+    }
+    Ok(Some(given))
+}
+
+/// The Secrets that a selector chooses, by name.
+fn selected(w: &World, namespace: &str, selector: &LabelSelector) -> Vec<Arc<SeenSecret>> {
+    let mut all = w.cache::<SeenSecret>().all();
+    all.retain(|seen| *seen.namespace == *namespace && selects(selector, &seen.labels));
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}
+
+/// The sources as the cache has them: whether they changed is seen without a request.
+fn seen(w: &World, o: &PushSecret) -> Vec<(String, Fingerprint)> {
+    let all = match o.source() {
+        Some(PushSource::Secret(name)) => w.seen_secret(namespace(o), name).into_iter().collect(),
+        Some(PushSource::Selector(selector)) => selected(w, namespace(o), selector),
+        Some(PushSource::Generator(_)) | None => Vec::new(),
+    };
+    all.into_iter().map(|seen| (seen.name.to_string(), seen.data)).collect()
+}
+
+/// A store, and the rules of `dataTo` that mean it.
+type Chosen = (Store, Vec<PushSecretDataTo>);
+
+/// The stores that the object names or selects. Those that are going, and those of another class, are left out (ESO §6.11).
+fn stores(w: &World, providers: &Providers, o: &PushSecret) -> Result<Vec<Chosen>, Fault> {
+    let mut chosen: Vec<Chosen> = Vec::new();
+    for reference in o.store_refs() {
+        for store in chosen_by(w, o, reference)? {
+            let is_known = chosen.iter().any(|(known, _)| known.object() == store.object());
+            let is_foreign = store.class().is_some_and(|class| class != providers.class());
+            if !is_known && !store.is_deleting && !is_foreign {
+                chosen.push((store, Vec::new()));
+            }
+        }
+    }
+    for (place, rule) in o.spec.data_to.iter().enumerate() {
+        let wrong =
+            || Fault::wrong(format!("could not expand dataTo[{place}]: storeRef matches none of secretStoreRefs"));
+        let meant = chosen_by(w, o, rule.store_ref.as_ref().ok_or_else(wrong)?)?;
+        let mut is_meant = false;
+        for (_, rules) in chosen.iter_mut().filter(|(store, _)| meant.iter().any(|one| one.object() == store.object()))
+        {
+            rules.push(rule.clone());
+            is_meant = true;
+        }
+        if !is_meant && !chosen.is_empty() {
+            return Err(wrong());
+        }
+    }
+    Ok(chosen)
+}
+
+fn chosen_by(w: &World, o: &PushSecret, reference: &PushSecretStoreRef) -> Result<Vec<Store>, Fault> {
+    let (kind, namespace) = (reference.kind, namespace(o));
+    if let Some(name) = reference.name() {
+        let store = w.store(kind, namespace, name);
+        let missing =
+            || Fault::wrong(format!("could not get {} \"{name}\"", kind.as_str())).because("it does not exist");
+        return Ok(vec![store.ok_or_else(missing)?]);
+    }
+    let Some(selector) = &reference.label_selector else {
+        return Err(Fault::wrong("`spec.secretStoreRefs` needs a name or a labelSelector"));
+    };
+    // Only the own namespace's: a selector must not reach foreign stores (GHSA-fcxq-v2r3-cc8h).
+    let is_chosen = |meta: &api::meta::ObjectMeta| selects(selector, &meta.labels.clone().unwrap_or_default());
+    let mut stores: Vec<Store> = match kind {
+        StoreKind::SecretStore => {
+            let all = w.cache::<SecretStore>().all();
+            let own = all.iter().filter(|store| store.metadata.namespace.as_deref() == Some(namespace));
+            own.filter(|store| is_chosen(&store.metadata)).map(|store| Store::from(&**store)).collect()
+        }
+        StoreKind::ClusterSecretStore => {
+            let all = w.cache::<ClusterSecretStore>().all();
+            all.iter().filter(|store| is_chosen(&store.metadata)).map(|store| Store::from(&**store)).collect()
+        }
+    };
+    stores.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(stores)
+}
+
+/// The store behind a key of the status, if it still exists.
+fn store_of(w: &World, o: &PushSecret, key: &str) -> Option<Store> {
+    let (kind, name) = split(key).ok()?;
+    w.store(kind, namespace(o), name)
+}
+
+fn split(key: &str) -> Result<(StoreKind, &str), Fault> {
+    let parts = key.split_once('/').and_then(|(kind, name)| {
+        let kinds = [StoreKind::SecretStore, StoreKind::ClusterSecretStore];
+        Some((kinds.into_iter().find(|known| known.as_str() == kind)?, name))
+    });
+    parts.ok_or_else(|| Fault::wrong(format!("`{key}` in the status is no store")))
+}
+
+fn object_of(o: &PushSecret, kind: StoreKind, name: &str) -> ObjectRef {
+    let home = if kind == StoreKind::SecretStore { namespace(o) } else { "" };
+    ObjectRef::new(kind.as_str(), home, name)
+}
+
+fn namespace(o: &PushSecret) -> &str {
+    o.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+fn wake(row: &Enqueue, users: &[Arc<PushSecret>]) {
+    for user in users {
+        row.add(name_of(&user.metadata), Lane::Changed);
+    }
+}
+
+/// A store that appears or changes wakes whoever pushes to it.
+fn wake_users<S>(shared: &Arc<Shared>, enqueue: &Enqueue, kind: StoreKind)
+where
+    S: Kept + kube::Resource,
+{
+    let (users, row) = (shared.caches().store::<PushSecret>(), enqueue.clone());
+    shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
+        if let Some(after) = &changed.after
+            && !changed.is_initial
+            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
+        {
+            let name = &changed.name.1;
+            for key in [format!("{}/{name}", kind.as_str()), format!("{}/*", kind.as_str())] {
+                wake(&row, &users.by(BY_STORE, &key));
+            }
+        }
+    });
+}
+
+impl Memory {
+    fn of<T>(&self, o: &PushSecret, look: impl FnOnce(&Known) -> T) -> Option<T> {
+        let known = self.lock();
+        known.get(&name_of(&o.metadata)).filter(|known| known.uid == o.uid()).map(look)
+    }
+
+    fn note(&self, o: &PushSecret, known: Known) {
+        self.lock().insert(name_of(&o.metadata), known);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
