@@ -131,6 +131,16 @@ impl Keys {
         }
     }
 
+    /// The key of auto reload for this type alone.
+    #[must_use]
+    pub fn typed_auto(&self, kind: ResourceKind) -> &str {
+        match kind {
+            ResourceKind::ConfigMap => &self.configmap_auto,
+            ResourceKind::Secret => &self.secret_auto,
+            ResourceKind::SecretProviderClass => &self.provider_class_auto,
+        }
+    }
+
     /// The exclude list for this type; only the workload's own metadata counts.
     #[must_use]
     pub fn exclude(&self, kind: ResourceKind) -> &str {

@@ -41,6 +41,8 @@ pub fn start(form: Form, to: To, level: Level) {
     // kube and hyper speak below our own level only when they warn.
     let ours = tracing_subscriber::filter::Targets::new()
         .with_default(Level::WARN)
+        // What a watch has to say is told once by our own caches.
+        .with_target("kube_runtime", Level::ERROR)
         .with_target("keywright", level)
         .with_target("operator", level)
         .with_target("providers", level)

@@ -6,7 +6,7 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures::StreamExt as _;
@@ -86,7 +86,10 @@ pub struct Store<T> {
     indexes: RwLock<HashMap<&'static str, Index<T>>>,
     listeners: RwLock<Vec<Listener<T>>>,
     broken: RwLock<Vec<BrokenListener>>,
+    begun: AtomicBool,
     pending: AtomicUsize,
+    denied: AtomicUsize,
+    listed: Mutex<Option<std::time::Instant>>,
     sight: watch::Sender<Sight>,
 }
 
@@ -95,6 +98,8 @@ pub struct Store<T> {
 pub enum Sight {
     /// The first lists are not here yet.
     Waiting,
+    /// The first lists are here; whether the watches after them are granted is not known yet. Some roles give `list` alone.
+    Listed,
     /// Everything.
     Clear,
     /// The role or the server denies the watch (403, 404): the store may be old or empty.
@@ -113,7 +118,10 @@ impl<T: Kept> Default for Store<T> {
             indexes: RwLock::default(),
             listeners: RwLock::default(),
             broken: RwLock::default(),
+            begun: AtomicBool::new(false),
             pending: AtomicUsize::new(0),
+            denied: AtomicUsize::new(0),
+            listed: Mutex::default(),
             sight: watch::Sender::new(Sight::Waiting),
         }
     }
@@ -179,10 +187,23 @@ impl<T: Kept> Store<T> {
         let _ = sight.wait_for(|sight| *sight != Sight::Waiting).await;
     }
 
-    /// Whether the store sees everything of its kind.
+    /// Whether the store holds everything of its kind, as far as nothing says otherwise.
     #[must_use]
     pub fn is_ready(&self) -> bool {
+        matches!(*self.sight.borrow(), Sight::Listed | Sight::Clear)
+    }
+
+    /// Whether watches that have proven themselves keep the store new. Until then a role without `watch` may stand behind it.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
         *self.sight.borrow() == Sight::Clear
+    }
+
+    /// Whether the last list of the whole kind came within this time.
+    #[must_use]
+    pub fn is_listed_within(&self, age: std::time::Duration) -> bool {
+        let listed = *self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.is_some_and(|listed| listed.elapsed() < age)
     }
 
     /// How much the store sees, now and whenever that changes.
@@ -194,6 +215,19 @@ impl<T: Kept> Store<T> {
     /// Takes an object that a write of ours answered, so that the next pass does not decide on an older state.
     pub fn learn(&self, name: Name, object: T) {
         self.apply(name, Arc::new(object), false, false);
+    }
+
+    /// Takes what a LIST of one namespace showed in the place of what was known of it: for kinds whose watch is denied.
+    /// Nobody is told.
+    pub fn relist(&self, namespace: &str, objects: Vec<(Name, T)>) {
+        let listed: HashSet<Name> = objects.iter().map(|(name, _)| name.clone()).collect();
+        let is_gone = |name: &&Name| *name.0 == *namespace && !listed.contains(*name);
+        let gone: Vec<Name> = read(&self.objects).keys().filter(is_gone).cloned().collect();
+        for name in gone {
+            let before = write(&self.objects).remove(&name);
+            self.reindex(&name, before.as_deref(), None);
+        }
+        objects.into_iter().for_each(|(name, object)| self.learn(name, object));
     }
 
     /// A store without a watch, filled by hand: it is ready at once.
@@ -257,46 +291,82 @@ impl<T: Kept> Store<T> {
         let mut events = watcher(api, config).default_backoff().boxed();
         let mut listed: HashSet<Name> = HashSet::new();
         let mut is_first = true;
-        let mut told = String::new();
-        while let Some(event) = events.next().await {
-            let event = match event {
-                Ok(event) => event,
-                Err(error) => {
-                    self.miss(&error, &mut told);
+        let mut watch = Watched::default();
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                () = tokio::time::sleep(PROOF), if watch.is_on_trial => {
+                    self.prove(&mut watch);
                     continue;
                 }
             };
             match event {
-                watcher::Event::Init => listed.clear(),
-                watcher::Event::InitApply(wire) => {
+                None => return,
+                Some(Err(error)) => self.miss(&error, &mut watch),
+                Some(Ok(watcher::Event::Init)) => listed.clear(),
+                Some(Ok(watcher::Event::InitApply(wire))) => {
                     listed.insert(name_of(wire.meta()));
                     self.take(wire, is_first);
                 }
-                watcher::Event::InitDone => {
+                Some(Ok(watcher::Event::InitDone)) => {
                     self.forget_unlisted(&listed, &scope);
                     listed = HashSet::new();
-                    told.clear();
-                    if !std::mem::take(&mut is_first) || self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        self.sight.send_replace(Sight::Clear);
+                    watch.is_on_trial = true;
+                    *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::time::Instant::now());
+                    if std::mem::take(&mut is_first) && self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        self.see(Sight::Listed);
                     }
                     give_memory_back();
                 }
-                watcher::Event::Apply(wire) => self.take(wire, false),
-                watcher::Event::Delete(wire) => self.delete(name_of(wire.meta())),
+                Some(Ok(watcher::Event::Apply(wire))) => {
+                    self.prove(&mut watch);
+                    self.take(wire, false);
+                }
+                Some(Ok(watcher::Event::Delete(wire))) => {
+                    self.prove(&mut watch);
+                    self.delete(name_of(wire.meta()));
+                }
             }
         }
     }
 
+    /// The watch stands: it has brought something, or was not refused for a while.
+    fn prove(&self, watch: &mut Watched) {
+        watch.is_on_trial = false;
+        watch.told.clear();
+        if std::mem::take(&mut watch.is_denied) {
+            self.denied.fetch_sub(1, Ordering::AcqRel);
+        }
+        if *self.sight.borrow() != Sight::Clear {
+            self.see(Sight::Clear);
+        }
+    }
+
+    /// The sight is as good as the worst of the watches.
+    fn see(&self, best: Sight) {
+        let waits = self.pending.load(Ordering::Acquire) > 0;
+        let denied = self.denied.load(Ordering::Acquire) > 0;
+        self.sight.send_replace(match (denied, waits) {
+            (true, _) => Sight::Denied,
+            (false, true) => Sight::Waiting,
+            (false, false) => best,
+        });
+    }
+
     /// A watch failed and will be tried again; each sentence is told once. A kind that is denied is not waited for.
-    fn miss(&self, error: &watcher::Error, told: &mut String) {
+    fn miss(&self, error: &watcher::Error, watch: &mut Watched) {
         let text = error.to_string();
         let kind = T::Wire::kind(&());
-        if text != *told {
+        if text != watch.told {
             tracing::warn!(kind = &*kind, error = &*text, "watch failed, will be tried again");
-            *told = text;
+            watch.told = text;
         }
+        watch.is_on_trial = false;
         if is_denied(error) {
-            self.sight.send_replace(Sight::Denied);
+            if !std::mem::replace(&mut watch.is_denied, true) {
+                self.denied.fetch_add(1, Ordering::AcqRel);
+            }
+            self.see(Sight::Denied);
         }
     }
 
@@ -341,6 +411,20 @@ impl<T> Index<T> {
         }
     }
 }
+
+/// What one watch has come to.
+#[derive(Default)]
+struct Watched {
+    /// Whether its list is here and nothing is known of the watch itself.
+    is_on_trial: bool,
+    /// Whether the role or the server denies it.
+    is_denied: bool,
+    /// The failure that was told last.
+    told: String,
+}
+
+/// How long a watch goes unrefused until it counts as granted: some times of what an API server takes to say no.
+const PROOF: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Where a watch looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -424,11 +508,10 @@ impl Caches {
 
     fn follow<T: Kept>(&self, apis: Vec<(Api<T::Wire>, Scope)>, selectors: &Selectors) {
         let store = self.store::<T>();
-        if store.pending.compare_exchange(0, apis.len(), Ordering::AcqRel, Ordering::Acquire).is_err()
-            || store.is_ready()
-        {
+        if store.is_ready() || store.begun.swap(true, Ordering::AcqRel) {
             return;
         }
+        store.pending.store(apis.len(), Ordering::Release);
         self.sights.lock().unwrap_or_else(PoisonError::into_inner).push(store.sight());
         let mut config = watcher::Config::default().page_size(PAGE);
         config.label_selector.clone_from(&selectors.labels);

@@ -46,6 +46,13 @@ pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -
 pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
     let watches = |kind: ResourceKind| !settings.ignored_resources.contains(&kind);
     let runs = |kind: Kind| !settings.options.ignored.contains(&kind);
+    let memory = reloader::Memory::of(driver.shared());
+    memory.count_with(reloader::counts::Counts::new(driver.metrics().registry(), settings.counts_by_namespace));
+    memory.lead_by(driver.leads());
+    crate::seen::publish();
+    if let Some(labels) = &settings.namespace_selector {
+        source::watch_namespaces(driver.shared(), labels);
+    }
     let mut driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
     if runs(Kind::CronJob) {
         driver = driver.with::<workload::ReloadWorkload<of::CronJob>>();

@@ -123,6 +123,12 @@ impl Driver {
         self.rows.iter().flat_map(|row| row.row().rights.iter().copied())
     }
 
+    /// Whether it acts, now and whenever that changes.
+    #[must_use]
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.clone()
+    }
+
     /// The queue, for whoever has work for a row that no cache tells.
     #[must_use]
     pub fn enqueue<C: Controller>(&self) -> Option<Enqueue> {

@@ -1,7 +1,8 @@
 //! Reloader's decisions: which workloads a changed resource concerns (`rules`, on the reduced `workload`), what is written
-//! to them (`strategy`, `pause`), and the hash that marks it (`hash`). Pure: who lists, gets and patches is `operator`.
+//! to them (`strategy`, `jobs`, `pause`), the hash that marks it (`hash`), and what a chat is told (`alert`). Pure: who lists, gets and patches is `operator`.
 //! Specification: RL §7–§11, §13, §17.
 
+pub mod alert;
 pub mod hash;
 pub mod jobs;
 pub mod pause;
@@ -127,6 +128,17 @@ impl Cause {
 pub fn reloaded_message(cause: &Cause, namespace: &str, workload: &str, kind: Kind) -> String {
     format!(
         "Changes detected in '{}' of type '{}' in namespace '{namespace}', Updated '{workload}' of type '{}' in namespace '{namespace}'",
+        cause.name,
+        cause.kind.token(),
+        kind.as_str()
+    )
+}
+
+/// The log line of a reload, which people search for; it differs from the event in a comma (RL §15.3).
+#[must_use]
+pub fn reloaded_line(cause: &Cause, namespace: &str, workload: &str, kind: Kind) -> String {
+    format!(
+        "Changes detected in '{}' of type '{}' in namespace '{namespace}'; updated '{workload}' of type '{}' in namespace '{namespace}'",
         cause.name,
         cause.kind.token(),
         kind.as_str()

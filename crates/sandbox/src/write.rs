@@ -61,6 +61,10 @@ pub fn create(
     stamp_new(&kind, &mut fields, &time, store.next_serial());
     managed::record(&mut fields, &Map::new(), &manner.author("", &time));
     if manner.dry_run {
+        // What is not stored has no version.
+        if let Some(meta) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            meta.remove("resourceVersion");
+        }
         return Ok(Arc::new(Stored::unversioned(fields)));
     }
     let stored = store.put(&place, fields);

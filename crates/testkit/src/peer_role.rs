@@ -106,22 +106,34 @@ fn sealed_secrets(namespace: &str) -> Rights {
     }
 }
 
-/// With one right more than the peer's: it has no `watch` on workloads and lists them at every event, ours watches them.
+/// No `watch` on workloads: the peer lists them at every event.
 fn reloader(namespace: &str) -> Rights {
     let workloads = &["deployments", "daemonsets", "statefulsets"];
     let everywhere = vec![
         rule(&[""], &["secrets", "configmaps"], READ),
         rule(&[""], &["namespaces"], READ),
-        rule(&["apps"], workloads, &["get", "list", "watch", "update", "patch"]),
-        rule(&["batch"], &["cronjobs"], READ),
-        rule(&["batch"], &["jobs"], &["get", "list", "watch", "create", "delete"]),
-        rule(&["argoproj.io"], &["rollouts"], &["get", "list", "watch", "update", "patch"]),
+        rule(&["apps"], workloads, &["get", "list", "update", "patch"]),
+        rule(&["batch"], &["cronjobs"], &["get", "list"]),
+        rule(&["batch"], &["jobs"], &["get", "list", "create", "delete"]),
+        rule(&["argoproj.io"], &["rollouts"], &["get", "list", "update", "patch"]),
         rule(&["secrets-store.csi.x-k8s.io"], &["secretproviderclasspodstatuses", "secretproviderclasses"], READ),
         rule(&[""], &["events"], EVENTS),
     ];
     let mut own = leases(&["create", "get", "update"]);
     own.push(rule(&[""], &["configmaps"], &["get", "list", "watch", "create", "update"]));
     Rights { everywhere, within: vec![(namespace.to_owned(), own)] }
+}
+
+/// The role with `watch` wherever it may `list`: what our own chart gives Reloader.
+#[must_use]
+pub fn watching(mut rights: Rights) -> Rights {
+    for rule in &mut rights.everywhere {
+        let has = |verb: &str| rule.verbs.iter().any(|own| own == verb);
+        if has("list") && !has("watch") {
+            rule.verbs.push("watch".to_owned());
+        }
+    }
+    rights
 }
 
 fn leases(verbs: &[&str]) -> Vec<PolicyRule> {

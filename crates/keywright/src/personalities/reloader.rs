@@ -1,12 +1,16 @@
 //! Reloader's command line. Every failure ends with 1, flag errors with `Error: …` and the usage on stderr.
-//! `--coalesce-window` is ours. Specification: RL §4.1–§4.4, §5.1, §14, §15.1, §22.1.
+//! `--coalesce-window` is ours. Specification: RL §4.1–§4.4, §5.1, §14, §15, §22.1.
+
+mod meta_info;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::reload::ResourceKind;
-use base::Fault;
 use base::duration::GoDuration;
+use base::{Fault, SecretText};
 use http::StatusCode;
 use operator::cache::Scope;
 use operator::controllers;
@@ -15,9 +19,14 @@ use operator::leader::Election;
 use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::reloader::Settings;
+use operator::reloader::alerts::Alerts;
+use operator::reloader::webhook::Webhook;
 use operator::shared::Clock;
+use plan::reload::alert::Sink;
 use plan::reload::{Kind, Strategy};
+use tokio::sync::watch;
 use wire::Environment;
+use wire::proxy::Proxy;
 
 use super::metrics_route;
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
@@ -50,7 +59,7 @@ const FLAGS: &[Flag] = &[
     switch("sync-after-restart", "with reload-on-create: what is there at the start counts as created"),
     value("is-Argo-Rollouts", "reload Argo Rollouts, too"),
     switch("enable-ha", "elect a leader among several replicas"),
-    switch("enable-csi-integration", "react to rotations by the Secrets Store CSI driver"),
+    switch("enable-csi-integration", "not built yet: react to rotations by the Secrets Store CSI driver"),
     value("resources-to-ignore", "configmaps or secrets"),
     value("ignored-workload-types", "jobs, cronjobs or both"),
     value("namespaces", "watch these namespaces only"),
@@ -79,6 +88,23 @@ struct Checked {
     form: Form,
     level: tracing::Level,
     warnings: Vec<String>,
+    webhook: Option<(wire::Client, SecretText)>,
+    alerts: Option<AlertSettings>,
+    meta_info: Option<MetaInfo>,
+}
+
+/// Where alerts go.
+struct AlertSettings {
+    client: wire::Client,
+    sink: Sink,
+    url: Option<SecretText>,
+    info: String,
+}
+
+/// What the process says of itself, and in which namespace.
+struct MetaInfo {
+    namespace: String,
+    data: meta_info::Data,
 }
 
 /// Runs Reloader until it is asked to end.
@@ -111,12 +137,45 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
     let listener = Listener::bind(ADDRESS).await?;
     let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
     process.shared().remember(checked.settings.clone());
+    if let Some((client, url)) = checked.webhook {
+        process.shared().remember(Webhook::new(client, url));
+    }
+    if let Some(AlertSettings { client, sink, url, info }) = checked.alerts {
+        process.shared().remember(Alerts::start(client, sink, url, info));
+    }
     process.add(FeatureName::Reloader, 10, checked.election, |driver| controllers::reloader(driver, &checked.settings));
-    let routes = Routes::default().with("/live", |_| async { text(StatusCode::OK, "alive") });
+    if let Some(MetaInfo { namespace, data }) = checked.meta_info {
+        let shared = Arc::clone(process.shared());
+        tokio::spawn(async move {
+            if let Err(fault) = operator::reloader::meta_info::publish(shared.cluster(), &namespace, &data).await {
+                tracing::warn!("Failed to create or update the meta info ConfigMap: {}", fault.chain());
+            }
+        });
+    }
+    let has_lost = process.leads(FeatureName::Reloader).map(lost_lead).unwrap_or_default();
+    let routes = Routes::default().with("/live", move |_| {
+        let has_lost = has_lost.load(Ordering::Relaxed);
+        async move {
+            if has_lost { text(StatusCode::INTERNAL_SERVER_ERROR, "") } else { text(StatusCode::OK, "alive") }
+        }
+    });
     let routes = metrics_route(routes, process.metrics(FeatureName::Reloader).into_iter().collect());
     tokio::spawn(listener.serve(routes, std::future::pending()));
     process.run(end).await;
     Ok(())
+}
+
+/// Becomes true once leadership was had and lost, and stays so: the kubelet starts such a process anew (RL §14).
+fn lost_lead(mut leads: watch::Receiver<bool>) -> Arc<AtomicBool> {
+    let has_lost = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&has_lost);
+    tokio::spawn(async move {
+        // An error means that the process ends.
+        if leads.wait_for(|leads| *leads).await.is_ok() && leads.wait_for(|leads| !leads).await.is_ok() {
+            tells.store(true, Ordering::Relaxed);
+        }
+    });
+    has_lost
 }
 
 fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
@@ -140,19 +199,55 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     settings.ignored_namespaces = list(parsed, "namespaces-to-ignore").into_iter().collect();
     settings.replays_start = parsed.is_set("sync-after-restart");
     settings.coalesce_window = duration(parsed, "coalesce-window", Duration::ZERO)?;
-    for (flag, what) in [("enable-csi-integration", "the CSI integration"), ("webhook-url", "webhook mode")] {
-        if parsed.has(flag) && parsed.value(flag) != Some("false") {
-            return Err(Fault::wrong(format!("{what} (`--{flag}`) is not built yet"))
-                .hint("leave the flag away, or keep the peer for it"));
-        }
+    settings.counts_by_namespace = environment.value("METRICS_COUNT_BY_NAMESPACE") == Some("enabled");
+    if is_true(parsed, "enable-csi-integration") {
+        return Err(Fault::wrong("the CSI integration (`--enable-csi-integration`) is not built yet")
+            .hint("leave the flag away, or keep the peer for it"));
     }
-    if settings.namespace_selector.is_some() {
-        return Err(Fault::wrong("`--namespace-selector` is not built yet").hint("use `--namespaces`"));
-    }
-    let scopes = scopes(parsed, environment, &settings, &mut warnings);
+    let scopes = scopes(parsed, environment, &mut settings, &mut warnings);
     let election = election(parsed, environment)?;
     let (form, level) = log_settings(parsed, &mut warnings);
-    Ok(Checked { settings, scopes, election, form, level, warnings })
+    let meta_info = environment.value("RELOADER_NAMESPACE").map(|namespace| MetaInfo {
+        namespace: namespace.to_owned(),
+        data: meta_info::data(parsed, environment, &settings),
+    });
+    if meta_info.is_none() {
+        warnings.push("RELOADER_NAMESPACE is not set, so no meta info ConfigMap is written".to_owned());
+    }
+    let webhook = webhook(parsed, environment)?;
+    let alerts = alerts(environment)?;
+    Ok(Checked { settings, scopes, election, form, level, warnings, webhook, alerts, meta_info })
+}
+
+fn http_client(environment: &Environment) -> Result<wire::Client, Fault> {
+    let proxy = Proxy::of(environment)?;
+    Ok(wire::Client::new(wire::client::Settings { proxy, ..wire::client::Settings::default() }))
+}
+
+fn webhook(parsed: &Parsed, environment: &Environment) -> Result<Option<(wire::Client, SecretText)>, Fault> {
+    let Some(url) = parsed.value("webhook-url").filter(|url| !url.is_empty()) else { return Ok(None) };
+    // Read once here, so that a broken address is told at the start and not at the first change.
+    wire::Request::post(url).map_err(|fault| fault.within("cannot use `--webhook-url`"))?;
+    Ok(Some((http_client(environment)?, SecretText::from(url))))
+}
+
+/// Alerts, if the environment wants them (RL §4.2).
+fn alerts(environment: &Environment) -> Result<Option<AlertSettings>, Fault> {
+    let value = |name: &str| environment.value(name).map(str::trim).filter(|text| !text.is_empty());
+    if value("ALERT_ON_RELOAD") != Some("true") {
+        return Ok(None);
+    }
+    let client = http_client(environment)?;
+    let client = match value("ALERT_WEBHOOK_PROXY") {
+        Some(proxy) => client.with_proxy(Proxy::always(proxy)?),
+        None => client,
+    };
+    Ok(Some(AlertSettings {
+        client,
+        sink: Sink::named(value("ALERT_SINK").unwrap_or_default()),
+        url: value("ALERT_WEBHOOK_URL").map(SecretText::from),
+        info: value("ALERT_ADDITIONAL_INFO").unwrap_or_default().to_owned(),
+    }))
 }
 
 fn set_keys(parsed: &Parsed, settings: &mut Settings) {
@@ -241,16 +336,24 @@ fn selector(parsed: &Parsed, flag: &str) -> Result<Option<String>, Fault> {
 }
 
 /// Scoped, single or global mode (RL §5.1).
-fn scopes(parsed: &Parsed, environment: &Environment, settings: &Settings, warnings: &mut Vec<String>) -> Vec<Scope> {
-    let named: BTreeSet<String> = list(parsed, "namespaces").into_iter().collect();
+fn scopes(
+    parsed: &Parsed,
+    environment: &Environment,
+    settings: &mut Settings,
+    warnings: &mut Vec<String>,
+) -> Vec<Scope> {
+    let mut named: BTreeSet<String> = list(parsed, "namespaces").into_iter().collect();
+    if named.is_empty() {
+        named.extend(environment.value("KUBERNETES_NAMESPACE").map(str::to_owned));
+    }
     if !named.is_empty() {
-        if !settings.ignored_namespaces.is_empty() {
-            warnings.push("`--namespaces-to-ignore` has no effect beside `--namespaces`".to_owned());
+        if !std::mem::take(&mut settings.ignored_namespaces).is_empty() {
+            warnings.push("`--namespaces-to-ignore` has no effect where namespaces are named".to_owned());
+        }
+        if settings.namespace_selector.take().is_some() {
+            warnings.push("`--namespace-selector` has no effect where namespaces are named".to_owned());
         }
         return named.into_iter().map(Scope::Namespace).collect();
-    }
-    if let Some(namespace) = environment.value("KUBERNETES_NAMESPACE") {
-        return vec![Scope::Namespace(namespace.to_owned())];
     }
     let mut warning = "KUBERNETES_NAMESPACE is unset, will detect changes in all namespaces".to_owned();
     if !settings.ignored_namespaces.is_empty() {
@@ -258,6 +361,16 @@ fn scopes(parsed: &Parsed, environment: &Environment, settings: &Settings, warni
         warning.push_str(&format!(" except: {}", names.join(", ")));
     }
     warnings.push(warning + ".");
+    if let Some(labels) = &settings.resource_selector {
+        warnings.push(format!(
+            "resource-label-selector is set, will only detect changes of resources with these labels: {labels}."
+        ));
+    }
+    if let Some(labels) = &settings.namespace_selector {
+        warnings.push(format!(
+            "namespace-selector is set, will only detect changes in namespaces with these labels: {labels}."
+        ));
+    }
     vec![Scope::Cluster]
 }
 
@@ -353,11 +466,52 @@ mod tests {
             ("--resources-to-ignore=x", "`--resources-to-ignore` only accepts configmaps or secrets, not `x`"),
             ("--ignored-workload-types=Jobs", "`--ignored-workload-types` takes jobs and cronjobs, not `Jobs`"),
             ("--enable-ha", "POD_NAME not set, cannot run in HA mode without POD_NAME set"),
+            (
+                "--enable-ha --leader-election-lease-duration=5s",
+                "POD_NAME not set, cannot run in HA mode without POD_NAME set",
+            ),
             ("--is-argo-rollouts=true", "unknown flag: --is-argo-rollouts"),
+            ("--enable-csi-integration", "the CSI integration (`--enable-csi-integration`) is not built yet"),
             ("--resource-label-selector=a!=*", "`--resource-label-selector` holds `a!=*`, which is no label selector"),
         ] {
             assert_eq!(checked(line, &[]).map(drop), Err(expected.to_owned()), "{line}");
         }
         assert!(checked("--resources-to-ignore=sEcrets", &[]).is_ok());
+    }
+
+    #[test]
+    fn filters_of_namespaces_are_for_all_namespaces_only() {
+        let line = "--namespace-selector=team:shop,tier:* --namespaces-to-ignore=a,b";
+        let global = checked(line, &[]).expect("it is right");
+        assert_eq!(global.settings.namespace_selector.as_deref(), Some("team=shop,tier"));
+        assert_eq!(global.settings.ignored_namespaces.len(), 2);
+        let single = checked(line, &[("KUBERNETES_NAMESPACE", "x")]).expect("it is right");
+        assert!(single.settings.namespace_selector.is_none() && single.settings.ignored_namespaces.is_empty());
+        let told = single.warnings.iter().filter(|warning| warning.contains("has no effect")).count();
+        assert_eq!(told, 2, "{:?}", single.warnings);
+    }
+
+    #[test]
+    fn alerts_the_web_hook_and_the_meta_info_come_from_outside() {
+        let plain = checked("", &[("ALERT_ON_RELOAD", "yes"), ("ALERT_WEBHOOK_URL", "http://x")]).expect("it is right");
+        assert!(plain.alerts.is_none() && plain.webhook.is_none() && plain.meta_info.is_none());
+        assert!(!plain.settings.counts_by_namespace);
+        let variables = [
+            ("ALERT_ON_RELOAD", "true"),
+            ("ALERT_SINK", " Teams "),
+            ("ALERT_WEBHOOK_URL", " http://x "),
+            ("ALERT_WEBHOOK_PROXY", "http://127.0.0.1:1"),
+            ("ALERT_ADDITIONAL_INFO", " eu-1 "),
+            ("METRICS_COUNT_BY_NAMESPACE", "enabled"),
+            ("RELOADER_NAMESPACE", "ops"),
+        ];
+        let full = checked("--webhook-url=https://hook/token --is-Argo-Rollouts=T", &variables).expect("it is right");
+        let alerts = full.alerts.expect("they are asked for");
+        assert_eq!((alerts.sink, &*alerts.info), (Sink::Teams, "eu-1"));
+        assert_eq!(alerts.url.as_ref().map(SecretText::expose), Some("http://x"));
+        assert!(full.webhook.is_some() && full.settings.counts_by_namespace && full.settings.has_rollouts);
+        assert_eq!(full.meta_info.map(|info| info.namespace).as_deref(), Some("ops"));
+        let wrong = checked("--webhook-url=ftp://hook/token", &[]).map(drop).expect_err("it cannot be asked");
+        assert!(wrong.starts_with("cannot use `--webhook-url`") && !wrong.contains("token"), "{wrong}");
     }
 }

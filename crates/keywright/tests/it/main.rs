@@ -2,6 +2,7 @@
 
 mod helm;
 mod kubeseal;
+mod reloader;
 mod render;
 mod sops;
 mod stage;

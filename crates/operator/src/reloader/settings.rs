@@ -24,6 +24,8 @@ pub struct Settings {
     pub has_rollouts: bool,
     /// Whether what is there at the start counts as created; it reloads where `on_create` says so.
     pub replays_start: bool,
+    /// Whether reloads are counted by namespace, too.
+    pub counts_by_namespace: bool,
     /// Ours: how long causes of one workload are gathered into one edit.
     pub coalesce_window: Duration,
 }

@@ -1,50 +1,36 @@
-//! A ConfigMap or Secret changed: does it concern anybody, and with which hash? The data is read (one GET) only if some
-//! workload reacts. At the start nothing rolls; but a workload whose mark differs from the data now has missed a change and
-//! catches up. Specification: RL §6, §7, §14, §17.
+//! A ConfigMap or Secret changed: does it concern anybody, and with which hash? The hash was made while the change streamed by;
+//! only where it was not is the data read (one GET). At the start nothing rolls; but a workload whose mark differs from the data
+//! now has missed a change and catches up. Specification: RL §5–§7, §14, §17.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::reload::ResourceKind;
-use base::{Fault, Timestamp};
-use plan::reload::{Cause, Change, Happened, Hit, Kind, Options, Workload, hash, rules, strategy};
+use base::{Fault, Kind as FaultKind, Timestamp};
+use k8s_openapi::api::core::v1::Namespace;
+use plan::reload::{Cause, Change, Happened, Hit, Kind, Options, Strategy, Workload, hash, rules, strategy};
 use plan::{Finish, Line};
+use tokio::time::Instant;
 
+use super::counts::Skip;
+use super::memory::{Event, Following, Noted};
+use super::webhook::{self, Post, Webhook};
 use super::{BACKOFF, Memory, Settings, warn};
 use crate::World;
 use crate::cache::{Changed, Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::kube_secret;
-use crate::queue::Enqueue;
-use crate::queue::Lane;
+use crate::queue::{Enqueue, Lane};
+use crate::recorder;
 use crate::seen::{Marker, OfConfigMap, OfSecret, Seen};
 use crate::shared::Shared;
 use crate::subject::Subject;
-use crate::world::workloads as of;
+use crate::world::workloads::{self as of, Age, Of};
 
-/// What happened to a resource, as the cache saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// It was there when we started.
-    Initial,
-    /// It is new.
-    Created,
-    /// Its data changed.
-    Updated,
-    /// It is gone.
-    Deleted,
-}
-
-impl Event {
-    /// Two events that no pass has looked at in between, as one.
-    pub(super) fn then(self, later: Self) -> Self {
-        match (self, later) {
-            (Self::Created, Self::Updated) => Self::Created,
-            (_, later) => later,
-        }
-    }
-}
+/// A standby may act on what it saw so long ago: the leader that should have may have died over it. What is older was dealt with.
+const UNLED: Duration = Duration::from_secs(60);
 
 /// Which of the two types a row watches.
 pub trait Source: Marker {
@@ -52,6 +38,8 @@ pub trait Source: Marker {
     const KIND: ResourceKind;
     /// The row's name.
     const ROW: &'static str;
+    /// The type's word in metrics.
+    const PLURAL: &'static str;
 
     /// Reads the object's data and hashes it as it is published; `None` where it is gone.
     fn read(w: &World, seen: &Seen<Self>) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
@@ -60,6 +48,7 @@ pub trait Source: Marker {
 impl Source for OfSecret {
     const KIND: ResourceKind = ResourceKind::Secret;
     const ROW: &'static str = "reload-secrets";
+    const PLURAL: &'static str = "secrets";
 
     async fn read(w: &World, seen: &Seen<Self>) -> Result<Option<String>, Fault> {
         let body = w.cluster().read(&seen.address()).await?;
@@ -71,6 +60,7 @@ impl Source for OfSecret {
 impl Source for OfConfigMap {
     const KIND: ResourceKind = ResourceKind::ConfigMap;
     const ROW: &'static str = "reload-configmaps";
+    const PLURAL: &'static str = "configmaps";
 
     async fn read(w: &World, seen: &Seen<Self>) -> Result<Option<String>, Fault> {
         let map: Option<k8s_openapi::api::core::v1::ConfigMap> = w.cluster().read_as(&seen.address()).await?;
@@ -95,15 +85,7 @@ impl<H: Source> Controller for ReloadSource<H> {
         finalizer: None,
         manager: api::reload::names::MANAGER,
         backoff: BACKOFF,
-        rights: &[Rights {
-            group: "",
-            resource: match H::KIND {
-                ResourceKind::Secret => "secrets",
-                _ => "configmaps",
-            },
-            verbs: &["get", "list", "watch"],
-            is_local: false,
-        }],
+        rights: &[Rights { group: "", resource: H::PLURAL, verbs: &["get", "list", "watch"], is_local: false }],
     };
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
@@ -113,14 +95,15 @@ impl<H: Source> Controller for ReloadSource<H> {
         let (ignored, replays_start) = (settings.ignored_namespaces.clone(), settings.replays_start);
         let store = shared.caches().store::<Seen<H>>();
         store.listen(move |changed: &Changed<Seen<H>>| {
-            let event = match (&changed.before, &changed.after) {
-                (None, Some(_)) if changed.is_initial && !(replays_start && options.on_create) => Event::Initial,
-                (None, Some(_)) if options.on_create => Event::Created,
-                (Some(before), Some(after)) if before.data != after.data => Event::Updated,
-                (Some(_), None) if options.on_delete => Event::Deleted,
-                _ => return,
-            };
+            memory.counts().received(word(changed), H::PLURAL);
+            let Some(mut event) = event(changed, &options, &memory) else { return };
+            if event == Event::Initial && replays_start && options.on_create {
+                event = Event::Replayed;
+            }
             if ignored.contains(&*changed.name.0) {
+                if event != Event::Initial {
+                    memory.counts().skipped(Skip::IgnoredOrNotSelected);
+                }
                 return;
             }
             memory.note(H::KIND, changed.name.clone(), event);
@@ -133,69 +116,152 @@ impl<H: Source> Controller for ReloadSource<H> {
 
     async fn reconcile(w: &World, seen: &Seen<H>) -> Result<Finish, Fault> {
         let name: Name = (Arc::clone(&seen.namespace), Arc::clone(&seen.name));
-        let memory = Memory::of(w.shared());
-        let following = memory.follow(&name.0);
-        let Some(event) = memory.take(H::KIND, &name) else { return Ok(Finish::settled()) };
-        let done = follow::<H>(w, seen, event).await;
-        if done.is_err() {
-            memory.note_failed(H::KIND, name, event);
-        }
-        drop(following);
-        done
+        settle::<H>(w, name, Some(seen)).await.map(|()| Finish::settled())
     }
 
     fn failed(_o: &Seen<H>, fault: &Fault, _now: Timestamp) -> Finish {
-        tracing::error!(error = fault.chain(), "Error syncing events");
+        tracing::error!("Error syncing events: {}", fault.chain());
         Finish::settled().retried()
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
-        let key: Name = (namespace.into(), name.into());
-        let memory = Memory::of(w.shared());
-        let following = memory.follow(&key.0);
-        if memory.take(H::KIND, &key) != Some(Event::Deleted) {
-            return Ok(());
-        }
-        let change = Change {
-            kind: H::KIND,
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            is_ignored: false,
-            is_match: false,
-            happened: Happened::Deleted,
-        };
-        for (workload, hit) in hits(w, &change).await? {
-            tell(w, &workload, &change, &hit);
-        }
-        drop(following);
-        Ok(())
+        settle::<H>(w, (namespace.into(), name.into()), None).await
     }
 }
 
-async fn follow<H: Source>(w: &World, seen: &Seen<H>, event: Event) -> Result<Finish, Fault> {
-    let mut change = change(&w.memory::<Settings>().options, seen);
-    let mut concerned = hits(w, &change).await?;
-    for (workload, _) in &concerned {
-        w.note(|| told(workload, seen));
+/// Watches the namespaces with these labels; nothing happens in others.
+pub fn watch_namespaces(shared: &Arc<Shared>, labels: &str) {
+    let memory = Memory::of(shared);
+    let store = shared.caches().store::<Namespace>();
+    store.listen(move |changed| memory.counts().received(word(changed), "namespaces"));
+    shared.caches().watch_cluster::<Namespace>(&Selectors { labels: Some(labels.to_owned()), fields: None });
+}
+
+/// The watch's own word for a change.
+fn word<T>(changed: &Changed<T>) -> &'static str {
+    match (&changed.before, &changed.after) {
+        (None, _) => "add",
+        (Some(_), Some(_)) => "update",
+        (Some(_), None) => "delete",
     }
-    if event == Event::Initial {
-        concerned
-            .retain(|(workload, hit)| strategy::standing_mark(workload, &Cause::new(&change, hit, w.now())).is_some());
+}
+
+/// What happened; none where it is nothing that reloads.
+fn event<H: Source>(changed: &Changed<Seen<H>>, options: &Options, memory: &Memory) -> Option<Event> {
+    match (&changed.before, &changed.after) {
+        (None, Some(_)) if changed.is_initial => Some(Event::Initial),
+        (None, Some(_)) if options.on_create => Some(Event::Created),
+        (Some(before), Some(after)) if before.data != after.data => Some(Event::Updated),
+        (Some(_), Some(after)) => {
+            let (kind, name, namespace) = (H::KIND.token(), &after.name, &after.namespace);
+            tracing::debug!("No changes detected in '{name}' of type '{kind}' in namespace '{namespace}'");
+            memory.counts().skipped(Skip::NoDataChange);
+            None
+        }
+        (Some(before), None) if options.on_delete => {
+            let says = |key: &String| rules::is_marked(&before.annotations, key).0;
+            Some(Event::Deleted { is_ignored: says(&options.keys.ignore), is_match: says(&options.keys.matches) })
+        }
+        _ => None,
+    }
+}
+
+/// Deals with what happened to a resource; `seen` is the resource as it stands, if it does.
+async fn settle<H: Source>(w: &World, name: Name, seen: Option<&Seen<H>>) -> Result<(), Fault> {
+    let memory = Memory::of(w.shared());
+    let Some((noted, following)) = memory.take(H::KIND, &name) else { return Ok(()) };
+    let begun = Instant::now();
+    let done = if !is_selected(w, &name.0) {
+        Ok(false)
+    } else if let Ok(webhook) = w.shared().recall::<Webhook>() {
+        post::<H>(w, &name, noted, &webhook).await
+    } else {
+        follow::<H>(w, &name, seen, noted, &following).await
+    };
+    if noted.event != Event::Initial {
+        memory.counts().reconciled(H::PLURAL, done.as_ref().map(|did| *did).map_err(drop), begun.elapsed());
+        if matches!(done, Ok(false)) {
+            memory.counts().skipped(Skip::IgnoredOrNotSelected);
+        }
+    }
+    if done.is_err() {
+        memory.note_failed(H::KIND, name, noted);
+    }
+    done.map(drop)
+}
+
+/// Whether the namespace carries the labels that are asked for. The caches are ready before the first pass.
+fn is_selected(w: &World, namespace: &str) -> bool {
+    let settings = w.memory::<Settings>();
+    settings.namespace_selector.is_none() || w.cache::<Namespace>().find("", namespace).is_some()
+}
+
+async fn post<H: Source>(w: &World, name: &Name, noted: Noted, webhook: &Webhook) -> Result<bool, Fault> {
+    if noted.event == Event::Initial || !noted.was_leading {
+        return Ok(false);
+    }
+    let body = webhook::body(H::KIND, &name.0, &name.1, noted.event.as_str(), w.now());
+    w.act(Post { webhook: webhook.clone(), body }).await.map(|()| true)
+}
+
+/// Follows a change to its workloads; answers whether there was any.
+async fn follow<H: Source>(
+    w: &World,
+    name: &Name,
+    seen: Option<&Seen<H>>,
+    noted: Noted,
+    following: &Following,
+) -> Result<bool, Fault> {
+    let settings = w.memory::<Settings>();
+    let event = match noted.event {
+        event if noted.was_leading || noted.at.elapsed() < UNLED => event,
+        _ => Event::Initial,
+    };
+    let mut change = match (seen, event) {
+        (Some(seen), _) => change(&settings.options, seen),
+        (None, Event::Deleted { is_ignored, is_match }) => deletion(H::KIND, name, is_ignored, is_match),
+        (None, _) => return Ok(false),
+    };
+    let age = if matches!(event, Event::Initial | Event::Replayed) { Age::Recent } else { Age::New };
+    let mut concerned = hits(w, &change, age).await?;
+    if let Some(seen) = seen {
+        doubt(w, seen, &settings.options);
+        concerned.iter().for_each(|(workload, _)| w.note(|| told(workload, seen)));
+    }
+    // Deleted and made again before anybody looked: what was never marked has nothing to catch up with.
+    let catches_up = event == Event::Initial || (matches!(event, Event::Deleted { .. }) && seen.is_some());
+    let cause = |change: &Change, hit: &Hit| Cause::new(change, hit, w.now());
+    if catches_up {
+        concerned.retain(|(workload, hit)| !strategy::standing_marks(workload, &cause(&change, hit)).is_empty());
+    }
+    // What another leader or an earlier start may have done is not done twice.
+    if !noted.was_leading || event == Event::Replayed {
+        concerned.retain(|(workload, _)| is_marked_for_good(workload, &settings.options));
     }
     if concerned.is_empty() {
-        return Ok(Finish::settled());
+        return Ok(false);
     }
-    let Some(hash) = H::read(w, seen).await? else { return Ok(Finish::settled()) };
-    change.happened = Happened::Data(hash);
+    if let Some(seen) = seen {
+        let hash = match seen.published {
+            Some(hash) => Some(hex::encode(hash)),
+            None => H::read(w, seen).await?,
+        };
+        let Some(hash) = hash else { return Ok(false) };
+        change.happened = Happened::Data(hash);
+    }
+    if catches_up {
+        concerned.retain(|(workload, hit)| strategy::has_missed(workload, &cause(&change, hit)));
+    }
     for (workload, hit) in &concerned {
-        tell(w, workload, &change, hit);
+        let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+        following.hit(workload.kind, name, cause(&change, hit));
     }
-    Ok(Finish::settled())
+    Ok(true)
 }
 
 /// A change of a resource's data, before it is hashed.
 pub(super) fn change<H: Source>(options: &Options, seen: &Seen<H>) -> Change {
-    let says = |key: &String| seen.annotations.get(key).is_some_and(|value| value == "true");
+    let says = |key: &String| rules::is_marked(&seen.annotations, key).0;
     Change {
         kind: H::KIND,
         namespace: seen.namespace.to_string(),
@@ -206,44 +272,87 @@ pub(super) fn change<H: Source>(options: &Options, seen: &Seen<H>) -> Change {
     }
 }
 
+fn deletion(kind: ResourceKind, name: &Name, is_ignored: bool, is_match: bool) -> Change {
+    let (namespace, name) = (name.0.to_string(), name.1.to_string());
+    Change { kind, namespace, name, is_ignored, is_match, happened: Happened::Deleted }
+}
+
+/// Tells what the resource's author has probably not meant.
+fn doubt<H: Source>(w: &World, seen: &Seen<H>, options: &Options) {
+    for key in [&options.keys.ignore, &options.keys.matches] {
+        if let (_, Some(notice)) = rules::is_marked(&seen.annotations, key) {
+            let (at, uid) = (seen.address(), seen.uid.clone());
+            let subject = recorder::Subject { at, uid, resource_version: seen.resource_version.clone() };
+            warn(w, H::KIND.component(), &subject, notice.0);
+        }
+    }
+}
+
 /// What `explain` says of a workload that reacts to a resource.
 pub(super) fn told<H: Source>(workload: &Workload, seen: &Seen<H>) -> Line {
     let (at, source) = (workload.address().object(), seen.address().object());
     Line::on(at, format!("restarts when the data of {source} changes"))
 }
 
-/// The workload's row gets a cause.
-fn tell(w: &World, workload: &Workload, change: &Change, hit: &Hit) {
-    let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
-    Memory::of(w.shared()).hit(workload.kind, name, Cause::new(change, hit, w.now()));
+/// Whether a second edit for the same state does nothing: what another leader may have done already must not be done twice.
+fn is_marked_for_good(workload: &Workload, options: &Options) -> bool {
+    let restarts = workload.annotations.get(&options.keys.rollout_strategy).is_some_and(|value| value == "restart");
+    match workload.kind {
+        Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => true,
+        Kind::Job => options.strategy == Strategy::EnvVars,
+        Kind::CronJob => false,
+        Kind::Rollout => !restarts,
+    }
 }
 
 /// The workloads of the namespace that react, kind by kind in the peer's order.
-async fn hits(w: &World, change: &Change) -> Result<Vec<(Arc<Workload>, Hit)>, Fault> {
+async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Arc<Workload>, Hit)>, Fault> {
     let settings = w.memory::<Settings>();
     let mut all = Vec::new();
+    if change.is_ignored {
+        return Ok(all);
+    }
     for kind in Kind::ALL {
         if settings.options.ignored.contains(&kind) || (kind == Kind::Rollout && !settings.has_rollouts) {
             continue;
         }
         let namespace = &change.namespace;
         let workloads = match kind {
-            Kind::Deployment => w.workloads::<of::Deployment>(namespace).await?,
-            Kind::CronJob => w.workloads::<of::CronJob>(namespace).await?,
-            Kind::Job => w.workloads::<of::Job>(namespace).await?,
-            Kind::DaemonSet => w.workloads::<of::DaemonSet>(namespace).await?,
-            Kind::StatefulSet => w.workloads::<of::StatefulSet>(namespace).await?,
-            Kind::Rollout => w.workloads::<of::Rollout>(namespace).await?,
+            Kind::Deployment => listed::<of::Deployment>(w, namespace, age).await?,
+            Kind::CronJob => listed::<of::CronJob>(w, namespace, age).await?,
+            Kind::Job => listed::<of::Job>(w, namespace, age).await?,
+            Kind::DaemonSet => listed::<of::DaemonSet>(w, namespace, age).await?,
+            Kind::StatefulSet => listed::<of::StatefulSet>(w, namespace, age).await?,
+            Kind::Rollout => listed::<of::Rollout>(w, namespace, age).await?,
         };
+        let (scanned, before) = (workloads.len(), all.len());
         for workload in workloads {
             let verdict = rules::verdict(change, &workload, &settings.options);
             for notice in verdict.notices {
-                warn(w, &workload, notice.0);
+                warn(w, change.kind.component(), &super::subject(&workload), notice.0);
             }
             if let Some(hit) = verdict.hit {
                 all.push((workload, hit));
             }
         }
+        if age == Age::New {
+            Memory::of(w.shared()).counts().looked(kind, scanned, all.len() - before);
+        }
     }
     Ok(all)
+}
+
+/// The workloads of a kind; a kind that the role or the server does not give has none, which is told once.
+async fn listed<K: Of>(w: &World, namespace: &str, age: Age) -> Result<Vec<Arc<Workload>>, Fault> {
+    match w.workloads::<K>(namespace, age).await {
+        Err(fault) if matches!(fault.kind(), FaultKind::Denied | FaultKind::NotFound) => {
+            let memory = Memory::of(w.shared());
+            if memory.is_news(K::ROW, "cannot be listed") {
+                tracing::error!("Failed to list {} {}", K::path().2, fault.chain());
+            }
+            memory.counts().failed();
+            Ok(Vec::new())
+        }
+        other => other,
+    }
 }

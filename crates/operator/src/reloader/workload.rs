@@ -5,19 +5,23 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use api::reload::ResourceKind;
 use base::{Fault, Kind as FaultKind, Timestamp};
 use plan::reload::pause::Pause;
-use plan::reload::{Cause, Edit, Kind, Workload, failed_message, jobs, pause, reloaded_message, rules, strategy};
-use plan::{Event, Finish, Next, Write};
+use plan::reload::{Cause, Edit, Kind, Workload, alert, jobs, pause, rules, strategy};
+use plan::reload::{failed_message, reloaded_line, reloaded_message};
+use plan::{Address, Event, Finish, Next, Write};
+use tokio::time::Instant;
 
+use super::alerts::Alerts;
+use super::counts::Skip;
 use super::source::{self, Source};
-use super::{BACKOFF, Memory, Settings, lock, warn};
+use super::{BACKOFF, Memory, Settings, subject, warn};
 use crate::World;
 use crate::cache::{Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::queue::Enqueue;
-use crate::recorder;
 use crate::seen::{OfConfigMap, OfSecret, Seen};
 use crate::shared::Shared;
 use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
@@ -64,7 +68,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
                 }
             });
         }
-        lock(&Memory::of(shared).rows).insert(K::KIND, enqueue);
+        Memory::of(shared).add_row(K::KIND, enqueue);
         shared.caches().watch::<Reduced<K>>(&Selectors::default());
     }
 
@@ -84,19 +88,30 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         if let Some(until) = arriving(&causes, &memory, &workload.namespace, w.now()) {
             return Ok(Finish::at(until));
         }
-        let next = roll(w, workload, &causes, &settings).await;
+        let begun = Instant::now();
+        let next = match w.standing::<K>(workload).await {
+            Ok(Some(workload)) => roll(w, &workload, &causes, &settings).await,
+            Ok(None) => Err(Fault::not_found(format!("{} is gone", workload.address().object()))),
+            Err(fault) => Err(fault),
+        };
         match next {
-            Ok(next) => {
+            Ok((next, did)) => {
                 memory.settle(K::KIND, &name, &causes);
+                if did {
+                    memory.counts().acted(K::KIND, &name.0, true, begun.elapsed());
+                } else if !causes.is_empty() {
+                    memory.counts().skipped(Skip::StrategyNotUpdated);
+                }
                 let more = !memory.causes(K::KIND, &name).is_empty();
                 Ok(Finish { next: if more { Next::At(w.now()) } else { next }, ..Finish::default() })
             }
-            // Deleted between list and patch: nobody is left to reload.
+            // Deleted between list and patch: nobody is left to reload, unless it is the Job that we make again.
             Err(fault) if fault.kind() == FaultKind::NotFound => {
-                memory.settle(K::KIND, &name, &causes);
-                Ok(Finish::settled())
+                Self::gone(w, &name.0, &name.1).await.map(|()| Finish::settled())
             }
             Err(fault) => {
+                memory.counts().acted(K::KIND, &name.0, false, begun.elapsed());
+                memory.counts().failed();
                 tell_failure(w, workload, &causes, &fault);
                 Err(fault)
             }
@@ -111,17 +126,31 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         let memory = Memory::of(w.shared());
         let key: Name = (namespace.into(), name.into());
         let causes = memory.causes(K::KIND, &key);
-        memory.settle(K::KIND, &key, &causes);
         // A Job that was deleted and could not be made again yet is made now.
-        let half_made = lock(&memory.half_made).get(&key).cloned();
         if K::KIND == Kind::Job
-            && let Some(create) = half_made
+            && let Some(create) = memory.half_made_job(&key)
         {
-            w.act(create).await?;
-            lock(&memory.half_made).remove(&key);
+            make_again(w, &key, create).await?;
         }
+        memory.settle(K::KIND, &key, &causes);
         Ok(())
     }
+}
+
+/// Makes a Job that was deleted. Where somebody else has made one of its name, that one stays.
+async fn make_again(w: &World, name: &Name, create: Write) -> Result<(), Fault> {
+    let at = Address::new(Kind::Job.resource(), &*name.0, &*name.1);
+    match w.act(create).await {
+        Err(fault) if fault.kind() == FaultKind::Conflict => {
+            let standing: Option<serde_json::Value> = w.cluster().read_as(&at).await?;
+            if standing.is_none_or(|job| !job["metadata"]["deletionTimestamp"].is_null()) {
+                return Err(fault);
+            }
+        }
+        other => drop(other?),
+    }
+    Memory::of(w.shared()).end_job(name);
+    Ok(())
 }
 
 /// Tells what the workload reacts to.
@@ -161,16 +190,16 @@ fn arriving(causes: &[Cause], memory: &Memory, namespace: &str, now: Timestamp) 
     (now < until && memory.is_arriving(namespace)).then_some(until)
 }
 
-/// Edits the workload for these causes; answers when to look again.
-async fn roll(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<Next, Fault> {
+/// Edits the workload for these causes; answers when to look again, and whether anything was written for them.
+async fn roll(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<(Next, bool), Fault> {
     let options = &settings.options;
     let edits = match workload.kind {
-        Kind::CronJob | Kind::Job => return roll_job(w, workload, causes, settings).await,
+        Kind::CronJob | Kind::Job => return Ok((Next::Settled, roll_job(w, workload, causes, settings).await?)),
         _ => strategy::edits(workload, causes, options, w.now()),
     };
     let (pause, notice) = pause::pause(workload, !edits.is_empty(), options, w.now());
     if let Some(notice) = notice {
-        warn(w, workload, notice.0);
+        warn(w, ResourceKind::ConfigMap.component(), &subject(workload), notice.0);
     }
     let next = match pause {
         Pause::None => Next::Settled,
@@ -184,57 +213,58 @@ async fn roll(w: &World, workload: &Workload, causes: &[Cause], settings: &Setti
             Next::Settled
         }
     };
+    let did = !edits.is_empty();
     for Edit { write, causes } in edits {
         w.act(write).await?;
         tell_success(w, workload, &causes);
     }
-    Ok(next)
+    Ok((next, did))
 }
 
 /// CronJobs and Jobs: the object is read whole, since a Job is made from it.
-async fn roll_job(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<Next, Fault> {
+async fn roll_job(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Result<bool, Fault> {
     if causes.is_empty() {
-        return Ok(Next::Settled);
+        return Ok(false);
     }
     let object = w.cluster().read_as(&workload.address()).await?;
     let object = object.ok_or_else(|| Fault::not_found(format!("{} is gone", workload.address().object())))?;
-    let Some(again) = jobs::again(workload, &object, causes, &settings.options, w.now()) else {
-        return Ok(Next::Settled);
-    };
+    let Some(again) = jobs::again(workload, &object, causes, &settings.options, w.now()) else { return Ok(false) };
     let memory = Memory::of(w.shared());
     let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
     let mut deleted = false;
     for write in again.writes {
         if deleted && let Write::CreateObject { .. } = &write {
-            lock(&memory.half_made).insert(name.clone(), write.clone());
+            memory.begin_job(name.clone(), write.clone());
         }
         deleted |= matches!(write, Write::Delete { .. });
         w.act(write).await?;
     }
-    lock(&memory.half_made).remove(&name);
+    memory.end_job(&name);
     tell_success(w, workload, &again.causes);
-    Ok(Next::Settled)
-}
-
-fn subject(workload: &Workload) -> recorder::Subject {
-    recorder::Subject {
-        at: workload.address(),
-        uid: workload.uid.clone(),
-        resource_version: workload.resource_version.clone(),
-    }
+    Ok(true)
 }
 
 fn tell_success(w: &World, workload: &Workload, causes: &[Cause]) {
+    let (namespace, name, kind) = (&workload.namespace, &workload.name, workload.kind);
     for cause in causes {
-        let message = reloaded_message(cause, &workload.namespace, &workload.name, workload.kind);
-        let event = Event::normal(api::reload::names::RELOADED, message);
+        let event = Event::normal(api::reload::names::RELOADED, reloaded_message(cause, namespace, name, kind));
         w.tell(cause.kind.component(), &subject(workload), event);
+        if w.is_dry() {
+            continue;
+        }
+        tracing::info!("{}", reloaded_line(cause, namespace, name, kind));
+        if let Ok(alerts) = w.shared().recall::<Alerts>() {
+            alerts.tell(alert::message(cause, namespace, name, kind, &alerts.info));
+        }
     }
 }
 
 fn tell_failure(w: &World, workload: &Workload, causes: &[Cause], fault: &Fault) {
+    let error = fault.chain();
+    let message = failed_message(&workload.namespace, &workload.name, workload.kind, &error);
+    tracing::error!("{message}");
     let Some(cause) = causes.first() else { return };
-    let message = failed_message(&workload.namespace, &workload.name, workload.kind, &fault.chain());
+    tracing::error!("Rolling upgrade for '{}' failed with error = {error}", cause.name);
     let event = Event::warning(api::reload::names::RELOAD_FAIL, message);
     w.tell(cause.kind.component(), &subject(workload), event);
 }

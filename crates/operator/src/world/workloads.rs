@@ -3,9 +3,10 @@
 //! Specification: RL §9, §11; design §11.4.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::reload::{ResourceKind, names};
 use base::Fault;
@@ -18,9 +19,11 @@ use plan::reload::workload::Marker;
 use plan::reload::{Container, Kind, Volume, Workload};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
+use url::form_urlencoded::byte_serialize;
 
 use crate::World;
-use crate::cache::Kept;
+use crate::cache::{Kept, Name};
 use crate::cluster::{self, Call, JSON};
 use crate::subject::Subject;
 
@@ -310,7 +313,8 @@ impl<K: Of> Subject for Reduced<K> {
     }
 
     fn is_deleting(&self) -> bool {
-        self.workload.is_deleting
+        // A Job that is to be made again is deleted by us, and its causes must outlive it; rules leave the others alone.
+        false
     }
 
     fn finalizers(&self) -> &[String] {
@@ -322,25 +326,106 @@ impl<K: Of> Subject for Reduced<K> {
     }
 }
 
+/// How old what is known of workloads may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// Not older than the question.
+    New,
+    /// Of the last minute: for looking at what was there when we started.
+    Recent,
+}
+
+/// How old a list may be for [`Age::Recent`].
+const RECENT: Duration = Duration::from_secs(60);
+
+/// Objects per page of a LIST.
+const PAGE: usize = 250;
+
+/// When each namespace was listed last, for kinds that are not watched. Who asks while a LIST is on its way waits for the
+/// next one, which serves all that wait: a burst of changes costs two LISTs a kind, not one each.
+#[derive(Default)]
+struct Lists(Mutex<HashMap<(Kind, Arc<str>), Turn>>);
+
+/// Whoever holds it lists; it holds when the last LIST began.
+type Turn = Arc<tokio::sync::Mutex<Option<Instant>>>;
+
+impl Lists {
+    fn turn(&self, kind: Kind, namespace: &str) -> Turn {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry((kind, namespace.into())).or_default())
+    }
+}
+
 impl World {
     /// The workloads of one kind in a namespace: from the cache, or by a LIST where the role has no watch for us.
     ///
     /// # Errors
     /// The LIST failed.
-    pub async fn workloads<K: Of>(&self, namespace: &str) -> Result<Vec<Arc<Workload>>, Fault> {
+    pub async fn workloads<K: Of>(&self, namespace: &str, age: Age) -> Result<Vec<Arc<Workload>>, Fault> {
         let store = self.cache::<Reduced<K>>();
-        if store.is_ready() {
-            return Ok(store.by(BY_NAMESPACE, namespace).iter().map(|reduced| Arc::clone(&reduced.workload)).collect());
+        let is_known = store.is_watched() || (age == Age::Recent && store.is_listed_within(RECENT));
+        if !is_known {
+            let asked = Instant::now();
+            let turn = self.memory::<Lists>().turn(K::KIND, namespace);
+            let mut listed = turn.lock().await;
+            let serves = |begun: &Instant| *begun >= asked || (age == Age::Recent && begun.elapsed() < RECENT);
+            if !listed.as_ref().is_some_and(serves) {
+                let begun = Instant::now();
+                store.relist(namespace, self.list::<K>(namespace).await?);
+                *listed = Some(begun);
+            }
         }
-        let path = cluster::collection_path(&K::KIND.resource(), namespace);
-        let call = Call { method: Method::GET, path, media: JSON, body: Vec::new() };
-        let workloads = from_list::<K>(&self.cluster().call(call).await?)?;
-        for workload in &workloads {
-            let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
-            store.learn(name, Reduced { workload: Arc::clone(workload), of: PhantomData });
-        }
-        Ok(workloads)
+        Ok(store.by(BY_NAMESPACE, namespace).iter().map(|reduced| Arc::clone(&reduced.workload)).collect())
     }
+
+    async fn list<K: Of>(&self, namespace: &str) -> Result<Vec<(Name, Reduced<K>)>, Fault> {
+        let collection = cluster::collection_path(&K::KIND.resource(), namespace);
+        let (mut all, mut token) = (Vec::new(), String::new());
+        loop {
+            let mut path = format!("{collection}?limit={PAGE}");
+            if !token.is_empty() {
+                path.extend(["&continue=", &byte_serialize(token.as_bytes()).collect::<String>()]);
+            }
+            let call = Call { method: Method::GET, path, media: JSON, body: Vec::new() };
+            let page: Page<K> = cluster::parse(&self.cluster().call(call).await?, "list of workloads")?;
+            for wire in page.items {
+                let workload = reduced(K::KIND, wire.metadata, wire.spec, &wire.status);
+                let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+                all.push((name, Reduced { workload: Arc::new(workload), of: PhantomData }));
+            }
+            token = page.metadata.token.unwrap_or_default();
+            if token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A workload as it stands: as it is known where its kind is watched, else read anew. `None` where it is gone.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn standing<K: Of>(&self, known: &Arc<Workload>) -> Result<Option<Arc<Workload>>, Fault> {
+        if self.cache::<Reduced<K>>().is_watched() {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let wire: Option<Wire<K>> = self.cluster().read_as(&known.address()).await?;
+        Ok(wire.map(|wire| Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status))))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Page<K> {
+    #[serde(default)]
+    metadata: PageMeta,
+    #[serde(default = "Vec::new")]
+    items: Vec<Wire<K>>,
+}
+
+#[derive(Default, Deserialize)]
+struct PageMeta {
+    #[serde(default, rename = "continue")]
+    token: Option<String>,
 }
 
 /// The index of workloads by namespace.
@@ -349,19 +434,6 @@ pub const BY_NAMESPACE: &str = "namespace";
 /// What the index holds.
 pub fn by_namespace<K: Of>(reduced: &Reduced<K>) -> Vec<String> {
     vec![reduced.workload.namespace.clone()]
-}
-
-/// Reads a workload out of the API server's JSON, as a LIST or GET answers it.
-pub(crate) fn from_list<K: Of>(body: &[u8]) -> Result<Vec<Arc<Workload>>, Fault> {
-    #[derive(Deserialize)]
-    #[serde(bound = "")]
-    struct List<K> {
-        #[serde(default = "Vec::new")]
-        items: Vec<Wire<K>>,
-    }
-    let list: List<K> = crate::cluster::parse(body, "list of workloads")?;
-    let reduce = |wire: Wire<K>| Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status));
-    Ok(list.items.into_iter().map(reduce).collect())
 }
 
 fn reduced(kind: Kind, meta: ObjectMeta, spec: Spec, status: &Status) -> Workload {
@@ -447,6 +519,11 @@ fn push(uses: &mut Vec<(ResourceKind, String)>, kind: ResourceKind, named: Optio
 mod tests {
     use super::*;
 
+    fn from_list<K: Of>(body: &[u8]) -> Vec<Workload> {
+        let page: Page<K> = serde_json::from_slice(body).unwrap();
+        page.items.into_iter().map(|wire| reduced(K::KIND, wire.metadata, wire.spec, &wire.status)).collect()
+    }
+
     #[test]
     fn a_deployment_is_reduced_to_its_references_and_marks() {
         let body = br#"{"items":[{"metadata":{"name":"web","namespace":"prod","uid":"u","resourceVersion":"3",
@@ -459,7 +536,7 @@ mod tests {
             "initContainers":[{"name":"init"}],
             "volumes":[{"name":"v","projected":{"sources":[{"secret":{"name":"tls"}},{"serviceAccountToken":{"path":"t"}}]}},
               {"name":"e","emptyDir":{}},{"name":"c","csi":{"driver":"d","volumeAttributes":{"secretProviderClass":"spc"}}}]}}}}]}"#;
-        let list = from_list::<Deployment>(body).unwrap();
+        let list = from_list::<Deployment>(body);
         let web = &list[0];
         assert!(web.is_paused && web.annotations.len() == 1 && web.template_annotations.len() == 1);
         let app = &web.containers[0];
@@ -474,9 +551,9 @@ mod tests {
         let body =
             br#"{"items":[{"metadata":{"name":"c"},"spec":{"schedule":"* * * * *","jobTemplate":{"spec":{"template":{
             "spec":{"containers":[{"name":"app","envFrom":[{"secretRef":{"name":"s"}}]}]}}}}}}]}"#;
-        assert_eq!(from_list::<CronJob>(body).unwrap()[0].referencing(ResourceKind::Secret, "s"), Some(0));
+        assert_eq!(from_list::<CronJob>(body)[0].referencing(ResourceKind::Secret, "s"), Some(0));
         let body = br#"{"items":[{"metadata":{"name":"j","ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"c",
             "uid":"u"}]},"spec":{},"status":{"completionTime":"2026-01-01T00:00:00Z"}}]}"#;
-        assert!(from_list::<Job>(body).unwrap()[0].is_history);
+        assert!(from_list::<Job>(body)[0].is_history);
     }
 }

@@ -13,11 +13,12 @@ use operator::sealed_secrets;
 use operator::seen::{SeenConfigMap, SeenSecret};
 use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
-use operator::world::workloads::{Deployment, Reduced};
+use operator::world::workloads::{CronJob, DaemonSet, Deployment, Job, Reduced, StatefulSet};
 use providers::keys::{KeyRing, Nobody};
 use providers::reach::{Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::Value;
+use testkit::cluster::Rights;
 use testkit::peer_role;
 use testkit::scenario::Scenario;
 use tokio::time::Instant;
@@ -28,6 +29,8 @@ pub struct Stage {
     pub shared: Option<Arc<Shared>>,
     /// What sessions may see of the process, before it starts.
     pub surroundings: wire::Surroundings,
+    /// What the process may, by the name of its account, where it is not exactly what its peer may.
+    pub rights: Option<(&'static str, Rights)>,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<tokio::task::JoinHandle<()>>,
@@ -59,6 +62,7 @@ impl Stage {
             driver: None,
             shared: None,
             surroundings: wire::Surroundings::none(),
+            rights: None,
             end: None,
             running: None,
             keeping: None,
@@ -73,8 +77,9 @@ impl Stage {
         prepare: impl FnOnce(&Process),
         rows: impl FnOnce(Driver) -> Driver,
     ) {
-        let role = peer_role(feature.as_str(), self.namespace());
-        let client = self.client_as(feature.as_str(), &role).await;
+        let own = || (feature.as_str(), peer_role(feature.as_str(), self.namespace()));
+        let (account, role) = self.rights.clone().unwrap_or_else(own);
+        let client = self.client_as(account, &role).await;
         let scopes = vec![Scope::Namespace(self.namespace().to_owned())];
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
@@ -182,6 +187,10 @@ impl Stage {
             "Secret" => self.cached::<SeenSecret>(name, object).await,
             "ConfigMap" => self.cached::<SeenConfigMap>(name, object).await,
             "Deployment" => self.cached::<Reduced<Deployment>>(name, object).await,
+            "StatefulSet" => self.cached::<Reduced<StatefulSet>>(name, object).await,
+            "DaemonSet" => self.cached::<Reduced<DaemonSet>>(name, object).await,
+            "CronJob" => self.cached::<Reduced<CronJob>>(name, object).await,
+            "Job" => self.cached::<Reduced<Job>>(name, object).await,
             "ExternalSecret" => self.cached::<api::ExternalSecret>(name, object).await,
             "SecretStore" => self.cached::<api::SecretStore>(name, object).await,
             "ClusterSecretStore" => self.cached::<api::ClusterSecretStore>(name, object).await,
@@ -235,6 +244,12 @@ impl Stage {
         let found = all.into_iter().find(|entry| entry["type"] == condition).unwrap_or_default();
         let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
         format!("{} {}: {}", text("status"), text("reason"), text("message"))
+    }
+
+    /// The text that a scrape of the feature answers.
+    pub fn metrics(&self) -> String {
+        let driver = self.driver.as_ref().expect("a process runs");
+        String::from_utf8(driver.metrics().text().expect("it can be written")).expect("metrics are text")
     }
 
     /// The events that our own components told, as `type reason: message`.

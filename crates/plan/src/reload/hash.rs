@@ -9,7 +9,8 @@ use sha1::{Digest as _, Sha1};
 /// The hash of a Secret's data.
 #[must_use]
 pub fn of_secret(data: &SecretMap) -> String {
-    of_parts(data.iter().map(|(key, value)| joined(key, value.expose())).collect())
+    let parts: Vec<Vec<u8>> = data.iter().map(|(key, value)| joined(key, value.expose())).collect();
+    of_parts(&parts)
 }
 
 /// The hash of a ConfigMap: texts as they are, binary entries as base64.
@@ -20,7 +21,7 @@ pub fn of_config_map<'a>(
 ) -> String {
     let texts = data.map(|(key, text)| joined(key, text.as_bytes()));
     let binaries = binary.map(|(key, bytes)| joined(key, Base64::Standard.encode(bytes).as_bytes()));
-    of_parts(texts.chain(binaries).collect())
+    of_parts(&texts.chain(binaries).collect::<Vec<_>>())
 }
 
 /// The hash of a SecretProviderClass's objects, by id and version.
@@ -28,7 +29,7 @@ pub fn of_config_map<'a>(
 pub fn of_provider_class<'a>(class: &str, objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut parts: Vec<Vec<u8>> = objects.map(|(id, version)| joined(id, version.as_bytes())).collect();
     parts.push(joined("SecretProviderClassName", class.as_bytes()));
-    of_parts(parts)
+    of_parts(&parts)
 }
 
 /// The hash that marks a deletion.
@@ -37,7 +38,9 @@ pub fn of_marker() -> String {
     hex::encode(Sha1::digest(api::reload::names::DELETE_MARKER))
 }
 
-fn joined(key: &str, value: &[u8]) -> Vec<u8> {
+/// An entry as it is hashed.
+#[must_use]
+pub fn joined(key: &str, value: &[u8]) -> Vec<u8> {
     let mut part = Vec::with_capacity(key.len() + 1 + value.len());
     part.extend_from_slice(key.as_bytes());
     part.push(b'=');
@@ -45,7 +48,13 @@ fn joined(key: &str, value: &[u8]) -> Vec<u8> {
     part
 }
 
-fn of_parts(mut parts: Vec<Vec<u8>>) -> String {
+fn of_parts(parts: &[Vec<u8>]) -> String {
+    hex::encode(of_joined(parts.iter().map(Vec::as_slice).collect()))
+}
+
+/// The hash of [`joined`] entries, in whatever order they come: for whoever hashes data as it streams by.
+#[must_use]
+pub fn of_joined(mut parts: Vec<&[u8]>) -> [u8; 20] {
     parts.sort_unstable();
     let mut digest = Sha1::new();
     for (place, part) in parts.iter().enumerate() {
@@ -54,7 +63,7 @@ fn of_parts(mut parts: Vec<Vec<u8>>) -> String {
         }
         digest.update(part);
     }
-    hex::encode(digest.finalize())
+    digest.finalize().into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Does this workload react to that resource? The order of the steps is the peer's and significant; an invalid pattern is
 //! skipped and told on the workload instead of killing the process. Specification: RL §8.3, §8.4, §9, §18.
 
-use api::reload::boolean_word;
+use api::reload::{Triggers, boolean_word};
 use regex::Regex;
 
-use super::{Change, Options, Workload};
+use super::{Change, Kind, Options, Workload};
 
 /// A workload reacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ fn decide(change: &Change, workload: &Workload, options: &Options, notices: &mut
         return None;
     }
     let triggers = keys.triggers(change.kind, &workload.annotations, &workload.template_annotations);
+    doubt(&triggers, change, workload, options, notices);
     let referencing = || workload.referencing(change.kind, &change.name);
     if let Some(list) = triggers.named
         && is_named(list, &change.name, keys.named(change.kind), notices)
@@ -67,6 +68,46 @@ fn decide(change: &Change, workload: &Workload, options: &Options, notices: &mut
     referencing().map(|container| Hit { container, is_named: false })
 }
 
+/// What the workload's author has probably not meant (RL §18).
+fn doubt(triggers: &Triggers<'_>, change: &Change, workload: &Workload, options: &Options, notices: &mut Vec<Notice>) {
+    let keys = &options.keys;
+    for (key, value) in [(&*keys.auto, triggers.auto), (keys.typed_auto(change.kind), triggers.typed_auto)] {
+        if let Some(word) = value.filter(|word| !word.is_empty() && !is_boolean(word)) {
+            notices.push(Notice(format!(
+                "annotation `{key}` holds `{word}`, which is neither true nor false and counts as false"
+            )));
+        }
+    }
+    if let Some(word) =
+        triggers.search.filter(|word| !word.is_empty() && *word != "true" && boolean_word(Some(word)) == Some(true))
+    {
+        notices.push(Notice(format!(
+            "annotation `{}` holds `{word}`, which has no effect; only `true` switches it on",
+            keys.search
+        )));
+    }
+    if workload.kind != Kind::Rollout && workload.annotations.contains_key(&keys.rollout_strategy) {
+        let key = &keys.rollout_strategy;
+        notices.push(Notice(format!("annotation `{key}` works on Rollouts only and is ignored here")));
+    }
+}
+
+fn is_boolean(word: &str) -> bool {
+    boolean_word(Some(word)) == Some(true) || matches!(word, "0" | "f" | "F" | "FALSE" | "false" | "False")
+}
+
+/// Whether a resource carries a mark: `true`, and nothing else. Another spelling of it is told.
+#[must_use]
+pub fn is_marked(annotations: &std::collections::BTreeMap<String, String>, key: &str) -> (bool, Option<Notice>) {
+    let value = annotations.get(key).map(String::as_str);
+    let meant = value.is_some_and(|value| value != "true" && boolean_word(Some(value)) == Some(true));
+    let notice = meant.then(|| {
+        let word = value.unwrap_or_default();
+        Notice(format!("annotation `{key}` holds `{word}`, which has no effect; only `true` switches it on"))
+    });
+    (value == Some("true"), notice)
+}
+
 /// Whether one of the patterns of a comma list matches: `^` + item + `$`, not grouped, as the peer compiles them.
 fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> bool {
     let mut found = false;
@@ -74,6 +115,11 @@ fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> boo
         if matches!(item, "true" | "false") && item != name {
             notices.push(Notice(format!(
                 "annotation `{key}` holds `{item}`, which is read as the name of a resource; for a switch use the `auto` annotation"
+            )));
+        }
+        if item.contains('|') && !item.contains('(') {
+            notices.push(Notice(format!(
+                "annotation `{key}` holds `{item}`, which matches names that start with its first or end with its last part; put the whole in brackets to match one of them"
             )));
         }
         // Rust's `^*` repeats the anchor and would match everything; for Go there is nothing to repeat.

@@ -60,17 +60,28 @@ fn is_marked(workload: &Workload, cause: &Cause) -> bool {
         && marker.get("hash").and_then(Value::as_str) == Some(&cause.hash())
 }
 
-/// The hash that a workload was last rolled with for this resource, where either strategy left a mark for it: what tells
-/// after a restart whether a change was missed (RL §14, §17).
+/// The hashes that a workload was rolled with for this resource, by marks of either strategy: what tells after a restart
+/// whether a change was missed (RL §14, §17).
 #[must_use]
-pub fn standing_mark(workload: &Workload, cause: &Cause) -> Option<String> {
-    if let Some(marker) = target(workload, cause).and_then(|container| workload.marker(container, &variable(cause))) {
-        return Some(marker.hash.clone());
-    }
-    let text = workload.template_annotations.get(names::LAST_RELOADED_FROM)?;
-    let marker: Value = serde_json::from_str(text).ok()?;
-    let is_same = names_of(&marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str());
-    is_same.then(|| marker.get("hash").and_then(Value::as_str).map(str::to_owned)).flatten()
+pub fn standing_marks(workload: &Workload, cause: &Cause) -> Vec<String> {
+    let container = target(workload, cause);
+    let variable = container.and_then(|container| workload.marker(container, &variable(cause)));
+    let by_variable = variable.map(|marker| marker.hash.clone());
+    let by_annotation = || {
+        let text = workload.template_annotations.get(names::LAST_RELOADED_FROM)?;
+        let marker: Value = serde_json::from_str(text).ok()?;
+        let is_same = names_of(&marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str());
+        is_same.then(|| marker.get("hash").and_then(Value::as_str).map(str::to_owned)).flatten()
+    };
+    by_variable.into_iter().chain(by_annotation()).collect()
+}
+
+/// Whether a workload that was rolled for this resource before has not been rolled for its state now. After a change of the
+/// strategy an old mark of the other one stands beside the new: one that fits is enough.
+#[must_use]
+pub fn has_missed(workload: &Workload, cause: &Cause) -> bool {
+    let marks = standing_marks(workload, cause);
+    !marks.is_empty() && !marks.contains(&cause.hash())
 }
 
 /// Type (lower case) and name in a marker, of either shape (RL §22.2).

@@ -390,3 +390,58 @@ fn a_job_is_asked_deleted_and_made_again_without_what_the_server_set() {
                 {"name": "app", "env": [{"name": "STAKATER_X_SECRET", "value": HASH}]}]}}}})
     );
 }
+
+#[test]
+fn what_was_probably_not_meant_is_told() {
+    type Case<'a> = (&'a [(&'a str, &'a str)], bool, Option<&'a str>);
+    let cases: &[Case<'_>] = &[
+        (&[("reloader.stakater.com/auto", "yes")], false, Some("neither true nor false")),
+        (&[("reloader.stakater.com/auto", "0")], false, None),
+        (&[("configmap.reloader.stakater.com/auto", "on")], false, Some("neither true nor false")),
+        (&[("secret.reloader.stakater.com/auto", "on")], false, None),
+        (&[("reloader.stakater.com/search", "True")], false, Some("only `true` switches it on")),
+        (&[("configmap.reloader.stakater.com/reload", "conf|x")], true, Some("in brackets")),
+        (&[("configmap.reloader.stakater.com/reload", "(conf|x)")], true, None),
+        (&[("configmap.reloader.stakater.com/reload", "prod/conf, ,")], false, None),
+        (&[("reloader.stakater.com/rollout-strategy", "restart")], false, Some("works on Rollouts only")),
+    ];
+    for (annotations, reacts, told) in cases {
+        let workload = Workload { annotations: map(annotations), ..with_reference(workload()) };
+        let verdict = rules::verdict(&change(ConfigMap, "conf"), &workload, &Options::default());
+        assert_eq!(verdict.hit.is_some(), *reacts, "{annotations:?}");
+        match told {
+            Some(part) => assert!(verdict.notices.len() == 1 && verdict.notices[0].0.contains(part), "{verdict:?}"),
+            None => assert!(verdict.notices.is_empty(), "{verdict:?}"),
+        }
+    }
+    for (value, marked, told) in
+        [("true", true, false), ("True", false, true), ("no", false, false), ("", false, false)]
+    {
+        let (is_marked, notice) = rules::is_marked(&map(&[("k", value)]), "k");
+        assert_eq!((is_marked, notice.is_some()), (marked, told), "{value}");
+    }
+}
+
+#[test]
+fn an_alert_is_written_as_its_sink_takes_it() {
+    use super::alert::{Sink, message};
+    let text = message(&cause(Secret, "db"), "prod", "web", Kind::Deployment, "eu-1");
+    let plain = "eu-1 : Reloader detected changes in *db* of type *SECRET* in namespace *prod*. Hence reloaded *web* of type *Deployment* in namespace *prod*";
+    assert_eq!(text, plain);
+    for (word, media, body) in [
+        (
+            " Slack ",
+            "application/json",
+            json!({"attachments": [{"author_name": "Reloader", "color": "good", "text": plain}]}).to_string(),
+        ),
+        ("teams", "application/json", json!({"text": plain}).to_string()),
+        ("GCHAT", "application/json", json!({"text": plain}).to_string()),
+        ("webhook", "text/plain", plain.replace('*', "")),
+        ("", "text/plain", plain.replace('*', "")),
+    ] {
+        assert_eq!(Sink::named(word).body(&text), (media, body), "{word}");
+    }
+    let accepts = |sink: Sink| [200, 202, 302, 404].map(|status| sink.accepts(status));
+    assert_eq!(accepts(Sink::Slack), [true, true, false, false]);
+    assert_eq!(accepts(Sink::Teams), [true, true, false, false]);
+}
