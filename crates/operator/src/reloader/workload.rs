@@ -4,6 +4,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::reload::ResourceKind;
 use base::{Fault, Kind as FaultKind, Timestamp};
@@ -82,10 +83,8 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             explain::<OfConfigMap>(w, workload, &settings);
             explain::<OfSecret>(w, workload, &settings);
         }
-        if let Some(until) = gathering(&causes, &settings, w.now()) {
-            return Ok(Finish::at(until));
-        }
-        if let Some(until) = arriving(&causes, &memory, &workload.namespace, w.now()) {
+        let arriving = || arriving(&causes, &memory, &workload.namespace, w.now());
+        if let Some(until) = gathering(&causes, &settings, w.now()).or_else(arriving) {
             return Ok(Finish::at(until));
         }
         let begun = Instant::now();
@@ -97,11 +96,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         match next {
             Ok((next, did)) => {
                 memory.settle(K::KIND, &name, &causes);
-                if did {
-                    memory.counts().acted(K::KIND, &name.0, true, begun.elapsed());
-                } else if !causes.is_empty() {
-                    memory.counts().skipped(Skip::StrategyNotUpdated);
-                }
+                count(&memory, workload, &causes, did, begun.elapsed());
                 let more = !memory.causes(K::KIND, &name).is_empty();
                 Ok(Finish { next: if more { Next::At(w.now()) } else { next }, ..Finish::default() })
             }
@@ -134,6 +129,15 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         }
         memory.settle(K::KIND, &key, &causes);
         Ok(())
+    }
+}
+
+/// Counts a pass that went well; one without causes ended a pause or had nothing to do.
+fn count(memory: &Memory, workload: &Workload, causes: &[Cause], did: bool, took: Duration) {
+    if did {
+        memory.counts().acted(workload.kind, &workload.namespace, true, took);
+    } else if !causes.is_empty() {
+        memory.counts().skipped(Skip::StrategyNotUpdated);
     }
 }
 
@@ -228,9 +232,16 @@ async fn roll_job(w: &World, workload: &Workload, causes: &[Cause], settings: &S
     }
     let object = w.cluster().read_as(&workload.address()).await?;
     let object = object.ok_or_else(|| Fault::not_found(format!("{} is gone", workload.address().object())))?;
-    let Some(again) = jobs::again(workload, &object, causes, &settings.options, w.now()) else { return Ok(false) };
     let memory = Memory::of(w.shared());
     let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+    let is_job = workload.kind == Kind::Job;
+    let Some(again) = jobs::again(workload, &object, causes, &settings.options, w.now()) else {
+        if is_job {
+            // It stands with its marks: only the answer to its creation was lost.
+            memory.end_job(&name);
+        }
+        return Ok(false);
+    };
     let mut deleted = false;
     for write in again.writes {
         if deleted && let Write::CreateObject { .. } = &write {
@@ -239,7 +250,9 @@ async fn roll_job(w: &World, workload: &Workload, causes: &[Cause], settings: &S
         deleted |= matches!(write, Write::Delete { .. });
         w.act(write).await?;
     }
-    memory.end_job(&name);
+    if is_job {
+        memory.end_job(&name);
+    }
     tell_success(w, workload, &again.causes);
     Ok(true)
 }
