@@ -1,12 +1,14 @@
 //! Vault Secrets: its rows, one file each, what its process was told, and what it remembers. Clients are `world/vault`'s.
 //! Specification: VSO §6, §7, §13.
 
+pub mod issued;
 pub mod mac_key;
 pub mod restarts;
 pub mod secret_transformation;
 pub mod vault_auth;
 pub mod vault_auth_global;
 pub mod vault_connection;
+pub mod vault_dynamic_secret;
 pub mod vault_static_secret;
 
 use std::collections::HashMap;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub allows_default_globals: bool,
     /// How long to wait after Vault has failed.
     pub backoff: Backoff,
+    /// The uid of the operator's pod, as statuses tell it; empty outside of one.
+    pub pod_uid: String,
 }
 
 impl Settings {
@@ -51,6 +55,7 @@ impl Settings {
             excludes_raw: false,
             allows_default_globals: true,
             backoff: horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5),
+            pod_uid: String::new(),
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod vault_auth;
 pub mod vault_call;
 pub mod vault_client;
 pub mod vault_connection;
+pub mod vault_dynamic_secret;
 pub mod vault_static_secret;
 pub mod write;
 

@@ -203,6 +203,10 @@ impl Options<'_> {
         };
         let mut settings =
             Settings::new(self.environment.first(&["OPERATOR_NAMESPACE", "POD_NAMESPACE"]).unwrap_or("default"));
+        settings.pod_uid = self.environment.first(&["OPERATOR_POD_UID"]).map_or_else(
+            || std::fs::read_to_string(POD_UID_FILE).map(|text| text.trim().to_owned()).unwrap_or_default(),
+            str::to_owned,
+        );
         settings.excludes_raw =
             self.listed("global-transformation-options", "VSO_GLOBAL_TRANSFORMATION_OPTIONS", "", "exclude-raw")?;
         settings.allows_default_globals = self.listed(
@@ -220,6 +224,9 @@ impl Options<'_> {
         Ok(settings)
     }
 }
+
+/// Where the peer's chart mounts the uid of the pod.
+const POD_UID_FILE: &str = "/var/run/podinfo/uid";
 
 async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;

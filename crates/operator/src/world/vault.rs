@@ -16,7 +16,7 @@ use plan::vault_client::{self, Version};
 use plan::vault_connection::{self, Authorities, CA_KEY};
 use tokio::time::Instant;
 use wire::SecretSource;
-use wire::vault::session::Keeping;
+use wire::vault::session::{Change, Keeping};
 use wire::vault::{Auth, Call, Connection, Session, variables};
 
 use super::stores::Providers;
@@ -34,9 +34,12 @@ pub struct Home {
     pub allows_default_globals: bool,
 }
 
-/// The clients of a process.
+/// The clients of a process, and who is to be told when one's token ends.
 #[derive(Default)]
-pub struct VaultClients(Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>);
+pub struct VaultClients {
+    open: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
+    listeners: Mutex<Vec<Box<dyn Fn(&ObjectRef) + Send + Sync>>>,
+}
 
 /// For whom a client was opened: a VaultAuth, and the namespace that lends its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +52,12 @@ struct Opened {
     identity: Identity,
     session: Arc<Session>,
     cache_key: String,
+    ended: LastEnded,
     since: Instant,
 }
+
+/// The id of the token that a session has seen end last: leases that it made are gone, or about to go.
+type LastEnded = Arc<Mutex<Option<String>>>;
 
 /// What a client was opened with: as long as it is the same, so is the client.
 #[derive(PartialEq, Eq)]
@@ -68,6 +75,14 @@ struct Identity {
 pub struct VaultClient {
     session: Arc<Session>,
     cache_key: String,
+    ended: LastEnded,
+}
+
+impl Opened {
+    fn client(&self) -> VaultClient {
+        let (session, ended) = (Arc::clone(&self.session), Arc::clone(&self.ended));
+        VaultClient { session, cache_key: self.cache_key.clone(), ended }
+    }
 }
 
 /// How long a ServiceAccount is taken for the same without asking.
@@ -83,8 +98,17 @@ impl VaultClients {
         Arc::clone(self.lock().entry(slot).or_default())
     }
 
+    /// Calls whenever the token of a VaultAuth's client has ended.
+    pub fn on_end(&self, listener: impl Fn(&ObjectRef) + Send + Sync + 'static) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
+    }
+
+    fn tell(&self, auth: &ObjectRef) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|listener| listener(auth));
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,6 +128,12 @@ impl VaultClient {
             warnings: answer.warnings.clone(),
             data: answer.data().map(SecretBytes::from),
         })
+    }
+
+    /// Whether this process has seen the token of this id end.
+    #[must_use]
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(id)
     }
 
     /// The client as a status names it; `namespace` is that of the object's calls, where it is another than the login's.
@@ -255,7 +285,8 @@ impl World {
         let checked = self.checked_auth(&auth)?;
         let connection = self.connection_of(&auth, &checked)?;
         let slot = Slot { auth: ObjectRef::new("VaultAuth", namespace, name), consumer: consumer.to_owned() };
-        let place = self.memory::<VaultClients>().place(slot);
+        let clients = self.memory::<VaultClients>();
+        let place = clients.place(slot.clone());
         // Whoever comes first opens; the others wait for it instead of logging in as well.
         let mut place = place.lock().await;
         let provider = self.provider(&checked, consumer, place.as_ref()).await?;
@@ -267,16 +298,25 @@ impl World {
             provider,
         };
         if let Some(opened) = place.as_mut().filter(|opened| opened.identity == identity) {
-            return Ok(VaultClient { session: Arc::clone(&opened.session), cache_key: opened.cache_key.clone() });
+            return Ok(opened.client());
         }
         let cache_key =
             vault_client::cache_key(checked.method, &identity.auth, &identity.connection, &identity.provider.0)?;
         let opened = self.open_connection(&connection, &checked.namespace).await?;
         let keeping = Keeping { login_namespace: None, login_headers: checked.headers.clone(), renew: true };
         let session = Session::open(opened, self.login(&checked, consumer), keeping);
-        let client = VaultClient { session: Arc::clone(&session), cache_key: cache_key.clone() };
-        *place = Some(Opened { identity, session, cache_key, since: Instant::now() });
-        Ok(client)
+        let opened = Opened { identity, session, cache_key, ended: LastEnded::default(), since: Instant::now() };
+        let (ended, clients) = (Arc::clone(&opened.ended), Arc::downgrade(&clients));
+        opened.session.on_change(move |change, accessor| {
+            if change == Change::Expired {
+                let id = vault_client::client_id(accessor);
+                *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+                if let Some(clients) = clients.upgrade() {
+                    clients.tell(&slot.auth);
+                }
+            }
+        });
+        Ok(place.insert(opened).client())
     }
 
     /// Whoever provides the credentials: its uid, and for a Secret its version, so that a new secret id is a new login.

@@ -112,6 +112,11 @@ impl Stage {
         self.settle().await;
     }
 
+    /// The driver of the running feature.
+    pub fn driver(&self) -> Option<&Arc<Driver>> {
+        self.driver.as_ref()
+    }
+
     /// Ends the process in order.
     pub async fn stop(&mut self) {
         drop(self.end.take());
@@ -196,6 +201,7 @@ impl Stage {
             "ClusterSecretStore" => self.cached::<api::ClusterSecretStore>(name, object).await,
             "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
             "VaultStaticSecret" => self.cached::<api::VaultStaticSecret>(name, object).await,
+            "VaultDynamicSecret" => self.cached::<api::VaultDynamicSecret>(name, object).await,
             "VaultAuth" => self.cached::<api::VaultAuth>(name, object).await,
             "VaultAuthGlobal" => self.cached::<api::VaultAuthGlobal>(name, object).await,
             "VaultConnection" => self.cached::<api::VaultConnection>(name, object).await,

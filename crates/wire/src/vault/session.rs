@@ -53,7 +53,7 @@ struct Gate {
     relogin: Option<Instant>,
 }
 
-type Listener = Box<dyn Fn(Change) + Send + Sync>;
+type Listener = Box<dyn Fn(Change, &str) + Send + Sync>;
 
 /// What became of a token that others may depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,8 +190,8 @@ impl Session {
         Ok(())
     }
 
-    /// Tells when the token has ended or was replaced: what depends on it must be looked at again.
-    pub fn on_change(&self, listener: impl Fn(Change) + Send + Sync + 'static) {
+    /// Tells when a token has ended or was replaced, with its accessor: what depends on it must be looked at again.
+    pub fn on_change(&self, listener: impl Fn(Change, &str) + Send + Sync + 'static) {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
@@ -275,7 +275,7 @@ impl Session {
     /// The former token is revoked only if nothing hangs on it: dynamic credentials die with their token (VSO §8.8).
     fn supersede(&self, former: &Arc<Held>) {
         let alive = former.lives(Instant::now());
-        self.tell(if alive { Change::Replaced } else { Change::Expired });
+        self.tell(if alive { Change::Replaced } else { Change::Expired }, former);
         if alive && self.auth.logs_in() && !former.has_leases.load(Ordering::Relaxed) {
             let (me, former) = (Weak::clone(&self.me), Arc::clone(former));
             tokio::spawn(async move {
@@ -357,7 +357,7 @@ impl Session {
         if place.as_ref().is_some_and(|current| current.generation == held.generation) {
             *place = None;
             drop(place);
-            self.tell(Change::Expired);
+            self.tell(Change::Expired, held);
         }
     }
 
@@ -366,8 +366,9 @@ impl Session {
         place.as_ref().is_some_and(|current| current.generation == held.generation)
     }
 
-    fn tell(&self, change: Change) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|listener| listener(change));
+    fn tell(&self, change: Change, held: &Held) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| listener(change, &held.block.accessor));
     }
 
     fn place(&self) -> &str {

@@ -255,7 +255,7 @@ async fn a_dead_token_is_replaced_whoever_meets_it_first() {
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
     let changes = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
-    session.on_change(move |change| noted.lock().unwrap().push(change));
+    session.on_change(move |change, _| noted.lock().unwrap().push(change));
     session.meta().await.unwrap();
     let call = Call::read("kv/data/a");
     let reads = futures::future::join_all((0..50).map(|_| session.call(&call))).await;
@@ -283,7 +283,7 @@ async fn an_old_token_is_replaced_because_its_role_may_have_got_rights() {
     let session = Session::open(connection(&server), kubernetes(), Keeping::default());
     let changes = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
-    session.on_change(move |change| noted.lock().unwrap().push(change));
+    session.on_change(move |change, _| noted.lock().unwrap().push(change));
     session.meta().await.unwrap();
     grow_old(&session);
     session.call(&Call::read("kv/data/a")).await.unwrap();
@@ -402,7 +402,7 @@ async fn a_token_that_is_renewed_no_more_is_told_and_replaced() {
     let session = Session::open(connection(&server), kubernetes(), Keeping { renew: true, ..Keeping::default() });
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
-    session.on_change(move |_| {
+    session.on_change(move |_, _| {
         count.fetch_add(1, Ordering::SeqCst);
     });
     session.meta().await.unwrap();

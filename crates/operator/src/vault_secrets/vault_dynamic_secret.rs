@@ -1,0 +1,311 @@
+//! VaultDynamicSecret: a lease is kept, renewed, replaced and revoked. The destination is looked at before anything is issued, and
+//! what was issued is kept until a status tells of it, so that lease and Secret always belong together.
+//! Specification: VSO §7.4, §16; decisions are `plan/vault_dynamic_secret`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::hashicorp::vault_static_secret::VaultClientMeta;
+use api::hashicorp::{SecretTransformation, Syncable as _, VaultDynamicSecret, names};
+use api::meta::Filled as _;
+use base::{Fault, Kind, SecretMap, Timestamp};
+use plan::secret_transformation::{self, Response, Rules};
+use plan::synced::{self, Failure, Step};
+use plan::vault_call::{Ask, VaultAnswer};
+use plan::vault_dynamic_secret::basis::{Basis, basis};
+use plan::vault_dynamic_secret::{self as vds, Facts, Issued, LeaseToken, Reason, Renewed, static_role};
+use plan::{Address, Event, Finish, Present};
+
+use super::issued::AllIssued;
+use super::mac_key::mac_key;
+use super::restarts::restart_all;
+use super::{BACKOFF, BY_AUTH, Failures, SECRETS, Settings, WORKLOADS, rights, wake};
+use crate::World;
+use crate::cache::name_of;
+use crate::controller::{Controller, Rights, Row};
+use crate::effects::vault::Asking;
+use crate::effects::write::read_secret;
+use crate::feature::FeatureName;
+use crate::queue::Enqueue;
+use crate::shared::Shared;
+use crate::world::vault::{VaultClient, VaultClients};
+
+/// The row.
+pub struct Sync;
+
+/// Failed revocations are counted apart from failed syncs.
+const REVOCATION: &str = "vaultdynamicsecret/revocation";
+/// How long one revocation may take: a deletion waits for three at most.
+const REVOCATION_TIME: Duration = Duration::from_secs(6);
+
+impl Controller for Sync {
+    type Object = VaultDynamicSecret;
+
+    const ROW: Row = Row {
+        name: "vaultdynamicsecret",
+        feature: FeatureName::VaultSecrets,
+        component: "VaultDynamicSecret",
+        finalizer: Some(names::DYNAMIC_SECRET_FINALIZER),
+        manager: names::MANAGER,
+        backoff: BACKOFF,
+        rights: rights!("vaultdynamicsecrets", SECRETS, WORKLOADS[0], WORKLOADS[1], WORKLOADS[2], WORKLOADS[3]),
+    };
+
+    fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
+        super::watch::<VaultDynamicSecret>(shared, &enqueue);
+        // Leases end with the token that made them.
+        let users = shared.caches().store::<VaultDynamicSecret>();
+        let home = shared.recall::<Settings>().map(|settings| settings.namespace.clone()).unwrap_or_default();
+        shared.memory::<VaultClients>().on_end(move |auth| {
+            wake(&enqueue, users.by(BY_AUTH, &format!("{}/{}", auth.namespace, auth.name)));
+            if auth.namespace == home && auth.name == names::DEFAULT {
+                wake(&enqueue, users.by(BY_AUTH, ""));
+            }
+        });
+    }
+
+    async fn reconcile(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
+        let (settings, failures) = (w.shared().recall::<Settings>()?, w.memory::<Failures>());
+        let name = name_of(&o.metadata);
+        match sync(w, o, &settings).await {
+            Ok(finish) => {
+                failures.forget(Self::ROW.name, name);
+                Ok(finish)
+            }
+            Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => Err(fault),
+            Err(failure) => {
+                Ok(vds::failed(o, &failure, &settings.backoff, failures.count(Self::ROW.name, name), w.now()))
+            }
+        }
+    }
+
+    /// Only for what stands before the first step: settings that this process was started without.
+    fn failed(o: &VaultDynamicSecret, fault: &Fault, now: Timestamp) -> Finish {
+        let failure = Failure { step: Step::Client, fault: Fault::bug(fault.chain()) };
+        vds::failed(o, &failure, &BACKOFF, 1, now)
+    }
+
+    async fn cleanup(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
+        let known = w.memory::<AllIssued>();
+        if let Some(untold) = known.untold(o).filter(|_| o.spec.revoke.unwrap_or(true)) {
+            known.drop_untold(o);
+            let _ = revoke(w, o, &untold.answer.lease_id).await;
+        }
+        let Some(lease) = vds::lease_to_end(o) else { return Ok(Finish::settled()) };
+        let result = revoke(w, o, lease).await;
+        match &result {
+            Err(fault) if fault.kind() == Kind::Dry => return result.map(|_| Finish::settled()),
+            Err(_) => {
+                let failures = w.memory::<Failures>().count(REVOCATION, name_of(&o.metadata));
+                Ok(vds::released(lease, &result, failures, w.now()))
+            }
+            Ok(_) => Ok(vds::released(lease, &result, 0, w.now())),
+        }
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        let name = (namespace.into(), name.into());
+        w.memory::<AllIssued>().forget(&name);
+        w.memory::<Failures>().forget(REVOCATION, name.clone());
+        w.memory::<Failures>().forget(Self::ROW.name, name);
+        Ok(())
+    }
+
+    fn wants_finalizer(o: &VaultDynamicSecret) -> bool {
+        !o.conditions().is_empty()
+    }
+}
+
+async fn sync(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<Finish, Failure> {
+    let client = w.vault_client(o).await.map_err(Step::Client.failed())?;
+    let meta = client.meta(o.vault_namespace()).await.map_err(Step::Client.failed())?;
+    let known = w.memory::<AllIssued>();
+    let basis = basis(o, &transformations(w, o));
+    let facts = Facts {
+        client: &meta,
+        change: known.change(o, &basis),
+        token: lease_token(o, &client, &meta).await,
+        is_present: is_present(w, o).await.map_err(Step::Write.failed())?,
+    };
+    let pass = Pass { w, o, settings, client: &client, basis };
+    let untold = known.untold(o);
+    match vds::decide(o, &facts, w.now()) {
+        vds::Step::Issue(reason) => pass.issue(reason, untold, Vec::new()).await,
+        // Credentials wait to be written, or to be told of.
+        _ if untold.is_some() => pass.issue(Reason::Due, untold, Vec::new()).await,
+        vds::Step::Wait(finish) => {
+            known.note(o, basis);
+            Ok(finish)
+        }
+        vds::Step::Renew(ask) => match pass.ask(ask).await {
+            Err(fault) if fault.kind() == Kind::Dry => Err(Step::Vault.failed()(fault)),
+            answer => pass.renewed(answer).await,
+        },
+    }
+}
+
+/// One pass over one object.
+struct Pass<'a> {
+    w: &'a World,
+    o: &'a VaultDynamicSecret,
+    settings: &'a Settings,
+    client: &'a VaultClient,
+    basis: Basis,
+}
+
+impl Pass<'_> {
+    async fn ask(&self, ask: Ask) -> Result<VaultAnswer, Fault> {
+        self.w.act(Asking { client: self.client, ask }).await
+    }
+
+    async fn renewed(&self, answer: Result<VaultAnswer, Fault>) -> Result<Finish, Failure> {
+        match vds::renewed(self.o, answer, self.w.now()) {
+            Renewed::Kept(finish) => {
+                self.w.memory::<AllIssued>().note(self.o, self.basis);
+                Ok(finish)
+            }
+            Renewed::Again(fault) => Err(Step::Vault.failed()(fault)),
+            Renewed::Replace(events) => self.issue(Reason::SecretLeaseRenewalError, None, events).await,
+        }
+    }
+
+    /// Has credentials issued, or takes those that wait, writes them, and ends the lease that they supersede.
+    async fn issue(&self, reason: Reason, untold: Option<Issued>, told: Vec<Event>) -> Result<Finish, Failure> {
+        let Self { w, o, settings, .. } = *self;
+        let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
+        let present = w.secret(namespace, &o.destination().name).await.map_err(Step::Write.failed())?;
+        synced::check_destination(o, present.as_ref())?;
+        let rules = super::rules(w, o, settings).map_err(Step::Transformation.failed())?;
+        let answer = self.answer(untold).await?;
+        let (response, data) = self.data(&answer, &rules)?;
+        let mut finish = match static_role::rotation(o, &answer, &response) {
+            Some(rotation) => {
+                w.memory::<AllIssued>().drop_untold(o);
+                self.read(reason, &answer, rotation, data, present).await?
+            }
+            None => {
+                let changed = self.write(data, present).await?;
+                if let Some(old) = vds::superseded(o, &answer) {
+                    let ended = self.ask(vds::revocation(o, old)).await;
+                    tracing::debug!(done = ended.is_ok(), "a superseded lease was to be revoked");
+                }
+                let restarts = if vds::restarts(o, changed) { restart_all(w, o).await } else { Vec::new() };
+                let ends_in = vds::ends_in(&response, w.now());
+                let (client, pod_uid) = (self.meta().await?, settings.pod_uid.as_str());
+                let after = vds::Synced { reason, answer: &answer, ends_in, restarts, client, pod_uid };
+                vds::synced(o, &after, w.now())
+            }
+        };
+        finish.events.splice(0..0, told);
+        Ok(finish)
+    }
+
+    async fn answer(&self, untold: Option<Issued>) -> Result<VaultAnswer, Failure> {
+        let Self { w, o, .. } = *self;
+        let known = w.memory::<AllIssued>();
+        match untold {
+            Some(issued) if issued.serves(o, w.now()) => return Ok(issued.answer),
+            Some(issued) => {
+                known.drop_untold(o);
+                if !issued.answer.lease_id.is_empty() {
+                    let ended = self.ask(vds::revocation(o, &issued.answer.lease_id)).await;
+                    tracing::debug!(done = ended.is_ok(), "a lease that nobody uses was to be revoked");
+                }
+            }
+            None => {}
+        }
+        let ask = vds::issue(o);
+        let call = ask.call.clone();
+        let answer = self.ask(ask).await.map_err(Step::Vault.failed())?;
+        if !static_role::is_known(o) && answer.data.is_some() {
+            known.keep(o, Issued { call, answer: answer.clone(), at: w.now() });
+        }
+        Ok(answer)
+    }
+
+    fn data(&self, answer: &VaultAnswer, rules: &Rules) -> Result<(Response, SecretMap), Failure> {
+        let (w, o) = (self.w, self.o);
+        let empty = || Fault::wrong(format!("empty response from Vault, path={:?}", vds::call(o).path));
+        let data = answer.data.as_ref().ok_or_else(empty).map_err(Step::Vault.failed())?;
+        let response = Response::parse(data.expose(), false).map_err(Step::Data.failed())?;
+        let data = secret_transformation::data(&response, rules, &super::subject(o), w.now(), &mut w.rng());
+        Ok((response, data.map_err(Step::Data.failed())?))
+    }
+
+    async fn write(&self, data: SecretMap, present: Option<Present>) -> Result<bool, Failure> {
+        let written = self.w.act(synced::write(self.o, data, present)).await.map_err(Step::Write.failed())?;
+        super::prune_orphans(self.w, self.o).await;
+        self.w.memory::<AllIssued>().written(self.o, self.basis);
+        Ok(written.changed)
+    }
+
+    /// A static role's credentials are written only if they have changed.
+    async fn read(
+        &self,
+        reason: Reason,
+        answer: &VaultAnswer,
+        rotation: api::hashicorp::vault_dynamic_secret::StaticCredsMetaData,
+        data: SecretMap,
+        present: Option<Present>,
+    ) -> Result<Finish, Failure> {
+        let Self { w, o, settings, .. } = *self;
+        let key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
+        let digest = static_role::digest(key.expose(), &data);
+        let mut changed = false;
+        if static_role::is_due(o, &digest, key.expose(), present.as_ref()) {
+            changed = self.write(data, present).await?;
+        }
+        w.memory::<AllIssued>().note(o, self.basis);
+        let restarts = if static_role::restarts(o, &digest, changed) { restart_all(w, o).await } else { Vec::new() };
+        let (client, pod_uid) = (self.meta().await?, settings.pod_uid.as_str());
+        let after = static_role::Read { reason, answer, rotation, digest, changed, restarts, client, pod_uid };
+        Ok(static_role::read(o, &after, w.now()))
+    }
+
+    /// The client after the answer: it may have logged in again for it.
+    async fn meta(&self) -> Result<VaultClientMeta, Failure> {
+        self.client.meta(self.o.vault_namespace()).await.map_err(Step::Client.failed())
+    }
+}
+
+async fn lease_token(o: &VaultDynamicSecret, client: &VaultClient, meta: &VaultClientMeta) -> LeaseToken {
+    let Some(lookup) = vds::lookup(o, meta) else { return LeaseToken::Ours };
+    let maker = o.status.as_ref().and_then(|status| status.vault_client_meta.as_ref()?.id.filled());
+    if maker.is_some_and(|maker| client.has_ended(maker)) {
+        return LeaseToken::Ended;
+    }
+    vds::looked_up(&client.ask(&lookup).await)
+}
+
+/// Whether the destination stands. Credentials hang on the answer, so the cluster is asked where the cache has none: it may be
+/// behind our own write.
+async fn is_present(w: &World, o: &VaultDynamicSecret) -> Result<bool, Fault> {
+    let (namespace, name) = (o.metadata.namespace.as_deref().unwrap_or_default(), &*o.destination().name);
+    if o.status.is_none() || w.seen_secret(namespace, name).is_some() {
+        return Ok(true);
+    }
+    Ok(read_secret(w.cluster(), &Address::secret(namespace, name)).await?.is_some())
+}
+
+fn transformations(w: &World, o: &VaultDynamicSecret) -> BTreeMap<String, i64> {
+    let all = w.cache::<SecretTransformation>();
+    let own = o.metadata.namespace.as_deref().unwrap_or_default();
+    let references = o.destination().transformation.iter().flat_map(|own| &own.transformation_refs);
+    let generation = |reference: &api::hashicorp::TransformationRef| {
+        let namespace = reference.namespace.filled().unwrap_or(own);
+        let found = all.find(namespace, &reference.name);
+        let generation = found.and_then(|found| found.metadata.generation).unwrap_or_default();
+        (format!("{namespace}/{}", reference.name), generation)
+    };
+    references.map(generation).collect()
+}
+
+async fn revoke(w: &World, o: &VaultDynamicSecret, lease: &str) -> Result<VaultAnswer, Fault> {
+    let asked = async {
+        let client = w.vault_client(o).await?;
+        w.act(Asking { client: &client, ask: vds::revocation(o, lease) }).await
+    };
+    let late = |_| Fault::unreachable("Vault did not answer in time");
+    tokio::time::timeout(REVOCATION_TIME, asked).await.map_err(late).and_then(|result| result)
+}

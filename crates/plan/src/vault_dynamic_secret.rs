@@ -1,0 +1,465 @@
+//! VaultDynamicSecret: whether credentials are asked for, renewed or left alone, what becomes of their lease, and what is told.
+//! A lease that still stands is kept over a restart of the operator; one that was superseded is revoked last.
+//! Specification: VSO §4.6, §7.4, §16, §22 rows 6–10.
+
+pub mod basis;
+pub mod static_role;
+
+use api::hashicorp::vault_dynamic_secret::{RequestMethod, SecretLease, VaultDynamicSecretStatus};
+use api::hashicorp::vault_static_secret::VaultClientMeta;
+use api::hashicorp::{Syncable as _, VaultDynamicSecret};
+use api::meta::Filled as _;
+use base::duration::GoDuration;
+use base::{Fault, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::backoff::Backoff;
+use crate::conditions::condition;
+use crate::secret_transformation::Response;
+use crate::synced::{self, Failure, Restarted};
+use crate::vault_call::{Ask, Method, VaultAnswer, VaultCall, is_lease_gone, joined};
+use crate::{Event, Finish, Next, horizon};
+
+/// Why credentials are asked for, in the peer's words; nothing where a lease has merely ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// For the first time.
+    InitialSync,
+    /// Somebody touched labels or annotations, or a transformation changed.
+    ForceSync,
+    /// The spec changed.
+    ResourceUpdated,
+    /// The Secret is gone.
+    InexistentDestination,
+    /// Another VaultAuth or VaultConnection.
+    VaultClientConfigChanged,
+    /// The token on which the lease hung has ended, and the lease with it.
+    VaultTokenRotated,
+    /// The lease could not be renewed.
+    SecretLeaseRenewalError,
+    /// The lease has ended, cannot be renewed, or there is none.
+    Due,
+}
+
+impl Reason {
+    /// The peer's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InitialSync => "InitialSync",
+            Self::ForceSync => "ForceSync",
+            Self::ResourceUpdated => "ResourceUpdated",
+            Self::InexistentDestination => "InexistentDestination",
+            Self::VaultClientConfigChanged => "VaultClientConfigChanged",
+            Self::VaultTokenRotated => "VaultTokenRotated",
+            Self::SecretLeaseRenewalError => "SecretLeaseRenewalError",
+            Self::Due => "",
+        }
+    }
+}
+
+/// What is known of the token that made the lease of the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseToken {
+    /// It is the one that we hold and keep alive.
+    Ours,
+    /// It is another process's; the server says that the lease stands, or does not say.
+    Foreign,
+    /// It has ended, or the server does not know the lease.
+    Ended,
+}
+
+/// What a decision is made on.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The client as a status names it.
+    pub client: &'a VaultClientMeta,
+    /// What has changed since this process synced the object last, as far as it remembers.
+    pub change: basis::Change,
+    /// On which token the lease hangs.
+    pub token: LeaseToken,
+    /// Whether the destination is there.
+    pub is_present: bool,
+}
+
+/// What is to be done.
+pub enum Step {
+    /// Nothing yet.
+    Wait(Finish),
+    /// The lease is renewed.
+    Renew(Ask),
+    /// Credentials are asked for.
+    Issue(Reason),
+}
+
+/// How often a lease is looked at whose token nobody keeps alive.
+const FOREIGN: GoDuration = GoDuration::from_seconds(60);
+
+/// Decides. A lease whose time has not come is left alone, whoever made it: a restart issues nothing (VSO §16).
+#[must_use]
+pub fn decide(o: &VaultDynamicSecret, facts: &Facts<'_>, now: Timestamp) -> Step {
+    let default = VaultDynamicSecretStatus::default();
+    let status = o.status.as_ref().unwrap_or(&default);
+    if let Some(reason) = reason(o, status, facts) {
+        return Step::Issue(reason);
+    }
+    if static_role::is_known(o) {
+        return Step::Issue(Reason::Due);
+    }
+    let lease = &status.secret_lease;
+    let span = life(o, lease);
+    if !span.is_positive() {
+        return Step::Wait(waiting(o, status, Next::Settled));
+    }
+    if now < due_at(o, status) {
+        let renewed = Timestamp::from_second(status.last_renewal_time).unwrap_or(now);
+        let due = horizon::after(renewed, horizon::lease(span, o.spec.renewal_percent, now));
+        let next = if facts.token == LeaseToken::Foreign { due.min(horizon::after(now, FOREIGN)) } else { due };
+        return Step::Wait(waiting(o, status, Next::At(next)));
+    }
+    if lease.renewable && !lease.id.is_empty() && !o.spec.allow_static_creds.unwrap_or(false) {
+        return Step::Renew(renewal(o, lease));
+    }
+    Step::Issue(Reason::Due)
+}
+
+/// A wait, or the end of the matter; an edit that asks for no new credentials is noted.
+fn waiting(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, next: Next) -> Finish {
+    let finish = Finish { next, ..Finish::settled() };
+    if o.metadata.generation == Some(status.last_generation) {
+        return finish;
+    }
+    let noted =
+        VaultDynamicSecretStatus { last_generation: o.metadata.generation.unwrap_or_default(), ..status.clone() };
+    finish.with_status(serde_json::to_value(noted).unwrap_or_default())
+}
+
+fn reason(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, facts: &Facts<'_>) -> Option<Reason> {
+    let known = status.vault_client_meta.clone().unwrap_or_default();
+    let has_moved = known.cache_key.filled().is_some() && known.cache_key != facts.client.cache_key;
+    let is_edited = o.metadata.generation != Some(status.last_generation);
+    let all = [
+        (status.last_generation == 0, Reason::InitialSync),
+        (facts.change == basis::Change::Touched, Reason::ForceSync),
+        (is_edited && facts.change != basis::Change::Nothing, Reason::ResourceUpdated),
+        (!facts.is_present, Reason::InexistentDestination),
+        (has_moved, Reason::VaultClientConfigChanged),
+        (facts.token == LeaseToken::Ended, Reason::VaultTokenRotated),
+    ];
+    all.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
+}
+
+/// Asks whether the lease of the status stands: where another token than ours made it (its process is gone, so nobody keeps
+/// it alive), which only the server can tell. Reading; the policy `default` allows it.
+#[must_use]
+pub fn lookup(o: &VaultDynamicSecret, client: &VaultClientMeta) -> Option<VaultCall> {
+    let status = o.status.as_ref()?;
+    let maker = status.vault_client_meta.as_ref()?.id.filled()?;
+    let is_foreign = Some(maker) != client.id.as_deref();
+    (is_foreign && !status.secret_lease.id.is_empty())
+        .then(|| lease_call(o, "lookup", [("lease_id", json!(status.secret_lease.id))]))
+}
+
+/// What the answer to [`lookup`] tells. A server that does not answer, or may not be asked, ends no lease.
+#[must_use]
+pub fn looked_up(answer: &Result<VaultAnswer, Fault>) -> LeaseToken {
+    match answer {
+        Err(fault) if is_lease_gone(fault) => LeaseToken::Ended,
+        _ => LeaseToken::Foreign,
+    }
+}
+
+fn refresh_after(o: &VaultDynamicSecret) -> GoDuration {
+    o.spec.refresh_after.filled().and_then(|text| GoDuration::parse(text).ok()).unwrap_or_default()
+}
+
+/// The life by which renewals are timed: the lease's, or else `refreshAfter`.
+fn life(o: &VaultDynamicSecret, lease: &SecretLease) -> GoDuration {
+    if lease.duration > 0 { GoDuration::from_seconds(lease.duration) } else { refresh_after(o) }
+}
+
+/// From when on the lease may be renewed.
+fn due_at(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus) -> Timestamp {
+    let span = life(o, &status.secret_lease).nanoseconds() / 100 * o.spec.renewal_percent.clamp(0, 90);
+    let renewed = Timestamp::from_second(status.last_renewal_time).unwrap_or(Timestamp::UNIX_EPOCH);
+    horizon::after(renewed, GoDuration::from_nanoseconds(span))
+}
+
+/// The request for credentials. Each answer makes some, so it is asked once; but for a static role's, which are only read.
+#[must_use]
+pub fn call(o: &VaultDynamicSecret) -> VaultCall {
+    let spec = &o.spec;
+    let body: Map<String, Value> = spec.params.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let is_write =
+        !body.is_empty() || matches!(spec.request_http_method, Some(RequestMethod::Post | RequestMethod::Put));
+    let method = if is_write { Method::Put } else { Method::Get };
+    let read = VaultCall::read(joined(&[&spec.mount, &spec.path]), o.vault_namespace());
+    VaultCall { method, body, repeatable: static_role::is_known(o) && !is_write, ..read }
+}
+
+/// The request for credentials, as an effect.
+#[must_use]
+pub fn issue(o: &VaultDynamicSecret) -> Ask {
+    Ask { call: call(o), about: o.object(), why: "ask Vault for credentials".to_owned() }
+}
+
+fn lease_call<const N: usize>(o: &VaultDynamicSecret, what: &str, body: [(&str, Value); N]) -> VaultCall {
+    let body = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let call = VaultCall::write(format!("sys/leases/{what}"), body, o.vault_namespace());
+    VaultCall { repeatable: true, ..call }
+}
+
+fn renewal(o: &VaultDynamicSecret, lease: &SecretLease) -> Ask {
+    let call = lease_call(o, "renew", [("lease_id", json!(lease.id)), ("increment", json!(lease.duration))]);
+    Ask { call, about: o.object(), why: "renew the lease".to_owned() }
+}
+
+/// Ends a lease.
+#[must_use]
+pub fn revocation(o: &VaultDynamicSecret, lease_id: &str) -> Ask {
+    let call = lease_call(o, "revoke", [("lease_id", json!(lease_id))]);
+    Ask { call, about: o.object(), why: "revoke the lease".to_owned() }
+}
+
+/// The event of a lease that was ended, or could not be.
+#[must_use]
+pub fn revoked(lease_id: &str, result: &Result<VaultAnswer, Fault>) -> Event {
+    match result {
+        Ok(_) => Event::normal("SecretLeaseRevoke", format!("Lease revoked: {lease_id}")),
+        Err(fault) => Event::warning("SecretLeaseRevoke", format!("Failed to revoke lease: {}", fault.chain())),
+    }
+}
+
+/// How often the lease of an object that goes is tried to be ended, and after which wait again.
+pub const REVOCATIONS: u32 = 3;
+const REVOCATION_PAUSE: GoDuration = GoDuration::from_seconds(5);
+
+/// The end of a pass over an object that goes: tried again a few times, then let go, so that nothing blocks its deletion.
+#[must_use]
+pub fn released(lease_id: &str, result: &Result<VaultAnswer, Fault>, failures: u32, now: Timestamp) -> Finish {
+    let finish = Finish::settled().with_event(revoked(lease_id, result));
+    if result.is_ok() || failures >= REVOCATIONS {
+        return finish;
+    }
+    Finish { next: Next::At(horizon::after(now, REVOCATION_PAUSE)), failed: true, ..finish }
+}
+
+/// The lease that is ended when the object goes: unless the spec forbids it, or there is none.
+#[must_use]
+pub fn lease_to_end(o: &VaultDynamicSecret) -> Option<&str> {
+    let id = o.status.as_ref()?.secret_lease.id.as_str();
+    (!id.is_empty() && o.spec.revoke.unwrap_or(true)).then_some(id)
+}
+
+/// The lease that new credentials supersede, where the spec asks for its end.
+#[must_use]
+pub fn superseded<'a>(o: &'a VaultDynamicSecret, answer: &VaultAnswer) -> Option<&'a str> {
+    let old = o.status.as_ref()?.secret_lease.id.as_str();
+    (!old.is_empty() && o.spec.revoke.unwrap_or(false) && old != answer.lease_id).then_some(old)
+}
+
+/// Credentials that were issued, until a status tells of them: a retry after a failed write must not issue others.
+#[derive(Clone)]
+pub struct Issued {
+    /// The request.
+    pub call: VaultCall,
+    /// The answer.
+    pub answer: VaultAnswer,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How long an answer without a lease serves retries.
+const WITHOUT_LEASE: GoDuration = GoDuration::from_seconds(300);
+
+impl Issued {
+    /// Whether the status tells of this answer, so that it need not be kept.
+    #[must_use]
+    pub fn is_told(&self, o: &VaultDynamicSecret) -> bool {
+        o.status.as_ref().is_some_and(|status| status.secret_lease.request_id == self.answer.request_id)
+    }
+
+    /// Whether it is what the object asks for, and lives long enough to be written.
+    #[must_use]
+    pub fn serves(&self, o: &VaultDynamicSecret, now: Timestamp) -> bool {
+        let seconds = self.answer.lease_duration;
+        let life = if seconds > 0 { GoDuration::from_seconds(seconds) } else { WITHOUT_LEASE };
+        self.call == call(o) && now < horizon::after(self.at, horizon::two_thirds(life, self.at))
+    }
+}
+
+/// What became of a renewal.
+pub enum Renewed {
+    /// The lease lives on.
+    Kept(Finish),
+    /// New credentials are needed; the events say why.
+    Replace(Vec<Event>),
+    /// The server is in trouble: new credentials would fail as well, and those that are there may still work.
+    Again(Fault),
+}
+
+/// Judges a renewal.
+#[must_use]
+pub fn renewed(o: &VaultDynamicSecret, answer: Result<VaultAnswer, Fault>, now: Timestamp) -> Renewed {
+    let mut status = o.status.clone().unwrap_or_default();
+    let lease = status.secret_lease.clone();
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(fault) if is_lease_gone(&fault) => return Renewed::Replace(Vec::new()),
+        Err(fault) if fault.kind().is_transient() => return Renewed::Again(fault),
+        Err(fault) => {
+            let text = format!("Could not renew lease, lease_id={}, err={}", lease.id, fault.chain());
+            return Renewed::Replace(vec![Event::warning("SecretLeaseRenewalError", text)]);
+        }
+    };
+    if answer.lease_id != lease.id {
+        let text = format!("lease ID changed after renewal, expected={}, actual={}", lease.id, answer.lease_id);
+        return Renewed::Replace(vec![Event::warning("SecretLeaseRenewal", text)]);
+    }
+    if answer.lease_duration < lease.duration {
+        let text = format!(
+            "Lease renewal duration was truncated from {}s to {}s, requesting new credentials",
+            lease.duration, answer.lease_duration
+        );
+        return Renewed::Replace(vec![Event::normal("SecretLeaseRenewal", text)]);
+    }
+    status.secret_lease = lease_of(&answer, None);
+    status.last_renewal_time = now.as_second();
+    let generation = o.metadata.generation;
+    status.last_generation = generation.unwrap_or(status.last_generation);
+    let mut say = |kind: &str, reason: &str, text: &str| {
+        synced::tell(&mut status.conditions, condition(kind, true, reason, text, now), generation);
+    };
+    say("LeaseRenewal", "SecretLeaseRenewal", "Successfully renewed lease");
+    say("SecretSynced", "Synced", "Updated for lease renewal");
+    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    let wait = horizon::lease(life(o, &status.secret_lease), o.spec.renewal_percent, now);
+    let text = format!("Renewed lease, lease_id={}, horizon={wait}", status.secret_lease.id);
+    Renewed::Kept(Finish {
+        events: vec![Event::normal("SecretLeaseRenewal", text)],
+        next: Next::At(horizon::after(now, wait)),
+        ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
+    })
+}
+
+const KIND: &str = "VaultDynamicSecret";
+
+/// The lease as the status holds it. Values without a lease whose end is known are timed by that end.
+fn lease_of(answer: &VaultAnswer, ends_in: Option<i64>) -> SecretLease {
+    let has_lease = answer.lease_duration > 0;
+    SecretLease {
+        id: answer.lease_id.clone(),
+        duration: if has_lease { answer.lease_duration } else { ends_in.unwrap_or_default() },
+        renewable: answer.renewable,
+        request_id: answer.request_id.clone(),
+    }
+}
+
+/// Seconds until the values of a response end by what they say themselves.
+#[must_use]
+pub fn ends_in(response: &Response, now: Timestamp) -> Option<i64> {
+    let span =
+        |text: &str| text.parse::<i64>().ok().or_else(|| Some(GoDuration::parse(text).ok()?.to_signed().as_secs()));
+    let moment = |text: &str| text.parse::<i64>().ok().or_else(|| Some(text.parse::<Timestamp>().ok()?.as_second()));
+    let until = |name| response.text(name).and_then(moment).map(|second| second.saturating_sub(now.as_second()));
+    let known = response.text("ttl").and_then(span).or_else(|| until("expiration")).or_else(|| until("valid_before"));
+    known.filter(|seconds| *seconds > 0)
+}
+
+/// What came of a pass that issued credentials and wrote them.
+pub struct Synced<'a> {
+    /// Why they were asked for.
+    pub reason: Reason,
+    /// The answer.
+    pub answer: &'a VaultAnswer,
+    /// A known end of the values, in seconds from now.
+    pub ends_in: Option<i64>,
+    /// The restarts.
+    pub restarts: Vec<Restarted>,
+    /// The client that asked.
+    pub client: VaultClientMeta,
+    /// The uid of the operator's pod.
+    pub pod_uid: &'a str,
+}
+
+/// Whether the targets are restarted after a write that changed something: never by the first one (VSO §11).
+#[must_use]
+pub fn restarts(o: &VaultDynamicSecret, changed: bool) -> bool {
+    changed && o.status.as_ref().is_some_and(|status| status.last_generation != 0)
+}
+
+/// The end of a pass that issued leased credentials.
+#[must_use]
+pub fn synced(o: &VaultDynamicSecret, after: &Synced<'_>, now: Timestamp) -> Finish {
+    let generation = o.metadata.generation;
+    let mut status = o.status.clone().unwrap_or_default();
+    let is_first = status.last_generation == 0;
+    let ends_in = if refresh_after(o).is_positive() { None } else { after.ends_in };
+    status.secret_lease = lease_of(after.answer, ends_in);
+    status.static_creds_meta_data = None;
+    status.secret_mac = None;
+    note_sync(&mut status, generation, &after.client, after.pod_uid, now);
+    let span = life(o, &status.secret_lease);
+    let wait = span.is_positive().then(|| horizon::lease(span, o.spec.renewal_percent, now));
+    let say = |kind: &str, reason: &str, text: &str| condition(kind, true, reason, text, now);
+    synced::tell(&mut status.conditions, say("SecretSynced", "Synced", "Secret synced"), generation);
+    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    synced::tell_restarts(&mut status.conditions, &after.restarts, ": ", generation, now);
+    let mut events = vec![synced_event(is_first, &after.answer.lease_id, wait.unwrap_or_default(), after.reason)];
+    events.extend(synced::restart_events(&after.restarts));
+    if wait.is_none() {
+        synced::tell(&mut status.conditions, say("Ready", "Ready", NEVER), generation);
+        events.push(Event::warning("SecretLeaseRenewal", NEVER));
+    }
+    let next = wait.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
+    Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
+}
+
+fn note_sync(
+    status: &mut VaultDynamicSecretStatus,
+    generation: Option<i64>,
+    client: &VaultClientMeta,
+    pod_uid: &str,
+    now: Timestamp,
+) {
+    (status.last_renewal_time, status.last_generation) = (now.as_second(), generation.unwrap_or_default());
+    status.vault_client_meta = Some(client.clone());
+    status.last_runtime_pod_uid = Some(pod_uid.to_owned()).filter(|uid| !uid.is_empty());
+}
+
+fn synced_event(is_first: bool, lease_id: &str, wait: GoDuration, reason: Reason) -> Event {
+    let told = if is_first { "SecretSynced" } else { "SecretRotated" };
+    let text = format!("Secret synced, lease_id={lease_id:?}, horizon={wait}, sync_reason={:?}", reason.as_str());
+    Event::normal(told, text)
+}
+
+/// What is told where nothing says when the values end (VSO §7.4.4, Field report).
+const NEVER: &str =
+    "VaultDynamicSecretReady, but it will never be refreshed: the response has no lease and `refreshAfter` is missing";
+
+/// The end of a pass that failed; lease and Secret stay as they are.
+#[must_use]
+pub fn failed(o: &VaultDynamicSecret, failure: &Failure, backoff: &Backoff, failures: u32, now: Timestamp) -> Finish {
+    let wait = synced::retry_after(failure.step, backoff, failures, now);
+    let error = failure.fault.chain();
+    let text = format!("Failed to sync the secret, horizon={wait}, err={error}");
+    let event = match failure.step {
+        synced::Step::Client => {
+            Event::warning("VaultClientConfigError", format!("Failed to get Vault client: {error}"))
+        }
+        _ => Event::warning("SecretSyncError", text.clone()),
+    };
+    let generation = o.metadata.generation;
+    let mut status = o.status.clone().unwrap_or_default();
+    synced::tell(&mut status.conditions, condition("SecretSynced", false, "Synced", &text, now), generation);
+    synced::tell_health(&mut status.conditions, KIND, false, generation, now);
+    Finish {
+        events: vec![event],
+        next: Next::At(horizon::after(now, wait)),
+        failed: true,
+        ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
