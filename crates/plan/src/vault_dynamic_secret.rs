@@ -279,6 +279,13 @@ impl Issued {
         o.status.as_ref().is_some_and(|status| status.secret_lease.request_id == self.answer.request_id)
     }
 
+    /// The lease that is ended when the object goes.
+    #[must_use]
+    pub fn lease_to_end(&self, o: &VaultDynamicSecret) -> Option<&str> {
+        let id = self.answer.lease_id.as_str();
+        (!id.is_empty() && o.spec.revoke.unwrap_or(true)).then_some(id)
+    }
+
     /// Whether it is what the object asks for, and lives long enough to be written.
     #[must_use]
     pub fn serves(&self, o: &VaultDynamicSecret, now: Timestamp) -> bool {

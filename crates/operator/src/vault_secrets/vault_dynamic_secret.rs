@@ -88,14 +88,16 @@ impl Controller for Sync {
 
     async fn cleanup(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
         let known = w.memory::<AllIssued>();
-        if let Some(untold) = known.untold(o).filter(|_| o.spec.revoke.unwrap_or(true)) {
+        if let Some(untold) = known.untold(o) {
             known.drop_untold(o);
-            let _ = revoke(w, o, &untold.answer.lease_id).await;
+            if let Some(lease) = untold.lease_to_end(o) {
+                log_ended(lease, &revoke(w, o, lease).await);
+            }
         }
         let Some(lease) = vds::lease_to_end(o) else { return Ok(Finish::settled()) };
         let result = revoke(w, o, lease).await;
         match &result {
-            Err(fault) if fault.kind() == Kind::Dry => return result.map(|_| Finish::settled()),
+            Err(fault) if fault.kind() == Kind::Dry => result.map(|_| Finish::settled()),
             Err(_) => {
                 let failures = w.memory::<Failures>().count(REVOCATION, name_of(&o.metadata));
                 Ok(vds::released(lease, &result, failures, w.now()))
@@ -187,8 +189,7 @@ impl Pass<'_> {
             None => {
                 let changed = self.write(data, present).await?;
                 if let Some(old) = vds::superseded(o, &answer) {
-                    let ended = self.ask(vds::revocation(o, old)).await;
-                    tracing::debug!(done = ended.is_ok(), "a superseded lease was to be revoked");
+                    log_ended(old, &self.ask(vds::revocation(o, old)).await);
                 }
                 let restarts = if vds::restarts(o, changed) { restart_all(w, o).await } else { Vec::new() };
                 let ends_in = vds::ends_in(&response, w.now());
@@ -208,9 +209,9 @@ impl Pass<'_> {
             Some(issued) if issued.serves(o, w.now()) => return Ok(issued.answer),
             Some(issued) => {
                 known.drop_untold(o);
-                if !issued.answer.lease_id.is_empty() {
-                    let ended = self.ask(vds::revocation(o, &issued.answer.lease_id)).await;
-                    tracing::debug!(done = ended.is_ok(), "a lease that nobody uses was to be revoked");
+                let lease = &issued.answer.lease_id;
+                if !lease.is_empty() {
+                    log_ended(lease, &self.ask(vds::revocation(o, lease)).await);
                 }
             }
             None => {}
@@ -266,6 +267,13 @@ impl Pass<'_> {
     /// The client after the answer: it may have logged in again for it.
     async fn meta(&self) -> Result<VaultClientMeta, Failure> {
         self.client.meta(self.o.vault_namespace()).await.map_err(Step::Client.failed())
+    }
+}
+
+/// A lease that nobody uses any more ends by itself where it cannot be revoked.
+fn log_ended(lease: &str, result: &Result<VaultAnswer, Fault>) {
+    if let Err(fault) = result {
+        tracing::warn!(lease, error = fault.chain(), "a lease that nobody uses could not be revoked");
     }
 }
 

@@ -38,8 +38,11 @@ pub struct Home {
 #[derive(Default)]
 pub struct VaultClients {
     open: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
-    listeners: Mutex<Vec<Box<dyn Fn(&ObjectRef) + Send + Sync>>>,
+    listeners: Mutex<Vec<OnEnd>>,
 }
+
+/// Is told the VaultAuth whose client's token has ended.
+type OnEnd = Box<dyn Fn(&ObjectRef) + Send + Sync>;
 
 /// For whom a client was opened: a VaultAuth, and the namespace that lends its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

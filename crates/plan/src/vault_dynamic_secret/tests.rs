@@ -268,41 +268,37 @@ fn foreign_leases_are_looked_up() {
 
 const KEY: &[u8] = b"0123456789abcdef";
 
+/// What Vault says of a static role with a period of ten minutes.
+fn fixed(last: &str, ttl: i64) -> VaultAnswer {
+    let last = format!("2026-01-01T00:{last}.123456789Z");
+    let text = json!({"username": "u", "password": format!("p-{last}"), "ttl": ttl, "rotation_period": 600, "last_vault_rotation": last});
+    VaultAnswer { data: Some(SecretBytes::from(text.to_string().as_str())), ..answer("", 0, false) }
+}
+
+fn parsed(answer: &VaultAnswer) -> Response {
+    Response::parse(answer.data.as_ref().expect("data").expose(), false).expect("it parses")
+}
+
+fn data(last: &str, ttl: &str) -> SecretMap {
+    [("password", format!("p-{last}").as_str()), ("ttl", ttl), ("username", "u")].into_iter().collect()
+}
+
+fn pass(o: &VaultDynamicSecret, (last, ttl): (&str, i64), changed: bool, now: &str) -> Finish {
+    let answer = &fixed(last, ttl);
+    let rotation = static_role::rotation(o, answer, &parsed(answer)).expect("a static role");
+    let digest = static_role::digest(KEY, &data(last, "1"));
+    let (reason, client, restarts, pod_uid) = (Reason::Due, client("kubernetes-1", "one"), Vec::new(), "");
+    let read = static_role::Read { reason, answer, rotation, digest, changed, restarts, client, pod_uid };
+    static_role::read(o, &read, at(now))
+}
+
 #[test]
 fn a_static_role_is_written_and_restarted_for_only_when_it_rotates() {
-    let response = |last: &str, ttl: i64| {
-        let text = format!(
-            r#"{{"username":"u","password":"p-{last}","ttl":{ttl},"rotation_period":600,"last_vault_rotation":"2026-01-01T00:{last}.123456789Z"}}"#
-        );
-        VaultAnswer { data: Some(SecretBytes::from(text.as_str())), ..answer("", 0, false) }
-    };
-    let parsed =
-        |answer: &VaultAnswer| Response::parse(answer.data.as_ref().expect("data").expose(), false).expect("it parses");
-    let data = |last: &str, ttl: &str| -> SecretMap {
-        [("password", format!("p-{last}").as_str()), ("ttl", ttl), ("username", "u")].into_iter().collect()
-    };
     let mut o = object(json!({"allowStaticCreds": true}), Value::Null);
     let plain = object(json!({}), Value::Null);
-    let first = response("00:00", 600);
+    let first = fixed("00:00", 600);
     assert!(static_role::rotation(&plain, &first, &parsed(&first)).is_none(), "only where it is allowed");
-    let pass = |o: &VaultDynamicSecret, last: &str, ttl: i64, changed: bool, now: &str| {
-        let answer = response(last, ttl);
-        let rotation = static_role::rotation(o, &answer, &parsed(&answer)).expect("a static role");
-        let digest = static_role::digest(KEY, &data(last, "1"));
-        let (client, restarts) = (client("kubernetes-1", "one"), Vec::new());
-        let read = static_role::Read {
-            reason: Reason::Due,
-            answer: &answer,
-            rotation,
-            digest,
-            changed,
-            restarts,
-            client,
-            pod_uid: "",
-        };
-        static_role::read(o, &read, at(now))
-    };
-    let done = pass(&o, "00:00", 600, true, "00:00");
+    let done = pass(&o, ("00:00", 600), true, "00:00");
     assert_eq!(done.next, Next::At(at("10:00.5")));
     let told = done.status.expect("a status").value;
     assert_eq!(
@@ -317,21 +313,25 @@ fn a_static_role_is_written_and_restarted_for_only_when_it_rotates() {
     assert!(static_role::is_due(&o, &other, KEY, Some(&present)) && static_role::restarts(&o, &other, true));
     assert!(static_role::is_due(&o, &same, KEY, None), "the Secret is gone");
     // A restart, another token: the same moment of rotation, so not a word changes.
-    let again = pass(&o, "00:00", 420, false, "03:00");
+    let again = pass(&o, ("00:00", 420), false, "03:00");
     assert_eq!((again.events.len(), again.status.expect("a status").value), (0, told));
     // At its time the old credentials are still told: ask again soon.
-    assert_eq!(pass(&o, "00:00", 0, false, "10:00").next, Next::At(at("10:01")));
+    assert_eq!(pass(&o, ("00:00", 0), false, "10:00").next, Next::At(at("10:01")));
     assert_eq!(
-        pass(&o, "00:00", 600, false, "10:02").next,
+        pass(&o, ("00:00", 600), false, "10:02").next,
         Next::At(at("10:03")),
         "the ttl jumped before the rotation"
     );
-    let rotated = pass(&o, "10:00", 598, true, "10:02");
+    let rotated = pass(&o, ("10:00", 598), true, "10:02");
     let text = "Secret synced, lease_id=\"\", horizon=9m58.5s, sync_reason=\"\"";
     assert_eq!(rotated.events, [Event::normal("SecretRotated", text)]);
     let often = VaultDynamicSecret {
         spec: object(json!({"allowStaticCreds": true, "refreshAfter": "100s"}), Value::Null).spec,
         ..o
     };
-    assert_eq!(pass(&often, "00:00", 420, false, "03:00").next, Next::At(at("04:30")), "to notice a rotation by hand");
+    assert_eq!(
+        pass(&often, ("00:00", 420), false, "03:00").next,
+        Next::At(at("04:30")),
+        "to notice a rotation by hand"
+    );
 }
