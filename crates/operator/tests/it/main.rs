@@ -19,4 +19,5 @@ mod sealed_secret_keys;
 mod sealed_secret_rules;
 mod stage;
 mod vault_dynamic_secret;
+mod vault_postgres;
 mod vault_static_secret;
