@@ -7,3 +7,4 @@ mod render;
 mod sops;
 mod stage;
 mod vals;
+mod vso;
