@@ -319,7 +319,11 @@ impl World {
                 }
             }
         });
-        Ok(place.insert(opened).client())
+        let client = opened.client();
+        if let Some(former) = place.replace(opened) {
+            former.session.retire();
+        }
+        Ok(client)
     }
 
     /// Whoever provides the credentials: its uid, and for a Secret its version, so that a new secret id is a new login.

@@ -173,6 +173,13 @@ impl Session {
         }
     }
 
+    /// Ends the session as one that another has taken the place of: its token is revoked soon, unless leases hang on it.
+    pub fn retire(&self) {
+        if let Some(held) = self.living() {
+            self.revoke_later(held);
+        }
+    }
+
     /// Takes up a token that an earlier process has logged in for (the answer of its login), if it can still be renewed.
     ///
     /// # Errors
@@ -276,19 +283,25 @@ impl Session {
     fn supersede(&self, former: &Arc<Held>) {
         let alive = former.lives(Instant::now());
         self.tell(if alive { Change::Replaced } else { Change::Expired }, former);
-        if alive && self.auth.logs_in() && !former.has_leases.load(Ordering::Relaxed) {
-            let (me, former) = (Weak::clone(&self.me), Arc::clone(former));
-            tokio::spawn(async move {
-                // Calls that are under way with it get their answers first.
-                tokio::time::sleep(REVOCATION_DELAY).await;
-                if let Some(session) = me.upgrade()
-                    && !former.has_leases.load(Ordering::Relaxed)
-                    && let Err(fault) = session.revoke(&former).await
-                {
-                    tracing::debug!(fault = fault.chain(), "a superseded Vault token was not revoked");
-                }
-            });
+        if alive {
+            self.revoke_later(Arc::clone(former));
         }
+    }
+
+    /// Revokes a token after the calls that are under way with it have got their answers, if this session has logged in for it
+    /// and nothing hangs on it.
+    fn revoke_later(&self, held: Arc<Held>) {
+        let Some(session) = self.me.upgrade().filter(|session| session.auth.logs_in() && held.is_free()) else {
+            return;
+        };
+        tokio::spawn(async move {
+            tokio::time::sleep(REVOCATION_DELAY).await;
+            if held.is_free()
+                && let Err(fault) = session.revoke(&held).await
+            {
+                tracing::debug!(fault = fault.chain(), "a superseded Vault token was not revoked");
+            }
+        });
     }
 
     async fn after_denial(&self, held: &Arc<Held>, fault: &Fault) -> Result<Option<Arc<Held>>, Fault> {
@@ -478,6 +491,11 @@ impl Held {
 
     fn end(&self) {
         *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether no lease hangs on it.
+    fn is_free(&self) -> bool {
+        !self.has_leases.load(Ordering::Relaxed)
     }
 
     fn note_lease(&self, response: &Response) {

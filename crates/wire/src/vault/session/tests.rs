@@ -478,6 +478,25 @@ async fn a_superseded_token_is_revoked_unless_leases_hang_on_it() {
     }
 }
 
+#[tokio::test]
+async fn a_retired_session_revokes_its_token_unless_leases_hang_on_it() {
+    for (lease, revoked) in [("", 1), ("database/creds/r/1", 0)] {
+        let server = vault(3600, move |asked| match asked.target.ends_with("revoke-self") {
+            true => Reply::new(204, ""),
+            false => Reply::new(200, format!("{{\"lease_id\":\"{lease}\",\"data\":{{}}}}")),
+        })
+        .await;
+        let session = Session::open(connection(&server), kubernetes(), Keeping::default());
+        session.retire();
+        session.call(&Call::read("database/creds/r").once()).await.unwrap();
+        session.retire();
+        drop(session);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let count = server.asked().iter().filter(|asked| asked.target.ends_with("revoke-self")).count();
+        assert_eq!(count, revoked, "{lease:?}");
+    }
+}
+
 /// Makes the token two minutes old.
 fn grow_old(session: &Session) {
     let mut place = session.held.write().unwrap();
