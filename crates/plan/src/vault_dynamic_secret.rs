@@ -305,9 +305,14 @@ pub enum Renewed {
     Again(Fault),
 }
 
-/// Judges a renewal.
+/// Judges a renewal that this client has asked for.
 #[must_use]
-pub fn renewed(o: &VaultDynamicSecret, answer: Result<VaultAnswer, Fault>, now: Timestamp) -> Renewed {
+pub fn renewed(
+    o: &VaultDynamicSecret,
+    client: &VaultClientMeta,
+    answer: Result<VaultAnswer, Fault>,
+    now: Timestamp,
+) -> Renewed {
     let mut status = o.status.clone().unwrap_or_default();
     let lease = status.secret_lease.clone();
     let answer = match answer {
@@ -341,6 +346,8 @@ pub fn renewed(o: &VaultDynamicSecret, answer: Result<VaultAnswer, Fault>, now: 
     say("SecretSynced", "Synced", "Updated for lease renewal");
     synced::tell_health(&mut status.conditions, KIND, true, generation, now);
     let wait = horizon::lease(life(o, &status.secret_lease), o.spec.renewal_percent, now);
+    // A renewal does not bind the lease to the token that asks for it.
+    let wait = if lookup(o, client).is_some() { wait.min(FOREIGN) } else { wait };
     let text = format!("Renewed lease, lease_id={}, horizon={wait}", status.secret_lease.id);
     Renewed::Kept(Finish {
         events: vec![Event::normal("SecretLeaseRenewal", text)],

@@ -142,7 +142,7 @@ async fn sync(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<
         }
         vds::Step::Renew(ask) => match pass.ask(ask).await {
             Err(fault) if fault.kind() == Kind::Dry => Err(Step::Vault.failed()(fault)),
-            answer => pass.renewed(answer).await,
+            answer => pass.renewed(&meta, answer).await,
         },
     }
 }
@@ -161,8 +161,8 @@ impl Pass<'_> {
         self.w.act(Asking { client: self.client, ask }).await
     }
 
-    async fn renewed(&self, answer: Result<VaultAnswer, Fault>) -> Result<Finish, Failure> {
-        match vds::renewed(self.o, answer, self.w.now()) {
+    async fn renewed(&self, client: &VaultClientMeta, answer: Result<VaultAnswer, Fault>) -> Result<Finish, Failure> {
+        match vds::renewed(self.o, client, answer, self.w.now()) {
             Renewed::Kept(finish) => {
                 self.w.memory::<AllIssued>().note(self.o, self.basis);
                 Ok(finish)

@@ -143,7 +143,12 @@ fn answer(lease_id: &str, lease_duration: i64, renewable: bool) -> VaultAnswer {
 #[test]
 fn a_renewal_keeps_the_lease_or_says_why_not() {
     let o = leased(json!({}));
-    let judged = |answer: Result<VaultAnswer, Fault>| match renewed(&o, answer, at("01:10")) {
+    let judged_for = |maker: &str, answer: Result<VaultAnswer, Fault>| match renewed(
+        &o,
+        &client("kubernetes-1", maker),
+        answer,
+        at("01:10"),
+    ) {
         Renewed::Kept(finish) => {
             let status = finish.status.expect("a status").value;
             assert_eq!(status["lastRenewalTime"], at("01:10").as_second());
@@ -156,11 +161,14 @@ fn a_renewal_keeps_the_lease_or_says_why_not() {
         Renewed::Replace(events) => events.iter().map(|event| format!("{}: {}", event.reason, event.message)).collect(),
         Renewed::Again(fault) => format!("again: {}", fault.chain()),
     };
+    let judged = |answer| judged_for("one", answer);
     let id = "database/creds/app/one";
     assert_eq!(
         judged(Ok(answer(id, 100, true))),
         format!("Renewed lease, lease_id={id}, horizon=1m17s | Updated for lease renewal")
     );
+    let adopted = judged_for("two", Ok(answer(id, 100, true)));
+    assert!(adopted.contains("horizon=1m0s"), "nobody keeps the token alive on which it hangs: {adopted}");
     let truncated =
         "SecretLeaseRenewal: Lease renewal duration was truncated from 100s to 40s, requesting new credentials";
     assert_eq!(judged(Ok(answer(id, 40, true))), truncated);
