@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::reload::ResourceKind;
-use api::{ClusterSecretStore, SecretStore, VaultPKISecret};
+use api::{ClusterSecretStore, SecretStore};
 use plan::reload::Kind;
 use providers::reach::CountCalls;
 
@@ -15,7 +15,7 @@ use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
-    self, secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_dynamic_secret,
+    secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_dynamic_secret, vault_pki_secret,
     vault_static_secret,
 };
 use crate::world::stores::Providers;
@@ -91,7 +91,6 @@ pub fn sealed_secrets(driver: Driver) -> Driver {
 /// Adds Vault Secrets' rows to a driver.
 #[must_use]
 pub fn vault_secrets(driver: Driver) -> Driver {
-    vault_secrets::tell_unbuilt::<VaultPKISecret>(driver.shared());
     driver
         .with::<secret_transformation::Check>()
         .with::<vault_auth::Check>()
@@ -99,4 +98,5 @@ pub fn vault_secrets(driver: Driver) -> Driver {
         .with::<vault_connection::Ping>()
         .with::<vault_static_secret::Sync>()
         .with::<vault_dynamic_secret::Sync>()
+        .with::<vault_pki_secret::Sync>()
 }

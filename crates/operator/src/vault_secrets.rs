@@ -9,26 +9,28 @@ pub mod vault_auth;
 pub mod vault_auth_global;
 pub mod vault_connection;
 pub mod vault_dynamic_secret;
+pub mod vault_pki_secret;
 pub mod vault_static_secret;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::hashicorp::{SecretTransformation, Syncable, VaultAuth, VaultAuthGlobal, VaultConnection, names};
+use api::hashicorp::{
+    SecretTransformation, Syncable, TransformationRef, VaultAuth, VaultAuthGlobal, VaultConnection, names,
+};
+use api::meta::Filled as _;
 use base::Fault;
 use base::duration::GoDuration;
 use plan::backoff::Backoff;
 use plan::secret_transformation::{Rules, Subject as Seen, gather};
-use plan::{Event, Write, horizon};
+use plan::{Write, horizon};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::controller::Rights;
 use crate::queue::{Enqueue, Lane};
-use crate::recorder;
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
-use crate::subject::Subject;
 use crate::world::vault::Home;
 
 /// What Vault Secrets' process was told by its flags.
@@ -191,27 +193,6 @@ where
     caches.watch::<O>(&Selectors::default());
 }
 
-/// Kinds whose controllers are not built yet say so on each object, so that nobody waits for them in vain.
-pub(crate) fn tell_unbuilt<O>(shared: &Arc<Shared>)
-where
-    O: Syncable + Kept + Subject,
-    O::Wire: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
-{
-    let holder = Arc::downgrade(shared);
-    shared.caches().store::<O>().listen(move |changed: &Changed<O>| {
-        let (Some(shared), None, Some(o)) = (holder.upgrade(), &changed.before, &changed.after) else { return };
-        let kind = O::kind(&()).into_owned();
-        let subject = recorder::Subject {
-            at: o.address(),
-            uid: o.uid().to_owned(),
-            resource_version: Kept::resource_version(&**o).to_owned(),
-        };
-        let text = format!("{kind} is not built yet in this version of keywright; nothing is synced for this object");
-        shared.recorder().tell("VaultSecrets", &subject, Event::warning("Unrecoverable", text), shared.clock().now());
-    });
-    shared.caches().watch::<O>(&Selectors::default());
-}
-
 fn on_change<T: Kept + kube::Resource>(shared: &Arc<Shared>, then: impl Fn(&T) + Send + Sync + 'static) {
     shared.caches().store::<T>().listen(move |changed: &Changed<T>| {
         let matters = match (&changed.before, &changed.after) {
@@ -246,6 +227,20 @@ pub(crate) fn rules<O: Syncable>(w: &World, o: &O, settings: &Settings) -> Resul
     let shared = w.cache::<SecretTransformation>();
     let transformation = o.destination().transformation.as_ref();
     gather(&subject(o), transformation, settings.excludes_raw, |namespace, name| shared.find(namespace, name))
+}
+
+/// The generations of the SecretTransformations that an object refers to.
+pub(crate) fn transformations<O: Syncable>(w: &World, o: &O) -> BTreeMap<String, i64> {
+    let all = w.cache::<SecretTransformation>();
+    let own = o.meta().namespace.as_deref().unwrap_or_default();
+    let references = o.destination().transformation.iter().flat_map(|own| &own.transformation_refs);
+    let generation = |reference: &TransformationRef| {
+        let namespace = reference.namespace.filled().unwrap_or(own);
+        let found = all.find(namespace, &reference.name);
+        let generation = found.and_then(|found| found.metadata.generation).unwrap_or_default();
+        (format!("{namespace}/{}", reference.name), generation)
+    };
+    references.map(generation).collect()
 }
 
 /// Deletes Secrets that were this object's destination once: it has been renamed. Failures are only logged.

@@ -3,6 +3,7 @@
 //! Specification: design §11; each decision's file names the peer's paragraph.
 
 pub mod backoff;
+pub mod basis;
 pub mod conditions;
 pub mod destination;
 pub mod effect;
@@ -10,6 +11,7 @@ pub mod external_secret;
 pub mod finish;
 pub mod generate;
 pub mod horizon;
+pub mod issued;
 pub mod mac;
 pub mod present;
 pub mod push_secret;
@@ -28,6 +30,7 @@ pub mod vault_call;
 pub mod vault_client;
 pub mod vault_connection;
 pub mod vault_dynamic_secret;
+pub mod vault_pki_secret;
 pub mod vault_static_secret;
 pub mod write;
 

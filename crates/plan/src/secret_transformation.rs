@@ -81,6 +81,20 @@ pub struct Rules {
     excludes_raw: bool,
 }
 
+impl Rules {
+    /// Whether a template makes any key.
+    #[must_use]
+    pub fn has_templates(&self) -> bool {
+        self.templates.iter().any(|one| one.key.is_some())
+    }
+
+    /// Whether a template makes this key.
+    #[must_use]
+    pub fn makes(&self, key: &str) -> bool {
+        self.templates.iter().any(|one| one.key.as_deref() == Some(key))
+    }
+}
+
 struct Loaded {
     key: Option<String>,
     name: String,

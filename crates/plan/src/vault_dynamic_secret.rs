@@ -2,8 +2,9 @@
 //! A lease that still stands is kept over a restart of the operator; one that was superseded is revoked last.
 //! Specification: VSO §4.6, §7.4, §16, §22 rows 6–10.
 
-pub mod basis;
 pub mod static_role;
+
+use std::collections::BTreeMap;
 
 use api::hashicorp::vault_dynamic_secret::{RequestMethod, SecretLease, VaultDynamicSecretStatus};
 use api::hashicorp::vault_static_secret::VaultClientMeta;
@@ -14,7 +15,9 @@ use base::{Fault, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::backoff::Backoff;
+use crate::basis::{Basis, Change};
 use crate::conditions::condition;
+use crate::issued::{Issued, Issues};
 use crate::secret_transformation::Response;
 use crate::synced::{self, Failure, Restarted};
 use crate::vault_call::{Ask, Method, VaultAnswer, VaultCall, is_lease_gone, joined};
@@ -75,7 +78,7 @@ pub struct Facts<'a> {
     /// The client as a status names it.
     pub client: &'a VaultClientMeta,
     /// What has changed since this process synced the object last, as far as it remembers.
-    pub change: basis::Change,
+    pub change: Change,
     /// On which token the lease hangs.
     pub token: LeaseToken,
     /// Whether the destination is there.
@@ -140,8 +143,8 @@ fn reason(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, facts: &Fac
     let is_edited = o.metadata.generation != Some(status.last_generation);
     let all = [
         (status.last_generation == 0, Reason::InitialSync),
-        (facts.change == basis::Change::Touched, Reason::ForceSync),
-        (is_edited && facts.change != basis::Change::Nothing, Reason::ResourceUpdated),
+        (facts.change == Change::Touched, Reason::ForceSync),
+        (is_edited && facts.change != Change::Nothing, Reason::ResourceUpdated),
         (!facts.is_present, Reason::InexistentDestination),
         (has_moved, Reason::VaultClientConfigChanged),
         (facts.token == LeaseToken::Ended, Reason::VaultTokenRotated),
@@ -258,41 +261,49 @@ pub fn superseded<'a>(o: &'a VaultDynamicSecret, answer: &VaultAnswer) -> Option
     (!old.is_empty() && o.spec.revoke.unwrap_or(false) && old != answer.lease_id).then_some(old)
 }
 
-/// Credentials that were issued, until a status tells of them: a retry after a failed write must not issue others.
-#[derive(Clone)]
-pub struct Issued {
-    /// The request.
-    pub call: VaultCall,
-    /// The answer.
-    pub answer: VaultAnswer,
-    /// When it came.
-    pub at: Timestamp,
-}
-
 /// How long an answer without a lease serves retries.
 const WITHOUT_LEASE: GoDuration = GoDuration::from_seconds(300);
 
-impl Issued {
-    /// Whether the status tells of this answer, so that it need not be kept.
-    #[must_use]
-    pub fn is_told(&self, o: &VaultDynamicSecret) -> bool {
-        o.status.as_ref().is_some_and(|status| status.secret_lease.request_id == self.answer.request_id)
+impl Issues for VaultDynamicSecret {
+    fn asked(&self) -> VaultCall {
+        call(self)
     }
 
+    fn tells_of(&self, answer: &VaultAnswer) -> bool {
+        self.status.as_ref().is_some_and(|status| status.secret_lease.request_id == answer.request_id)
+    }
+
+    fn serves_until(&self, issued: &Issued) -> Timestamp {
+        let seconds = issued.answer.lease_duration;
+        let life = if seconds > 0 { GoDuration::from_seconds(seconds) } else { WITHOUT_LEASE };
+        horizon::after(issued.at, horizon::two_thirds(life, issued.at))
+    }
+}
+
+impl Issued {
     /// The lease that is ended when the object goes.
     #[must_use]
     pub fn lease_to_end(&self, o: &VaultDynamicSecret) -> Option<&str> {
         let id = self.answer.lease_id.as_str();
         (!id.is_empty() && o.spec.revoke.unwrap_or(true)).then_some(id)
     }
+}
 
-    /// Whether it is what the object asks for, and lives long enough to be written.
-    #[must_use]
-    pub fn serves(&self, o: &VaultDynamicSecret, now: Timestamp) -> bool {
-        let seconds = self.answer.lease_duration;
-        let life = if seconds > 0 { GoDuration::from_seconds(seconds) } else { WITHOUT_LEASE };
-        self.call == call(o) && now < horizon::after(self.at, horizon::two_thirds(life, self.at))
-    }
+/// On what an object's credentials are issued, whose SecretTransformations stand at these generations.
+#[must_use]
+pub fn basis(o: &VaultDynamicSecret, transformations: &BTreeMap<String, i64>) -> Basis {
+    let spec = &o.spec;
+    let request = json!([
+        spec.vault_auth_ref,
+        spec.namespace,
+        spec.mount,
+        spec.path,
+        spec.request_http_method,
+        spec.params,
+        spec.allow_static_creds,
+        spec.destination
+    ]);
+    Basis::new(o, &request, transformations)
 }
 
 /// What became of a renewal.

@@ -2,19 +2,19 @@
 //! what was issued is kept until a status tells of it, so that lease and Secret always belong together.
 //! Specification: VSO §7.4, §16; decisions are `plan/vault_dynamic_secret`'s.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::hashicorp::vault_static_secret::VaultClientMeta;
-use api::hashicorp::{SecretTransformation, Syncable as _, VaultDynamicSecret, names};
+use api::hashicorp::{Syncable as _, VaultDynamicSecret, names};
 use api::meta::Filled as _;
 use base::{Fault, Kind, SecretMap, Timestamp};
+use plan::basis::Basis;
+use plan::issued::Issued;
 use plan::secret_transformation::{self, Response, Rules};
 use plan::synced::{self, Failure, Step};
 use plan::vault_call::{Ask, VaultAnswer};
-use plan::vault_dynamic_secret::basis::{Basis, basis};
-use plan::vault_dynamic_secret::{self as vds, Facts, Issued, LeaseToken, Reason, Renewed, static_role};
+use plan::vault_dynamic_secret::{self as vds, Facts, LeaseToken, Reason, Renewed, static_role};
 use plan::{Address, Event, Finish, Present};
 
 use super::issued::AllIssued;
@@ -87,7 +87,7 @@ impl Controller for Sync {
     }
 
     async fn cleanup(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
-        let known = w.memory::<AllIssued>();
+        let known = w.memory::<AllIssued<VaultDynamicSecret>>();
         if let Some(untold) = known.untold(o) {
             known.drop_untold(o);
             if let Some(lease) = untold.lease_to_end(o) {
@@ -108,7 +108,7 @@ impl Controller for Sync {
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
         let name = (namespace.into(), name.into());
-        w.memory::<AllIssued>().forget(&name);
+        w.memory::<AllIssued<VaultDynamicSecret>>().forget(&name);
         w.memory::<Failures>().forget(REVOCATION, name.clone());
         w.memory::<Failures>().forget(Self::ROW.name, name);
         Ok(())
@@ -122,8 +122,8 @@ impl Controller for Sync {
 async fn sync(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<Finish, Failure> {
     let client = w.vault_client(o).await.map_err(Step::Client.failed())?;
     let meta = client.meta(o.vault_namespace()).await.map_err(Step::Client.failed())?;
-    let known = w.memory::<AllIssued>();
-    let basis = basis(o, &transformations(w, o));
+    let known = w.memory::<AllIssued<VaultDynamicSecret>>();
+    let basis = vds::basis(o, &super::transformations(w, o));
     let facts = Facts {
         client: &meta,
         change: known.change(o, &basis),
@@ -164,7 +164,7 @@ impl Pass<'_> {
     async fn renewed(&self, client: &VaultClientMeta, answer: Result<VaultAnswer, Fault>) -> Result<Finish, Failure> {
         match vds::renewed(self.o, client, answer, self.w.now()) {
             Renewed::Kept(finish) => {
-                self.w.memory::<AllIssued>().note(self.o, self.basis);
+                self.w.memory::<AllIssued<VaultDynamicSecret>>().note(self.o, self.basis);
                 Ok(finish)
             }
             Renewed::Again(fault) => Err(Step::Vault.failed()(fault)),
@@ -183,7 +183,7 @@ impl Pass<'_> {
         let (response, data) = self.data(&answer, &rules)?;
         let mut finish = match static_role::rotation(o, &answer, &response) {
             Some(rotation) => {
-                w.memory::<AllIssued>().drop_untold(o);
+                w.memory::<AllIssued<VaultDynamicSecret>>().drop_untold(o);
                 self.read(reason, &answer, rotation, data, present).await?
             }
             None => {
@@ -204,7 +204,7 @@ impl Pass<'_> {
 
     async fn answer(&self, untold: Option<Issued>) -> Result<VaultAnswer, Failure> {
         let Self { w, o, .. } = *self;
-        let known = w.memory::<AllIssued>();
+        let known = w.memory::<AllIssued<VaultDynamicSecret>>();
         match untold {
             Some(issued) if issued.serves(o, w.now()) => return Ok(issued.answer),
             Some(issued) => {
@@ -237,7 +237,7 @@ impl Pass<'_> {
     async fn write(&self, data: SecretMap, present: Option<Present>) -> Result<bool, Failure> {
         let written = self.w.act(synced::write(self.o, data, present)).await.map_err(Step::Write.failed())?;
         super::prune_orphans(self.w, self.o).await;
-        self.w.memory::<AllIssued>().written(self.o, self.basis);
+        self.w.memory::<AllIssued<VaultDynamicSecret>>().written(self.o, self.basis);
         Ok(written.changed)
     }
 
@@ -257,7 +257,7 @@ impl Pass<'_> {
         if static_role::is_due(o, &digest, key.expose(), present.as_ref()) {
             changed = self.write(data, present).await?;
         }
-        w.memory::<AllIssued>().note(o, self.basis);
+        w.memory::<AllIssued<VaultDynamicSecret>>().note(o, self.basis);
         let restarts = if static_role::restarts(o, &digest, changed) { restart_all(w, o).await } else { Vec::new() };
         let (client, pod_uid) = (self.meta().await?, settings.pod_uid.as_str());
         let after = static_role::Read { reason, answer, rotation, digest, changed, restarts, client, pod_uid };
@@ -294,19 +294,6 @@ async fn is_present(w: &World, o: &VaultDynamicSecret) -> Result<bool, Fault> {
         return Ok(true);
     }
     Ok(read_secret(w.cluster(), &Address::secret(namespace, name)).await?.is_some())
-}
-
-fn transformations(w: &World, o: &VaultDynamicSecret) -> BTreeMap<String, i64> {
-    let all = w.cache::<SecretTransformation>();
-    let own = o.metadata.namespace.as_deref().unwrap_or_default();
-    let references = o.destination().transformation.iter().flat_map(|own| &own.transformation_refs);
-    let generation = |reference: &api::hashicorp::TransformationRef| {
-        let namespace = reference.namespace.filled().unwrap_or(own);
-        let found = all.find(namespace, &reference.name);
-        let generation = found.and_then(|found| found.metadata.generation).unwrap_or_default();
-        (format!("{namespace}/{}", reference.name), generation)
-    };
-    references.map(generation).collect()
 }
 
 async fn revoke(w: &World, o: &VaultDynamicSecret, lease: &str) -> Result<VaultAnswer, Fault> {

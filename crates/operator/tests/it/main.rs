@@ -19,5 +19,6 @@ mod sealed_secret_keys;
 mod sealed_secret_rules;
 mod stage;
 mod vault_dynamic_secret;
+mod vault_pki_secret;
 mod vault_postgres;
 mod vault_static_secret;

@@ -202,6 +202,7 @@ impl Stage {
             "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
             "VaultStaticSecret" => self.cached::<api::VaultStaticSecret>(name, object).await,
             "VaultDynamicSecret" => self.cached::<api::VaultDynamicSecret>(name, object).await,
+            "VaultPKISecret" => self.cached::<api::VaultPKISecret>(name, object).await,
             "VaultAuth" => self.cached::<api::VaultAuth>(name, object).await,
             "VaultAuthGlobal" => self.cached::<api::VaultAuthGlobal>(name, object).await,
             "VaultConnection" => self.cached::<api::VaultConnection>(name, object).await,

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use base::{SecretBytes, SecretMap};
 use serde_json::{Value, json};
 
-use super::basis::{Change, basis};
 use super::*;
 use crate::Present;
 use crate::synced::Step as At;

@@ -1,0 +1,42 @@
+//! What Vault has issued and no status tells of yet: a retry after a failed write must not have something else issued, or an
+//! unwritable destination would make a lease or a certificate with every attempt. Specification: VSO §7.4.2 (Field reports), §7.5.
+
+use api::hashicorp::Syncable;
+use base::Timestamp;
+
+use crate::vault_call::{VaultAnswer, VaultCall};
+
+/// An object for which Vault issues something.
+pub trait Issues: Syncable {
+    /// What it asks for.
+    fn asked(&self) -> VaultCall;
+    /// Whether its status tells of an answer.
+    fn tells_of(&self, answer: &VaultAnswer) -> bool;
+    /// How long an answer can still be written.
+    fn serves_until(&self, issued: &Issued) -> Timestamp;
+}
+
+/// An answer that no status tells of yet.
+#[derive(Clone)]
+pub struct Issued {
+    /// The request.
+    pub call: VaultCall,
+    /// The answer.
+    pub answer: VaultAnswer,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+impl Issued {
+    /// Whether the status tells of this answer, so that it need not be kept.
+    #[must_use]
+    pub fn is_told<O: Issues>(&self, o: &O) -> bool {
+        o.tells_of(&self.answer)
+    }
+
+    /// Whether it is what the object asks for, and lives long enough to be written.
+    #[must_use]
+    pub fn serves<O: Issues>(&self, o: &O, now: Timestamp) -> bool {
+        self.call == o.asked() && now < o.serves_until(self)
+    }
+}
