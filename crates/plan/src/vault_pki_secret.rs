@@ -234,11 +234,16 @@ pub fn to_revoke(o: &VaultPKISecret) -> Option<&str> {
     serial(o).filter(|_| o.spec.revoke.unwrap_or(false))
 }
 
+/// Whether the destination is emptied when the object goes.
+#[must_use]
+pub fn clears(o: &VaultPKISecret) -> bool {
+    o.spec.clear.unwrap_or(false) && !o.spec.destination.create && serial(o).is_some()
+}
+
 /// What the destination is emptied to when the object goes: nothing. A TLS Secret must keep its keys.
 #[must_use]
 pub fn cleared(o: &VaultPKISecret, present: Option<&Present>) -> Option<SecretMap> {
-    let is_wanted = o.spec.clear.unwrap_or(false) && !o.spec.destination.create && serial(o).is_some();
-    let present = present.filter(|_| is_wanted)?;
+    let present = present.filter(|_| clears(o))?;
     let keys: &[&str] = if present.kind == TLS { &[TLS_CERTIFICATE, TLS_KEY] } else { &[] };
     let empty: SecretMap = keys.iter().map(|key| (*key, "")).collect();
     let is_there = present.data.iter().any(|(key, value)| !empty.contains(key) || !value.expose().is_empty());
@@ -322,6 +327,15 @@ impl Issues for VaultPKISecret {
         let due = Certificate::read(&issued.answer)
             .and_then(|certificate| due_at(self, certificate.expiration, issued.at.as_second()));
         due.ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(issued.at)
+    }
+}
+
+impl Issued {
+    /// The serial number of a certificate that nobody uses, where it is to be revoked.
+    #[must_use]
+    pub fn serial_to_revoke(&self, o: &VaultPKISecret) -> Option<String> {
+        let certificate = Certificate::read(&self.answer).ok()?;
+        o.spec.revoke.unwrap_or(false).then_some(certificate.serial)
     }
 }
 

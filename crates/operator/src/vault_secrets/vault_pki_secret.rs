@@ -107,7 +107,7 @@ impl Controller for Sync {
     async fn cleanup(w: &World, o: &VaultPKISecret) -> Result<Finish, Fault> {
         let name = name_of(&o.metadata);
         let known = w.memory::<Certificates>();
-        let untold = known.untold(o).and_then(|issued| Certificate::read(&issued.answer).ok());
+        let untold = known.untold(o).and_then(|issued| issued.serial_to_revoke(o));
         let superseded = w.memory::<Superseded>();
         let mut faults = Vec::new();
         for serial in superseded.take(&name) {
@@ -117,7 +117,7 @@ impl Controller for Sync {
             }
         }
         let mut serials: Vec<String> = vps::to_revoke(o).map(str::to_owned).into_iter().collect();
-        serials.extend(untold.filter(|_| o.spec.revoke.unwrap_or(false)).map(|certificate| certificate.serial));
+        serials.extend(untold);
         for serial in serials {
             faults.extend(revoke(w, o, &serial).await.err());
         }
@@ -196,9 +196,8 @@ async fn answer(w: &World, o: &VaultPKISecret, untold: Option<Issued>) -> Result
         Some(issued) if issued.serves(o, w.now()) => return Ok(issued.answer),
         Some(issued) => {
             known.drop_untold(o);
-            let unused = Certificate::read(&issued.answer).ok().filter(|_| o.spec.revoke.unwrap_or(false));
-            if let Some(unused) = unused {
-                w.memory::<Superseded>().add(name_of(&o.metadata), &unused.serial);
+            if let Some(unused) = issued.serial_to_revoke(o) {
+                w.memory::<Superseded>().add(name_of(&o.metadata), &unused);
             }
         }
         None => {}
@@ -269,7 +268,7 @@ async fn revoke(w: &World, o: &VaultPKISecret, serial: &str) -> Result<(), Fault
 
 /// Empties a destination that is not ours, where the spec wants that.
 async fn clear(w: &World, o: &VaultPKISecret) -> Result<(), Fault> {
-    if !o.spec.clear.unwrap_or(false) || o.spec.destination.create {
+    if !vps::clears(o) {
         return Ok(());
     }
     let present = destination(w, o).await?;
