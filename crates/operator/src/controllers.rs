@@ -15,10 +15,11 @@ use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
-    secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_dynamic_secret, vault_pki_secret,
-    vault_static_secret,
+    self, secret_transformation, vault_auth, vault_auth_global, vault_connection, vault_dynamic_secret,
+    vault_pki_secret, vault_static_secret,
 };
 use crate::world::stores::Providers;
+use crate::world::vault::{CountClients, VaultClients};
 use crate::world::workloads as of;
 
 /// Adds External Secrets' rows to a driver.
@@ -91,7 +92,11 @@ pub fn sealed_secrets(driver: Driver) -> Driver {
 /// Adds Vault Secrets' rows to a driver.
 #[must_use]
 pub fn vault_secrets(driver: Driver) -> Driver {
+    let counts = Arc::new(vault_secrets::counts::Counts::new(driver.metrics().registry()));
+    let counter: Arc<dyn CountClients> = Arc::<vault_secrets::counts::Counts>::clone(&counts);
+    driver.shared().memory::<VaultClients>().count_with(counter);
     driver
+        .observed(counts)
         .with::<secret_transformation::Check>()
         .with::<vault_auth::Check>()
         .with::<vault_auth_global::Check>()

@@ -1,6 +1,7 @@
 //! Vault Secrets: its rows, one file each, what its process was told, and what it remembers. Clients are `world/vault`'s.
 //! Specification: VSO §6, §7, §13.
 
+pub mod counts;
 pub mod issued;
 pub mod mac_key;
 pub mod restarts;

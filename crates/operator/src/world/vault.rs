@@ -3,7 +3,7 @@
 //! namespace only. Specification: VSO §5, §8; design §8 "Tenants".
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::hashicorp::vault_static_secret::VaultClientMeta;
@@ -16,6 +16,7 @@ use plan::vault_client::{self, Version};
 use plan::vault_connection::{self, Authorities, CA_KEY};
 use tokio::time::Instant;
 use wire::SecretSource;
+use wire::vault::connection::{CountCalls, Operation};
 use wire::vault::session::{Change, Keeping};
 use wire::vault::{Auth, Call, Connection, Session, variables};
 
@@ -34,9 +35,34 @@ pub struct Home {
     pub allows_default_globals: bool,
 }
 
+/// Counts what becomes of clients and their calls (VSO §14).
+pub trait CountClients: Send + Sync {
+    /// A call to the server of this VaultConnection (`namespace/name`) has ended.
+    fn called(&self, connection: &str, operation: Operation, took: Duration, succeeded: bool);
+    /// A client was asked for, and was open already, or not; and so many are open now.
+    fn asked(&self, was_open: bool, open: usize);
+    /// Asking for a client, or forgetting some, has ended.
+    fn made(&self, what: &'static str, took: Duration, succeeded: bool);
+    /// So many clients were forgotten, and so many are open now.
+    fn forgot(&self, clients: usize, open: usize);
+}
+
+/// Tells of the calls of one connection.
+struct OfConnection {
+    name: String,
+    counter: Arc<dyn CountClients>,
+}
+
+impl CountCalls for OfConnection {
+    fn called(&self, operation: Operation, took: Duration, succeeded: bool) {
+        self.counter.called(&self.name, operation, took, succeeded);
+    }
+}
+
 /// The clients of a process, and who is to be told when one's token ends.
 #[derive(Default)]
 pub struct VaultClients {
+    counter: OnceLock<Arc<dyn CountClients>>,
     open: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
     listeners: Mutex<Vec<OnEnd>>,
 }
@@ -94,7 +120,19 @@ const UNSEEN: Duration = Duration::from_secs(120);
 impl VaultClients {
     /// Forgets the clients of a VaultAuth; their tokens end by themselves, since leases may hang on them.
     pub fn forget(&self, auth: &ObjectRef) {
-        self.lock().retain(|slot, _| slot.auth != *auth);
+        let begun = Instant::now();
+        let mut open = self.lock();
+        let before = open.len();
+        open.retain(|slot, _| slot.auth != *auth);
+        if let Some(counter) = self.counter.get() {
+            counter.forgot(before - open.len(), open.len());
+            counter.made("prune", begun.elapsed(), true);
+        }
+    }
+
+    /// Has whatever becomes of clients counted, by whoever comes first.
+    pub fn count_with(&self, counter: Arc<dyn CountClients>) {
+        let _ = self.counter.set(counter);
     }
 
     fn place(&self, slot: Slot) -> Arc<tokio::sync::Mutex<Option<Opened>>> {
@@ -182,6 +220,10 @@ fn version<K: kube::Resource>(object: &K) -> Version {
     Version { uid: meta.uid.clone().unwrap_or_default(), generation: meta.generation.unwrap_or_default() }
 }
 
+fn name_of<K: kube::Resource>(object: &K) -> &str {
+    object.meta().name.as_deref().unwrap_or_default()
+}
+
 fn namespace_of<K: kube::Resource>(object: &K) -> &str {
     object.meta().namespace.as_deref().unwrap_or_default()
 }
@@ -233,6 +275,10 @@ impl World {
         settings.address = checked.address;
         namespace.clone_into(&mut settings.namespace);
         settings.headers = checked.headers;
+        settings.counter = self.memory::<VaultClients>().counter.get().map(|counter| {
+            let name = format!("{}/{}", namespace_of(o), name_of(o));
+            Arc::new(OfConnection { name, counter: Arc::clone(counter) }) as Arc<dyn CountCalls>
+        });
         if let Some(timeout) = checked.timeout {
             settings.timeout = timeout;
         }
@@ -277,6 +323,20 @@ impl World {
     /// # Errors
     /// The VaultAuth is not there, may not be used from the object's namespace, or cannot log in.
     pub async fn vault_client<O: Syncable>(&self, o: &O) -> Result<VaultClient, Fault> {
+        let begun = Instant::now();
+        let result = self.client_of(o).await;
+        let clients = self.memory::<VaultClients>();
+        if let Some(counter) = clients.counter.get() {
+            counter.made("get", begun.elapsed(), result.is_ok());
+            if let Ok((_, was_open)) = &result {
+                counter.asked(*was_open, clients.lock().len());
+            }
+        }
+        result.map(|(client, _)| client)
+    }
+
+    /// The client, and whether it was open already.
+    async fn client_of<O: Syncable>(&self, o: &O) -> Result<(VaultClient, bool), Fault> {
         let home = self.shared().recall::<Home>()?;
         let consumer = namespace_of(o);
         let (namespace, name) = o.auth_ref()?.resolve(&home.namespace);
@@ -301,7 +361,7 @@ impl World {
             provider,
         };
         if let Some(opened) = place.as_mut().filter(|opened| opened.identity == identity) {
-            return Ok(opened.client());
+            return Ok((opened.client(), true));
         }
         let cache_key =
             vault_client::cache_key(checked.method, &identity.auth, &identity.connection, &identity.provider.0)?;
@@ -323,7 +383,7 @@ impl World {
         if let Some(former) = place.replace(opened) {
             former.session.retire();
         }
-        Ok(client)
+        Ok((client, false))
     }
 
     /// Whoever provides the credentials: its uid, and for a Secret its version, so that a new secret id is a new login.

@@ -5,6 +5,7 @@ mod explain;
 mod external_secret;
 mod external_secret_template;
 mod generator;
+mod openbao;
 mod providers;
 mod push_secret;
 mod reloader;

@@ -8,7 +8,9 @@ use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::Engine;
 use tokio::time::Instant;
+use wire::vault::Call;
 
+use crate::openbao::OpenBao;
 use crate::stage::Stage;
 use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, start, with};
 
@@ -86,6 +88,21 @@ async fn a_certificate_is_issued_written_and_told() {
     let events = stage.events().await;
     assert!(events.iter().any(|event| event.starts_with("Normal SecretSynced: Secret synced, horizon=")), "{events:?}");
     assert_eq!((issues(&vault), restarted_at(&stage).await), (1, None), "the first sync restarts nothing");
+    let metrics = stage.driver().expect("it runs").metrics().text().expect("it can be written");
+    let metrics = String::from_utf8_lossy(&metrics).into_owned();
+    let (own, end) = (stage.namespace(), &status["expiration"]);
+    for line in [
+        format!("controller_resource_status{{controller=\"vaultpkisecret\",name=\"tls\",namespace=\"{own}\"}} 1"),
+        format!(
+            "vso_secret_expiration_timestamp_seconds{{controller=\"vaultpkisecret\",name=\"tls\",namespace=\"{own}\"}} {end}"
+        ),
+        format!("vso_client_operations_total{{operation=\"login\",vault_connection=\"{own}/bao\"}} 1"),
+        format!("vso_client_operations_total{{operation=\"write\",vault_connection=\"{own}/bao\"}} 1"),
+        "vso_client_cache_misses 1".to_owned(),
+        "vso_client_cache_length 1".to_owned(),
+    ] {
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
     stage.remove(&certificate(json!({}))).await;
     assert!(stage.object(V1, KIND, "tls").await.is_none(), "the finalizer goes");
     assert_eq!(vault.revoked_certificates(), Vec::<String>::new(), "nobody asked for it");
@@ -292,4 +309,44 @@ async fn an_explanation_issues_nothing() {
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     assert!(lines.iter().any(|line| line.contains("have Vault issue a certificate (`pki/issue/web`)")), "{lines:?}");
     assert_eq!(issues(&vault), 0);
+}
+
+/// On the lab's OpenBao: its `pki` engine issues and revokes, by a policy that users have today.
+#[tokio::test]
+async fn a_real_openbao_issues_and_revokes() {
+    let Some(bao) = OpenBao::find() else { return };
+    let mut stage = Stage::new("vault-secrets", "pki-openbao").await;
+    let own = stage.namespace().to_owned();
+    let mount = format!("pki-{own}");
+    bao.put(&format!("sys/mounts/{mount}"), json!({"type": "pki"})).await;
+    bao.put(&format!("{mount}/root/generate/internal"), json!({"common_name": "lab root", "ttl": "24h"})).await;
+    let role = json!({"allowed_domains": ["example.com"], "allow_subdomains": true, "max_ttl": "1h", "key_type": "ec"});
+    bao.put(&format!("{mount}/roles/web"), role).await;
+    start(&mut stage).await;
+    stage.apply(deployment(false)).await;
+    let policy = format!(
+        "path \"{mount}/issue/web\" {{ capabilities = [\"create\", \"update\"] }}\n\
+         path \"{mount}/issuer/default/issue/web\" {{ capabilities = [\"create\", \"update\"] }}\n\
+         path \"{mount}/revoke\" {{ capabilities = [\"update\"] }}"
+    );
+    bao.let_in(&stage, &policy).await;
+    stage.apply(certificate(json!({"mount": mount, "ttl": "30m", "expiryOffset": "10m", "revoke": true}))).await;
+    assert!(told(&stage, "SecretSynced").await.starts_with("True Synced:"), "{}", told(&stage, "SecretSynced").await);
+    let (first, leaf) = (serial(&stage).await, value(&stage, "tls.crt").await);
+    assert_eq!(leaf, format!("{}\n{}", value(&stage, "certificate").await, value(&stage, "ca.crt").await));
+    // By the issuer's own path, and another certificate takes its place.
+    stage.patch(&certificate(json!({})), json!({"spec": {"issuerRef": "default"}})).await;
+    let second = serial(&stage).await;
+    assert!(second != first && !second.is_empty(), "{}", told(&stage, "SecretSynced").await);
+    assert!(restarted_at(&stage).await.is_some());
+    let revoked_at = async |serial: &str| {
+        let read = Call::read(&format!("{mount}/cert/{serial}"));
+        let answer = bao.root.call(&read).await.expect("it knows its certificates");
+        let data: Value = serde_json::from_slice(answer.data().unwrap_or_default()).expect("JSON");
+        data["revocation_time"].as_i64().unwrap_or_default()
+    };
+    comes("the revocation", async || revoked_at(&first).await > 0).await;
+    assert_eq!(revoked_at(&second).await, 0);
+    stage.remove(&certificate(json!({}))).await;
+    assert!(stage.object(V1, KIND, "tls").await.is_none() && revoked_at(&second).await > 0);
 }

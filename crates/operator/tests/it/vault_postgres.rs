@@ -5,66 +5,35 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use wire::vault::session::Keeping;
-use wire::vault::{Auth, Call, Connection, Response, Session, variables};
+use wire::vault::Call;
 
+use crate::openbao::OpenBao;
 use crate::stage::Stage;
 use crate::vault_static_secret::{V1, object, start};
 
 const KIND: &str = "VaultDynamicSecret";
 
-/// The lab's OpenBao, by its root, and where PostgreSQL is.
+/// The lab's OpenBao, and where PostgreSQL is.
 struct Lab {
-    root: std::sync::Arc<Session>,
-    address: String,
+    bao: OpenBao,
     postgres: String,
 }
 
 impl Lab {
     fn find() -> Option<Self> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let address = variable("KEYWRIGHT_LAB_VAULT")?;
-        let (token, postgres) = (variable("KEYWRIGHT_LAB_VAULT_TOKEN")?, variable("KEYWRIGHT_LAB_POSTGRES")?);
-        let surroundings = wire::Surroundings::none();
-        let mut settings = variables::settings(&surroundings, variables::Flavour::Vault).expect("no variable is odd");
-        settings.address.clone_from(&address);
-        let http = wire::Client::new(wire::client::Settings::default());
-        let connection = Connection::open(&http, settings).expect("the lab's address is one");
-        let root = Session::open(connection, Auth::Token(wire::SecretSource::from(token.as_str())), Keeping::default());
-        Some(Self { root, address, postgres })
+        Some(Self { bao: OpenBao::find()?, postgres: std::env::var("KEYWRIGHT_LAB_POSTGRES").ok()? })
     }
 
-    async fn put(&self, path: &str, body: Value) -> Response {
-        let call = Call::write_json(path, &body).expect("JSON");
-        self.root.call(&call).await.unwrap_or_else(|fault| panic!("{path}: {}", fault.chain()))
-    }
-
-    fn data(response: &Response, key: &str) -> String {
-        let data: Value = serde_json::from_slice(response.data().unwrap_or_default()).expect("JSON");
-        data[key].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Mounts, a policy with what users have today (VSO §17.4), and a login for the operator; answers role and secret id.
-    async fn prepare(&self, own: &str) -> (String, String) {
-        self.put(&format!("sys/mounts/db-{own}"), json!({"type": "database"})).await;
+    /// Mounts the engine with a role.
+    async fn prepare(&self, own: &str) {
+        self.bao.put(&format!("sys/mounts/db-{own}"), json!({"type": "database"})).await;
         let url = format!("postgresql://{{{{username}}}}:{{{{password}}}}@{}/postgres?sslmode=disable", self.postgres);
         let config = json!({"plugin_name": "postgresql-database-plugin", "allowed_roles": ["app", "fixed"],
             "connection_url": url, "username": "postgres", "password": "postgres"});
-        self.put(&format!("db-{own}/config/pg"), config).await;
+        self.bao.put(&format!("db-{own}/config/pg"), config).await;
         let create = r#"CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';"#;
         let role = json!({"db_name": "pg", "creation_statements": [create], "default_ttl": "30s", "max_ttl": "24h"});
-        self.put(&format!("db-{own}/roles/app"), role).await;
-        let policy = format!(
-            "path \"db-{own}/creds/app\" {{ capabilities = [\"read\"] }}\npath \"db-{own}/static-creds/fixed\" {{ capabilities = [\"read\"] }}\n\
-             path \"sys/leases/renew\" {{ capabilities = [\"update\"] }}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}"
-        );
-        self.put(&format!("sys/policies/acl/{own}"), json!({"policy": policy})).await;
-        let login = format!("auth/approle-{own}");
-        self.put(&format!("sys/{login}"), json!({"type": "approle"})).await;
-        self.put(&format!("{login}/role/app"), json!({"token_policies": [own], "token_ttl": "1h"})).await;
-        let role_id = self.root.call(&Call::read(&format!("{login}/role/app/role-id"))).await.expect("it is there");
-        let secret_id = self.put(&format!("{login}/role/app/secret-id"), json!({})).await;
-        (Self::data(&role_id, "role_id"), Self::data(&secret_id, "secret_id"))
+        self.bao.put(&format!("db-{own}/roles/app"), role).await;
     }
 
     /// What psql says to a statement of this user.
@@ -86,21 +55,17 @@ async fn comes(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// The login and the objects that lead to it.
 async fn set(name: &str) -> Option<(Stage, Lab)> {
     let lab = Lab::find()?;
     let mut stage = Stage::new("vault-secrets", name).await;
     let own = stage.namespace().to_owned();
-    let (role_id, secret_id) = lab.prepare(&own).await;
+    lab.prepare(&own).await;
     start(&mut stage).await;
-    let proof = base::encoding::Base64::Standard.encode(secret_id.as_bytes());
-    stage
-        .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "proof"}, "data": {"id": proof}}))
-        .await;
-    stage.apply(object("VaultConnection", "bao", json!({"address": lab.address, "skipTLSVerify": false}))).await;
-    let auth = json!({"vaultConnectionRef": "bao", "method": "appRole", "mount": format!("approle-{own}"),
-        "appRole": {"roleId": role_id, "secretRef": "proof"}});
-    stage.apply(object("VaultAuth", "app", auth)).await;
+    let policy = format!(
+        "path \"db-{own}/creds/app\" {{ capabilities = [\"read\"] }}\npath \"db-{own}/static-creds/fixed\" {{ capabilities = [\"read\"] }}\n\
+         path \"sys/leases/renew\" {{ capabilities = [\"update\"] }}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}"
+    );
+    lab.bao.let_in(&stage, &policy).await;
     Some((stage, lab))
 }
 
@@ -133,10 +98,10 @@ async fn a_user_of_postgres_lives_as_long_as_its_object() {
     assert_eq!(standing(&stage).await, (user.clone(), password.clone()), "renewed, not replaced");
     let lease = stage.object(V1, KIND, "creds").await.unwrap_or_default()["status"]["secretLease"]["id"].clone();
     let lookup = Call::write_json("sys/leases/lookup", &json!({"lease_id": lease})).expect("JSON");
-    assert!(lab.root.call(&lookup).await.is_ok());
+    assert!(lab.bao.root.call(&lookup).await.is_ok());
     stage.remove(&wanted).await;
     comes("the deletion", async || stage.object(V1, KIND, "creds").await.is_none()).await;
-    assert!(lab.root.call(&lookup).await.is_err(), "the lease is revoked");
+    assert!(lab.bao.root.call(&lookup).await.is_err(), "the lease is revoked");
     comes("the end of the user", async || lab.psql(&user, &password, "select 1").await.is_err()).await;
 }
 
@@ -149,11 +114,11 @@ async fn a_rotated_user_of_postgres_reaches_the_secret() {
         .await
         .expect("it is made");
     let role = json!({"db_name": "pg", "username": user, "rotation_period": 3600});
-    lab.put(&format!("db-{own}/static-roles/fixed"), role).await;
+    lab.bao.put(&format!("db-{own}/static-roles/fixed"), role).await;
     stage.apply(dynamic(&stage, "static-creds/fixed", ("allowStaticCreds", json!(true)))).await;
     let (name, first) = standing(&stage).await;
     assert_eq!(lab.psql(&name, &first, "select current_user").await.as_ref(), Ok(&user));
-    lab.put(&format!("db-{own}/rotate-role/fixed"), json!({})).await;
+    lab.bao.put(&format!("db-{own}/rotate-role/fixed"), json!({})).await;
     let named = dynamic(&stage, "static-creds/fixed", ("allowStaticCreds", json!(true)));
     stage.patch(&named, json!({"metadata": {"annotations": {"read": "again"}}})).await;
     let (_, second) = standing(&stage).await;

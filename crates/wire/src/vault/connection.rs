@@ -3,10 +3,12 @@
 //!
 //! Specification: VSO §4.1, §8.1, §17.2; ESO §10.5 (`headers`, `forwardInconsistent`, `readYourWrites`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Fault, SecretText};
 use bytes::Bytes;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Client;
@@ -43,6 +45,42 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// The proxies for this server alone, instead of the client's.
     pub proxy: Option<Proxy>,
+    /// Who is told of each call.
+    pub counter: Option<Arc<dyn CountCalls>>,
+}
+
+/// What a call is, to whoever counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It asks for a token.
+    Login,
+    /// It has the token live longer.
+    Renew,
+    /// It reads.
+    Read,
+    /// It writes.
+    Write,
+}
+
+impl Operation {
+    fn of(call: &Call, token: Option<&SecretText>) -> Self {
+        let path = call.path();
+        if token.is_none() && path.starts_with("auth/") {
+            Self::Login
+        } else if path == "auth/token/renew-self" {
+            Self::Renew
+        } else if call.method == http::Method::GET {
+            Self::Read
+        } else {
+            Self::Write
+        }
+    }
+}
+
+/// Is told of each call and how it went: VSO's `vso_client_operations_*` (VSO §14).
+pub trait CountCalls: Send + Sync {
+    /// A call has ended.
+    fn called(&self, operation: Operation, took: Duration, succeeded: bool);
 }
 
 impl Settings {
@@ -61,6 +99,7 @@ impl Settings {
             follow_standby: true,
             rate: None,
             proxy: None,
+            counter: None,
         }
     }
 }
@@ -117,6 +156,15 @@ impl Connection {
     /// # Errors
     /// No answer came, or Vault refused: then [`Fault::cause`] finds the [`Refusal`](crate::vault::Refusal).
     pub async fn send(&self, call: &Call, token: Option<&SecretText>) -> Result<Response, Fault> {
+        let begun = Instant::now();
+        let result = self.exchange(call, token).await;
+        if let Some(counter) = &self.settings.counter {
+            counter.called(Operation::of(call, token), begun.elapsed(), result.is_ok());
+        }
+        result
+    }
+
+    async fn exchange(&self, call: &Call, token: Option<&SecretText>) -> Result<Response, Fault> {
         let url = self.url(call)?;
         let namespace = call.namespace.as_deref().unwrap_or(&self.settings.namespace).trim_matches('/');
         let shown = url.to_string();
