@@ -14,6 +14,8 @@ use plan::vault_auth::{self, CheckedAuth, Login};
 use plan::vault_call::{Method, VaultAnswer, VaultCall};
 use plan::vault_client::{self, Version};
 use plan::vault_connection::{self, Authorities, CA_KEY};
+use plan::write::Resource;
+use plan::{Address, Event};
 use tokio::time::Instant;
 use wire::SecretSource;
 use wire::vault::connection::{CountCalls, Operation};
@@ -24,6 +26,7 @@ use super::stores::Providers;
 use crate::World;
 use crate::credentials::ClusterCredentials;
 use crate::effects::vault::AskVault;
+use crate::recorder;
 use crate::seen::SeenSecret;
 
 /// What this process was told about whom it serves.
@@ -339,7 +342,8 @@ impl World {
     async fn client_of<O: Syncable>(&self, o: &O) -> Result<(VaultClient, bool), Fault> {
         let home = self.shared().recall::<Home>()?;
         let consumer = namespace_of(o);
-        let (namespace, name) = o.auth_ref()?.resolve(&home.namespace);
+        let reference = o.auth_ref().inspect_err(|fault| self.tell_factory(o, fault))?;
+        let (namespace, name) = reference.resolve(&home.namespace);
         let auth = self.cache::<VaultAuth>().find(namespace, name).ok_or_else(|| {
             Fault::wrong(format!("VaultAuth.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""))
                 .about(ObjectRef::new("VaultAuth", namespace, name))
@@ -384,6 +388,19 @@ impl World {
             former.session.retire();
         }
         Ok((client, false))
+    }
+
+    /// What the peer's factory of clients tells by itself, beside whoever asked it.
+    fn tell_factory<O: Syncable>(&self, o: &O, fault: &Fault) {
+        let resource = Resource::new(&*O::group(&()), &*O::version(&()), &*O::kind(&()), &*O::plural(&()));
+        let meta = o.meta();
+        let subject = recorder::Subject {
+            at: Address::new(resource, namespace_of(o), name_of(o)),
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+        };
+        let text = format!("Failed to get cacheKey from obj, err={}", fault.chain());
+        self.tell("vaultClientFactory", &subject, Event::warning("Unrecoverable", text));
     }
 
     /// Whoever provides the credentials: its uid, and for a Secret its version, so that a new secret id is a new login.

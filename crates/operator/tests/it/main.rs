@@ -19,6 +19,7 @@ mod sealed_secret_http;
 mod sealed_secret_keys;
 mod sealed_secret_rules;
 mod stage;
+mod vault_bad_input;
 mod vault_dynamic_secret;
 mod vault_pki_secret;
 mod vault_postgres;

@@ -266,9 +266,17 @@ impl Stage {
         // A real cluster's own controllers tell of theirs, too.
         let is_ours = |event: &&Value| {
             let component = event["source"]["component"].as_str().unwrap_or_default();
-            ["external-secrets", "secret-store", "sealed-secrets", "reloader", "Vault", "SecretTransformation"]
-                .iter()
-                .any(|ours| component.starts_with(ours))
+            [
+                "external-secrets",
+                "secret-store",
+                "sealed-secrets",
+                "reloader",
+                "Vault",
+                "vaultClientFactory",
+                "SecretTransformation",
+            ]
+            .iter()
+            .any(|ours| component.starts_with(ours))
         };
         let ours = events.iter().filter(is_ours);
         ours.map(|event| format!("{} {}: {}", text(event, "type"), text(event, "reason"), text(event, "message")))

@@ -291,6 +291,8 @@ async fn bad_input_is_told_on_the_object() {
         let is_told = |event: &String| event.starts_with(&format!("Warning {reason}: ")) && event.contains(text);
         assert!(events.iter().any(is_told), "{text}: {events:?}");
     }
+    let factory = "Warning Unrecoverable: Failed to get cacheKey from obj, err=invalid name: a/b/c".to_owned();
+    assert!(stage.events().await.contains(&factory));
     assert_eq!(stage.secret("web-tls").await, None);
     stage.apply(certificate(json!({"issuerRef": "default"}))).await;
     assert_eq!(vault.count("PUT", "pki/issuer/default/issue/web"), 1);
