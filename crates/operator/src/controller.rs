@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use base::{Fault, Timestamp};
-use plan::Finish;
 use plan::backoff::Backoff;
+use plan::{Event, Finish};
 
 use crate::World;
 use crate::feature::FeatureName;
@@ -39,6 +39,11 @@ pub trait Controller: Send + Sync + 'static {
     /// What is done once an object is gone: metric series and memories are forgotten, deletions told on.
     fn gone(_w: &World, _namespace: &str, _name: &str) -> impl Future<Output = Result<(), Fault>> + Send {
         async { Ok(()) }
+    }
+
+    /// What is told on the object where its status could not be written.
+    fn status_lost(_fault: &Fault) -> Option<Event> {
+        None
     }
 
     /// Whether this object needs the row's finalizer.

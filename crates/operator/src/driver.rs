@@ -327,6 +327,9 @@ async fn conclude<C: Controller>(
             Err(fault) if fault.kind() == Kind::NotFound => {}
             Err(fault) => {
                 tracing::warn!(object = %at.object(), error = fault.chain(), "the status could not be written");
+                if let Some(event) = C::status_lost(&fault) {
+                    driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
+                }
                 next = Next::Retry;
             }
         }

@@ -147,6 +147,12 @@ fn without_horizon(message: &str) -> (&str, &str) {
     (before, &rest[end..])
 }
 
+/// What is told where the status could not be written.
+#[must_use]
+pub fn status_lost(fault: &Fault) -> Event {
+    Event::warning("StatusUpdateError", format!("Failed to update the resource's status, err={}", fault.chain()))
+}
+
 /// What became of the restart of one target.
 pub struct Restarted {
     /// The target.

@@ -114,6 +114,10 @@ impl Controller for Sync {
         Ok(())
     }
 
+    fn status_lost(fault: &Fault) -> Option<Event> {
+        Some(synced::status_lost(fault))
+    }
+
     fn wants_finalizer(o: &VaultDynamicSecret) -> bool {
         !o.conditions().is_empty()
     }

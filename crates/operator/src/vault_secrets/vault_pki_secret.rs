@@ -138,6 +138,10 @@ impl Controller for Sync {
         Ok(())
     }
 
+    fn status_lost(fault: &Fault) -> Option<Event> {
+        Some(synced::status_lost(fault))
+    }
+
     fn wants_finalizer(o: &VaultPKISecret) -> bool {
         !o.conditions().is_empty()
     }

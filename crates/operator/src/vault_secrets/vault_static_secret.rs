@@ -7,7 +7,7 @@ use api::hashicorp::{Syncable as _, VaultStaticSecret, names};
 use base::{Fault, Kind, Timestamp};
 use plan::synced::{self, Failure, Step};
 use plan::vault_static_secret::{self as vss, Facts, Synced};
-use plan::{Finish, secret_transformation};
+use plan::{Event, Finish, secret_transformation};
 
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
@@ -64,6 +64,10 @@ impl Controller for Sync {
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
         w.memory::<Failures>().forget(Self::ROW.name, (namespace.into(), name.into()));
         Ok(())
+    }
+
+    fn status_lost(fault: &Fault) -> Option<Event> {
+        Some(synced::status_lost(fault))
     }
 
     fn wants_finalizer(o: &VaultStaticSecret) -> bool {

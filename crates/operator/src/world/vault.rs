@@ -392,7 +392,7 @@ impl World {
 
     /// What the peer's factory of clients tells by itself, beside whoever asked it.
     fn tell_factory<O: Syncable>(&self, o: &O, fault: &Fault) {
-        let resource = Resource::new(&*O::group(&()), &*O::version(&()), &*O::kind(&()), &*O::plural(&()));
+        let resource = Resource::new(&O::group(&()), &O::version(&()), &O::kind(&()), &O::plural(&()));
         let meta = o.meta();
         let subject = recorder::Subject {
             at: Address::new(resource, namespace_of(o), name_of(o)),

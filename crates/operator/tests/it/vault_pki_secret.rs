@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
@@ -12,7 +13,7 @@ use wire::vault::Call;
 
 use crate::openbao::OpenBao;
 use crate::stage::Stage;
-use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, start, with};
+use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, set, start, with};
 
 const KIND: &str = "VaultPKISecret";
 
@@ -254,6 +255,21 @@ async fn an_edit_issues_only_if_it_asks_for_something_else() {
     comes("the revocation", async || vault.revoked_certificates() == [first.clone()]).await;
     stage.patch(&certificate(json!({})), json!({"metadata": {"annotations": {"again": "1"}}})).await;
     assert_eq!(issues(&vault), 3, "touching an annotation asks for another one");
+}
+
+#[tokio::test]
+async fn a_status_that_is_lost_is_told_and_issues_nothing_twice() {
+    let (stage, vault) = set(Stage::in_memory("vault-secrets", "pki-status-lost").await).await;
+    vault.mount("pki", Engine::pki(&[("web", "example.com", 3600)]));
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    sandbox.trouble(Trouble::on("update", "vaultpkisecrets/status", Fate::Broken).times(1));
+    stage.apply(certificate(json!({"rolloutRestartTargets": []}))).await;
+    comes("the status", async || !serial(&stage).await.is_empty()).await;
+    assert_eq!((issues(&vault), value(&stage, "serial_number").await), (1, serial(&stage).await));
+    stage.settle().await;
+    let events = stage.events().await;
+    let lost = "Warning StatusUpdateError: Failed to update the resource's status, err=";
+    assert!(events.iter().any(|event| event.starts_with(lost)), "{events:?}");
 }
 
 #[tokio::test]
