@@ -15,6 +15,7 @@ pub mod vault_static_secret;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::hashicorp::{
     SecretTransformation, Syncable, TransformationRef, VaultAuth, VaultAuthGlobal, VaultConnection, names,
@@ -24,11 +25,13 @@ use base::Fault;
 use base::duration::GoDuration;
 use plan::backoff::Backoff;
 use plan::secret_transformation::{Rules, Subject as Seen, gather};
+use plan::vault_call::{Ask, VaultAnswer};
 use plan::{Write, horizon};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::controller::Rights;
+use crate::effects::vault::Asking;
 use crate::queue::{Enqueue, Lane};
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
@@ -47,7 +50,23 @@ pub struct Settings {
     pub backoff: Backoff,
     /// The uid of the operator's pod, as statuses tell it; empty outside of one.
     pub pod_uid: String,
+    /// How the process was configured, in the labels and words of `vso_runtime_config`.
+    pub told: BTreeMap<&'static str, String>,
 }
+
+/// What `vso_runtime_config` tells where no flag says otherwise.
+const TOLD: [(&str, &str); 10] = [
+    ("backoffInitialInterval", "5s"),
+    ("backoffMaxInterval", "1m0s"),
+    ("backoffMaxElapsedTime", "0s"),
+    ("backoffRandomizationFactor", "0.5"),
+    ("backoffMultiplier", "1.5"),
+    ("clientCachePersistenceModel", "none"),
+    ("clientCacheSize", ""),
+    ("globalTransformationOptions", ""),
+    ("globalVaultAuthOptions", "allow-default-globals"),
+    ("maxConcurrentReconciles", "100"),
+];
 
 impl Settings {
     /// The peer's defaults, for an operator in this namespace.
@@ -59,6 +78,7 @@ impl Settings {
             allows_default_globals: true,
             backoff: horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5),
             pod_uid: String::new(),
+            told: TOLD.map(|(label, word)| (label, word.to_owned())).into(),
         }
     }
 }
@@ -242,6 +262,19 @@ pub(crate) fn transformations<O: Syncable>(w: &World, o: &O) -> BTreeMap<String,
         (format!("{namespace}/{}", reference.name), generation)
     };
     references.map(generation).collect()
+}
+
+/// How long ending a lease or a certificate may take: a deletion waits for three tries at most.
+const REVOCATION_TIME: Duration = Duration::from_secs(6);
+
+/// Asks Vault to end something on an object's behalf, and does not wait for ever.
+pub(crate) async fn ask_in_time<O: Syncable>(w: &World, o: &O, ask: Ask) -> Result<VaultAnswer, Fault> {
+    let asked = async {
+        let client = w.vault_client(o).await?;
+        w.act(Asking { client: &client, ask }).await
+    };
+    let late = |_| Fault::unreachable("Vault did not answer in time");
+    tokio::time::timeout(REVOCATION_TIME, asked).await.map_err(late).and_then(|result| result)
 }
 
 /// Deletes Secrets that were this object's destination once: it has been renamed. Failures are only logged.

@@ -221,9 +221,28 @@ impl Options<'_> {
             fraction("backoff-multiplier", "VSO_BACKOFF_MULTIPLIER", 1.5, f64::MIN_POSITIVE)?,
             fraction("backoff-randomization-factor", "VSO_BACKOFF_RANDOMIZATION_FACTOR", 0.5, 0.0)?,
         );
+        for (label, flag, variable) in TOLD {
+            if let Some(text) = self.value(flag, variable) {
+                settings.told.insert(label, text.to_owned());
+            }
+        }
         Ok(settings)
     }
 }
+
+/// Which flags `vso_runtime_config` tells, by its labels.
+const TOLD: [(&str, &str, &str); 10] = [
+    ("backoffInitialInterval", "backoff-initial-interval", "VSO_BACKOFF_INITIAL_INTERVAL"),
+    ("backoffMaxInterval", "backoff-max-interval", "VSO_BACKOFF_MAX_INTERVAL"),
+    ("backoffMaxElapsedTime", "backoff-max-elapsed-time", "VSO_BACKOFF_MAX_ELAPSED_TIME"),
+    ("backoffRandomizationFactor", "backoff-randomization-factor", "VSO_BACKOFF_RANDOMIZATION_FACTOR"),
+    ("backoffMultiplier", "backoff-multiplier", "VSO_BACKOFF_MULTIPLIER"),
+    ("clientCachePersistenceModel", "client-cache-persistence-model", "VSO_CLIENT_CACHE_PERSISTENCE_MODEL"),
+    ("clientCacheSize", "client-cache-size", "VSO_CLIENT_CACHE_SIZE"),
+    ("globalTransformationOptions", "global-transformation-options", "VSO_GLOBAL_TRANSFORMATION_OPTIONS"),
+    ("globalVaultAuthOptions", "global-vault-auth-options", "VSO_GLOBAL_VAULT_AUTH_OPTIONS"),
+    ("maxConcurrentReconciles", "max-concurrent-reconciles", "VSO_MAX_CONCURRENT_RECONCILES"),
+];
 
 /// Where the peer's chart mounts the uid of the pod.
 const POD_UID_FILE: &str = "/var/run/podinfo/uid";

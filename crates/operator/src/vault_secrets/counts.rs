@@ -1,6 +1,7 @@
 //! Vault Secrets' metrics, names and labels as dashboards and alerts know them: clients of Vault, their calls, and how each object
 //! stands. Series of an object go with it. `vso_secret_expiration_timestamp_seconds` is ours. Specification: VSO §14.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus::{
@@ -29,7 +30,7 @@ pub struct Counts {
     expirations: IntGaugeVec,
 }
 
-/// Rows whose objects have a state; the last two are ours.
+/// Rows whose objects have a state; to tell the last two is ours.
 const RESOURCES: [&str; 6] = [
     "vaultauth",
     "vaultconnection",
@@ -113,12 +114,31 @@ impl Counts {
 }
 
 fn tell_build(registry: &Registry) {
-    let labels = ["major", "minor", "git_version", "compiler", "platform"];
+    let labels = [
+        "major",
+        "minor",
+        "git_version",
+        "git_commit",
+        "git_tree_state",
+        "build_date",
+        "go_version",
+        "compiler",
+        "platform",
+    ];
     let built = Opts::new("vso_build_info", "Build information");
     let built = register(registry, IntGaugeVec::new(built, &labels).expect("a constant name is valid"));
     let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
     let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-    built.with_label_values(&[major, minor, env!("CARGO_PKG_VERSION"), "rustc", &platform]).set(1);
+    let version = env!("CARGO_PKG_VERSION");
+    built.with_label_values(&[major, minor, version, "", "", "", "", "rustc", &platform]).set(1);
+}
+
+/// Tells how the process was configured.
+pub fn tell_runtime(registry: &Registry, told: &BTreeMap<&'static str, String>) {
+    let (labels, words): (Vec<&str>, Vec<&str>) = told.iter().map(|(label, word)| (*label, word.as_str())).unzip();
+    let opts = Opts::new("vso_runtime_config", "How the operator was configured");
+    let config = register(registry, IntGaugeVec::new(opts, &labels).expect("a constant name is valid"));
+    config.with_label_values(&words).set(1);
 }
 
 fn word(operation: Operation) -> &'static str {
@@ -212,11 +232,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::vault_secrets::Settings;
 
     #[test]
     fn objects_and_calls_are_counted_and_series_go_with_their_object() {
         let registry = Registry::new();
         let counts = Counts::new(&registry);
+        tell_runtime(&registry, &Settings::new("vso").told);
         let text = || prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");
         let took = Duration::from_millis(2);
         let pass = |row: &'static str, status: Value| {
@@ -245,6 +267,7 @@ mod tests {
             r#"vso_client_operations_errors_total{operation="read",vault_connection="n/bao"} 1"#,
             r#"vso_client_operations_time_seconds_bucket{operation="login",vault_connection="n/bao",le="0.005"} 1"#,
             r#"vso_client_factory_requests_total{operation="get"} 1"#,
+            r#"backoffMultiplier="1.5",backoffRandomizationFactor="0.5",clientCachePersistenceModel="none""#,
             "vso_client_cache_hits 1",
             "vso_client_cache_misses 1",
             "vso_client_cache_evictions 1",

@@ -3,7 +3,6 @@
 //! Specification: VSO §7.4, §16; decisions are `plan/vault_dynamic_secret`'s.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::hashicorp::vault_static_secret::VaultClientMeta;
 use api::hashicorp::{Syncable as _, VaultDynamicSecret, names};
@@ -36,8 +35,6 @@ pub struct Sync;
 
 /// Failed revocations are counted apart from failed syncs.
 const REVOCATION: &str = "vaultdynamicsecret/revocation";
-/// How long one revocation may take: a deletion waits for three at most.
-const REVOCATION_TIME: Duration = Duration::from_secs(6);
 
 impl Controller for Sync {
     type Object = VaultDynamicSecret;
@@ -301,10 +298,5 @@ async fn is_present(w: &World, o: &VaultDynamicSecret) -> Result<bool, Fault> {
 }
 
 async fn revoke(w: &World, o: &VaultDynamicSecret, lease: &str) -> Result<VaultAnswer, Fault> {
-    let asked = async {
-        let client = w.vault_client(o).await?;
-        w.act(Asking { client: &client, ask: vds::revocation(o, lease) }).await
-    };
-    let late = |_| Fault::unreachable("Vault did not answer in time");
-    tokio::time::timeout(REVOCATION_TIME, asked).await.map_err(late).and_then(|result| result)
+    super::ask_in_time(w, o, vds::revocation(o, lease)).await
 }

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use api::hashicorp::{Syncable as _, VaultPKISecret, names};
 use base::{Fault, Kind, Timestamp};
@@ -34,8 +33,6 @@ pub struct Sync;
 
 /// Failed revocations are counted apart from failed syncs.
 const REVOCATION: &str = "vaultpkisecret/revocation";
-/// How long one revocation may take: a deletion waits for three at most.
-const REVOCATION_TIME: Duration = Duration::from_secs(6);
 
 /// Certificates that were superseded and are still to be revoked. Lost with the process; they end by themselves.
 #[derive(Default)]
@@ -258,13 +255,7 @@ async fn revoke_superseded(w: &World, o: &VaultPKISecret) -> (Vec<Event>, Option
 }
 
 async fn revoke(w: &World, o: &VaultPKISecret, serial: &str) -> Result<(), Fault> {
-    let asked = async {
-        let client = w.vault_client(o).await?;
-        w.act(Asking { client: &client, ask: vps::revocation(o, serial) }).await
-    };
-    let late = |_| Fault::unreachable("Vault did not answer in time");
-    let answer = tokio::time::timeout(REVOCATION_TIME, asked).await.map_err(late).and_then(|result| result);
-    match answer {
+    match super::ask_in_time(w, o, vps::revocation(o, serial)).await {
         Err(fault) if fault.kind() == Kind::Dry => Err(fault),
         answer => vps::revoked(serial, answer),
     }
