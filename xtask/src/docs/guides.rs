@@ -120,6 +120,8 @@ fn readers(variables: &[(String, String)]) -> Vec<(String, String)> {
         ("AWS_ACCESS_KEY_ID", Some("lab".to_owned())),
         ("AWS_SECRET_ACCESS_KEY", Some("lab".to_owned())),
         ("AWS_REGION", Some("eu-central-1".to_owned())),
+        // The first generation of the `aws` program reads this one alone.
+        ("AWS_DEFAULT_REGION", Some("eu-central-1".to_owned())),
         ("POSTGRES_ADDRESS", lab("KEYWRIGHT_LAB_POSTGRES")),
     ];
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
