@@ -10,7 +10,7 @@ use providers::reach::CountCalls;
 
 use crate::driver::Driver;
 use crate::external_secrets::counts::Counts;
-use crate::external_secrets::{self, external_secret, push_secret, secret_store};
+use crate::external_secrets::{self, cluster_external_secret, external_secret, push_secret, secret_store};
 use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
@@ -31,6 +31,9 @@ pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -
         providers.reach().calls.tell(counter);
     }
     let mut driver = driver.observed(counts).with::<external_secret::Reconcile>();
+    if settings.stamps {
+        driver = driver.with::<cluster_external_secret::Stamp>();
+    }
     if settings.pushes {
         driver = driver.with::<push_secret::Reconcile>();
     }

@@ -1,6 +1,7 @@
 //! External Secrets: its rows, one file each, and what its process was told. The rows stand in `controllers`.
 //! Specification: ESO §6.
 
+pub mod cluster_external_secret;
 pub mod counts;
 pub mod external_secret;
 pub mod push_secret;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub validates_cluster_stores: bool,
     /// Whether PushSecrets are pushed.
     pub pushes: bool,
+    /// Whether ClusterExternalSecrets are stamped out; that asks for the cluster's namespaces.
+    pub stamps: bool,
 }
 
 impl Default for Settings {
@@ -28,6 +31,7 @@ impl Default for Settings {
             validates_stores: true,
             validates_cluster_stores: true,
             pushes: true,
+            stamps: true,
         }
     }
 }

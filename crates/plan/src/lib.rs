@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod basis;
+pub mod cluster_external_secret;
 pub mod conditions;
 pub mod destination;
 pub mod effect;

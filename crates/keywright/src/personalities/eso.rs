@@ -55,7 +55,7 @@ const FLAGS: &[Flag] = &[
     value("namespace", "watch this namespace only"),
     switch("enable-secret-store-reconciler", "validate SecretStores (true)"),
     switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
-    switch("enable-cluster-external-secret-reconciler", "accepted"),
+    switch("enable-cluster-external-secret-reconciler", "stamp out ClusterExternalSecrets (true)"),
     switch("enable-push-secret-reconciler", "push PushSecrets (true)"),
     switch("enable-cluster-push-secret-reconciler", "accepted"),
     switch("enable-secrets-caching", "accepted: values are never cached"),
@@ -122,6 +122,7 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
         validates_stores: is_on("enable-secret-store-reconciler"),
         validates_cluster_stores: is_on("enable-cluster-store-reconciler"),
         pushes: is_on("enable-push-secret-reconciler"),
+        stamps: is_on("enable-cluster-external-secret-reconciler"),
     })
 }
 

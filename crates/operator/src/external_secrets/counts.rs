@@ -21,7 +21,7 @@ struct Kind {
 }
 
 /// The rows that have metrics of their own.
-const KINDS: [&str; 4] = ["externalsecret", "secretstore", "clustersecretstore", "pushsecret"];
+const KINDS: [&str; 5] = ["externalsecret", "secretstore", "clustersecretstore", "pushsecret", "clusterexternalsecret"];
 
 impl Counts {
     /// Counters in this registry.

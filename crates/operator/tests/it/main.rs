@@ -1,5 +1,6 @@
 //! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
 
+mod cluster_external_secret;
 mod definitions;
 mod explain;
 mod external_secret;
