@@ -1,9 +1,12 @@
 //! How the binary gets to a cluster: KUBECONFIG, else the home's, else in-cluster; and the runtime that the wet verbs run on.
 //! Specification: design §11.4 (client settings), lab: KUBECONFIG may be JSON.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use base::Fault;
+use kube::config::KubeconfigError;
+use providers::kubeconfig;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A client as our controllers want it: no hidden retries (kube would repeat a POST up to fifteen times).
@@ -12,7 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// There is no usable configuration, neither file nor in-cluster.
 pub async fn client() -> Result<kube::Client, Fault> {
     let config = kube::Config::infer().await.map_err(|error| {
-        Fault::wrong("cannot find a cluster").because(error).hint("set KUBECONFIG, or run inside a cluster")
+        // Its own text quotes the file.
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<KubeconfigError>());
+        let told = cause.map_or_else(|| "there is no kubeconfig".to_owned(), kubeconfig::told);
+        Fault::wrong("cannot find a cluster").because(told).hint("set KUBECONFIG, or run inside a cluster")
     })?;
     client_of(config)
 }

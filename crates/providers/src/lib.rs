@@ -6,6 +6,7 @@ pub mod generators;
 pub mod join;
 pub mod json;
 pub mod keys;
+pub mod kubeconfig;
 pub mod local;
 pub mod push_metadata;
 pub mod reach;

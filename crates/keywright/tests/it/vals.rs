@@ -1,7 +1,6 @@
 //! vals' command line, in this process or, where a program is run, in one of its own; where the lab has the real vals, the
 //! same lines are put to it. Specification: VALS §4–§7, §13, §16.
 
-mod canary;
 mod exec;
 mod interop;
 mod lines;

@@ -20,6 +20,7 @@ use kube::core::Request;
 use serde::{Deserialize, Deserializer};
 use source::{Locator, Payload, SecretsClient, select};
 
+use crate::kubeconfig;
 use crate::reach::Reach;
 use crate::row::{Asked, Client, Maintenance, Row, TextDoor};
 
@@ -136,7 +137,8 @@ fn read(path: &str, missing: &str) -> Result<Kubeconfig, Fault> {
     if !Path::new(path).exists() {
         return Err(Fault::wrong(missing));
     }
-    Kubeconfig::read_from(path).map_err(|error| Fault::wrong(format!("cannot read kubeconfig {path}")).because(error))
+    Kubeconfig::read_from(path)
+        .map_err(|error| Fault::wrong(format!("cannot read kubeconfig {path}")).because(kubeconfig::told(&error)))
 }
 
 fn locate(asked: &Asked<'_>) -> Result<Locator, Fault> {

@@ -10,6 +10,7 @@ use base::{Fault, SecretText};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use providers::kubeconfig;
 use serde::Deserialize;
 use wire::Environment;
 
@@ -256,8 +257,10 @@ fn set(field: &mut Option<String>, value: &Option<String>) {
 }
 
 fn load(path: &Path) -> Result<Kubeconfig, Fault> {
-    Kubeconfig::read_from(path)
-        .map_err(|error| Fault::wrong(format!("error loading config file \"{}\"", path.display())).because(error))
+    let failed = |error| {
+        Fault::wrong(format!("error loading config file \"{}\"", path.display())).because(kubeconfig::told(&error))
+    };
+    Kubeconfig::read_from(path).map_err(failed)
 }
 
 fn is_empty(config: &Kubeconfig) -> bool {

@@ -161,21 +161,3 @@ fn what_stays_clear_against_the_rule_of_today_is_told() {
     assert_eq!(warned.code, 0);
     assert!(warned.err.contains("`b` stays clear, although `unencrypted_suffix: _unencrypted`"), "{}", warned.err);
 }
-
-#[test]
-fn nothing_of_a_value_is_told_by_an_error() {
-    let folder = folder();
-    write(folder.path(), "bad.json", "{\"a\": \"CANARY\n");
-    let mut told = sops(&["encrypt", "--age", RECIPIENT, &path(&folder, "bad.json")], b"", &[]).err;
-    let yaml = path(&folder, "e-f.yaml");
-    told += &sops(&["set", &yaml, "[\"a\"]", "CANARY"], b"", &[("SOPS_AGE_KEY", KEY)]).err;
-    let clear = read(folder.path(), "e-f.yaml")
-        .lines()
-        .map(|line| if line.starts_with("a: ") { "a: CANARY\n".to_owned() } else { format!("{line}\n") })
-        .collect::<String>();
-    write(folder.path(), "clear.yaml", &clear);
-    let ended = sops(&["decrypt", &path(&folder, "clear.yaml")], b"", &[("SOPS_AGE_KEY", KEY)]);
-    assert_eq!(ended.code, 25, "{}", ended.err);
-    told += &ended.err;
-    assert!(!told.contains("CANARY"), "{told}");
-}

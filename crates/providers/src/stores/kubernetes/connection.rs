@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::client_of;
+use crate::kubeconfig;
 use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
 
 /// How a cluster is spoken to.
@@ -224,8 +225,8 @@ fn certificates(bundle: &SecretBytes) -> Result<Vec<Vec<u8>>, Fault> {
 
 /// The connection of a kubeconfig's current context.
 async fn config_of(text: &str) -> Result<kube::Config, Fault> {
-    // The parser's words are left out: they may quote what they cannot read.
-    let kubeconfig = Kubeconfig::from_yaml(text).map_err(|_| Fault::wrong("cannot read the kubeconfig: it is none"))?;
+    let kubeconfig = Kubeconfig::from_yaml(text)
+        .map_err(|error| Fault::wrong("cannot read the kubeconfig").because(kubeconfig::told(&error)))?;
     let users = kubeconfig.auth_infos.iter().filter_map(|named| named.auth_info.as_ref());
     let reaches_out = |user: &AuthInfo| {
         user.exec.is_some()
