@@ -122,6 +122,8 @@ impl Stage {
             // A store says what is wrong with it when it is used.
             validates_stores: false,
             validates_cluster_stores: false,
+            // Nothing leaves the machine.
+            pushes: false,
             ..external_secrets::Settings::default()
         };
         process.shared().remember(settings.clone());
@@ -166,7 +168,8 @@ impl Stage {
         let mut process =
             self.process(self.now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(self.now))?;
         process.shared().remember(settings.clone());
-        process.add(FeatureName::Reloader, WORKERS, None, |driver| controllers::reloader(driver, &settings));
+        // One pass after the other: all causes come first, so that each workload is edited once, in one order.
+        process.add(FeatureName::Reloader, 1, None, |driver| controllers::reloader(driver, &settings));
         let drivers = drivers(&process);
         self.during(process, self.rest(&drivers)).await
     }
