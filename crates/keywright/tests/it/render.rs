@@ -413,3 +413,24 @@ fn the_clock_stands_where_it_was_set() {
         assert!(ended.out.contains("at: MjAyNC0wMi0yOQ=="), "{}{}", ended.out, ended.err);
     }
 }
+
+/// What a render does not know is neither lost nor followed.
+#[test]
+fn other_manifests_are_all_there_and_links_lead_in_no_circle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: once-}\n";
+    write(folder.path(), "in/jobs.yaml", &format!("{job}---\n{job}"));
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "resourceVersion": "7", "uid": "u"}, "status": {}},
+        {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "a"}}]}"#;
+    write(folder.path(), "in/list.json", list);
+    std::os::unix::fs::symlink(folder.path().join("in"), folder.path().join("in/again")).expect("a link");
+    let ended = render(&["--all", &path(&folder, "in")]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert_eq!(ended.out.matches("kind: Service\n").count(), 2);
+    assert_eq!(ended.out.matches("generateName: once-\n").count(), 2);
+    assert!(!ended.out.contains("resourceVersion") && !ended.out.contains("status"), "{}", ended.out);
+    write(folder.path(), "in/more.json", r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}"#);
+    let twice = render(&["--all", &path(&folder, "in")]);
+    assert!(twice.code == 1 && twice.err.contains("Service a is there twice: "), "{}", twice.err);
+}

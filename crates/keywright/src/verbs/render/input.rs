@@ -150,6 +150,8 @@ impl Input {
         if !value["metadata"].is_object() {
             return Err(Fault::wrong(format!("{place} is no manifest: it has no `metadata`")));
         }
+        // A file that was got from a cluster.
+        forget_server(&mut value);
         let row =
             kinds::of(value["apiVersion"].as_str().unwrap_or_default(), value["kind"].as_str().unwrap_or_default());
         if let Some(row) = row {
@@ -159,13 +161,15 @@ impl Input {
             }
         }
         let key = Key::of(&value);
+        let name = key.object();
+        if !key.name.is_empty()
+            && let Some(other) = self.places.insert(key.clone(), place.to_owned())
+        {
+            return Err(Fault::wrong(format!("{name} is there twice: {other}, and {place}")));
+        }
         if let Some(row) = row {
             if key.name.is_empty() {
                 return Err(Fault::wrong(format!("{place} has no name")));
-            }
-            let name = key.object();
-            if let Some(other) = self.places.insert(key.clone(), place.to_owned()) {
-                return Err(Fault::wrong(format!("{name} is there twice: {other}, and {place}")));
             }
             (row.check)(&value).map_err(|fault| fault.within(format!("cannot render {name} ({place})")))?;
             if let Role::Operators(why) = row.role {
@@ -192,18 +196,20 @@ fn manifests_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Fault>
     let failed = |error| Fault::unreachable(format!("cannot list `{}`", folder.display())).because(error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
-        paths.push(entry.map_err(failed)?.path());
+        let entry = entry.map_err(failed)?;
+        // A link to a folder may lead back to this one; a link to a file is as good as the file.
+        paths.push((entry.path(), entry.file_type().map_err(failed)?.is_dir()));
     }
     paths.sort();
-    for path in paths {
+    for (path, is_folder) in paths {
         let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let end = path.extension().and_then(|end| end.to_str());
         if is_hidden {
             continue;
         }
-        if path.is_dir() {
+        if is_folder {
             manifests_below(&path, files)?;
-        } else if matches!(end, Some("yaml" | "yml" | "json")) {
+        } else if matches!(end, Some("yaml" | "yml" | "json")) && !path.is_dir() {
             files.push(path);
         }
     }

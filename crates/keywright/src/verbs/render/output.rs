@@ -15,8 +15,8 @@ use super::kinds::{Role, Row};
 use super::world::World;
 use crate::files;
 
-/// The objects, in the order in which they may be applied.
-pub struct Rendered(BTreeMap<(u8, Key), Value>);
+/// The objects, in the order in which they may be applied. The number tells those apart that have no name (`generateName`).
+pub struct Rendered(BTreeMap<(u8, Key, usize), Value>);
 
 impl Rendered {
     /// What is written of a render.
@@ -70,7 +70,7 @@ impl Rendered {
     /// A name is no file name, or a file cannot be written; it is then as it was.
     pub fn write_files(&self, folder: &Path) -> Result<(), Fault> {
         let mut files = Vec::new();
-        for ((_, key), value) in &self.0 {
+        for ((_, key, _), value) in &self.0 {
             files.push((folder.join(path_of(key)?), laid_out(value)?));
         }
         for (path, bytes) in files {
@@ -89,7 +89,8 @@ impl Rendered {
             "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Rollout" | "Pod" => 3,
             _ => 2,
         };
-        self.0.insert((rank, key), value);
+        let number = if key.name.is_empty() { self.0.len() } else { 0 };
+        self.0.insert((rank, key, number), value);
     }
 }
 

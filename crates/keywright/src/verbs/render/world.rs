@@ -66,7 +66,8 @@ pub fn run(input: &Input, keys: KeySet, environment: Environment, now: Timestamp
         let mut world = stage.load(input);
         world.before = stage.objects();
         stage.sync(keys).await?;
-        world.failures.extend(stage.unsynced().iter().map(|key| stage.reason(key)));
+        let told = stage.told();
+        world.failures.extend(stage.unsynced().iter().map(|key| reason(key, told.get(key))));
         stage.reload(input).await?;
         stage.workloads(&mut world);
         world.after = stage.objects();
@@ -224,25 +225,14 @@ impl Stage {
         self.sources.iter().filter(is_left).map(|(key, _, _)| key.clone()).collect()
     }
 
-    /// Why a source did not become a Secret: what its controller told last.
-    fn reason(&self, key: &Key) -> Unrendered {
+    /// What was told last about each object.
+    fn told(&self) -> BTreeMap<Key, String> {
         let version =
             |event: &Value| event["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse::<u64>().ok());
-        let told = self.events().into_iter().filter(|event| key_of(event) == *key).max_by_key(version);
-        let why = told.as_ref().and_then(|event| event["message"].as_str());
-        let why = why.unwrap_or("no controller took it: it names a store of another controller class");
-        let advice = if why.contains("/token`") {
-            Some(
-                "there is no cluster that gives tokens of ServiceAccounts: use a store or VaultAuth whose credentials lie in a Secret of the input or in the environment",
-            )
-        } else if why.contains("no key could decrypt secret") {
-            Some("name the cluster's private keys with `--private-key`")
-        } else if MISSING.iter().any(|words| why.contains(words)) {
-            Some("what an object refers to must be in the input")
-        } else {
-            None
-        };
-        Unrendered { reason: format!("cannot render {}: {why}", key.object()), advice: advice.map(str::to_owned) }
+        let mut events = self.events();
+        events.sort_by_key(version);
+        let message = |event: &Value| event["message"].as_str().unwrap_or_default().to_owned();
+        events.iter().map(|event| (key_of(event), message(event))).collect()
     }
 
     /// What was told about workloads: what is odd, and what could not be stamped.
@@ -280,6 +270,23 @@ impl Stage {
 
 fn drivers(process: &Process) -> Vec<Arc<Driver>> {
     FeatureName::ALL.into_iter().filter_map(|feature| process.driver(feature)).collect()
+}
+
+/// Why a source did not become a Secret: what its controller told last.
+fn reason(key: &Key, told: Option<&String>) -> Unrendered {
+    let why = told.map(String::as_str).unwrap_or("no controller took it: it names a store of another controller class");
+    let advice = if why.contains("/token`") {
+        Some(
+            "there is no cluster that gives tokens of ServiceAccounts: use a store or VaultAuth whose credentials lie in a Secret of the input or in the environment",
+        )
+    } else if why.contains("no key could decrypt secret") {
+        Some("name the cluster's private keys with `--private-key`")
+    } else if MISSING.iter().any(|words| why.contains(words)) {
+        Some("what an object refers to must be in the input")
+    } else {
+        None
+    };
+    Unrendered { reason: format!("cannot render {}: {why}", key.object()), advice: advice.map(str::to_owned) }
 }
 
 /// Gives a source another pass.
