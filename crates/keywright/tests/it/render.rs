@@ -282,6 +282,12 @@ metadata: {name: app}
 "#
     .replace("BUNDLE", &authorities);
     let other = EXTERNAL.replace("name: db", "name: bad").replace("manager", "other");
+    let generator = "apiVersion: generators.external-secrets.io/v1alpha1\nkind: Password\nmetadata: {name: pw}\nspec: {length: 9}\n---\n";
+    let refers =
+        "{sourceRef: {generatorRef: {apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, name: pw}}}";
+    let made = format!(
+        "{generator}apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: bad}}\nspec: {{dataFrom: [{refers}]}}\n"
+    );
     let sealed_elsewhere = sealed().replace("\"name\": \"smtp\"", "\"name\": \"other\"");
     let encrypted = encrypted(ENCRYPTED);
     let altered = encrypted.replacen("data:", "data:Z", 1);
@@ -314,6 +320,7 @@ metadata: {name: app}
             format!("{service_account}{other}"),
             "hint: there is no cluster that gives tokens of ServiceAccounts",
         ),
+        ("a generator", made, "hint: a generator makes another value at each render"),
         ("sealed for another name", sealed_elsewhere, "cannot render SealedSecret shop/other: "),
         (
             "a lease",

@@ -279,6 +279,11 @@ fn reason(key: &Key, told: Option<&String>) -> Unrendered {
         Some(
             "there is no cluster that gives tokens of ServiceAccounts: use a store or VaultAuth whose credentials lie in a Secret of the input or in the environment",
         )
+    } else if why.contains("error using generator") {
+        // They are not loaded: what one makes may be a lease.
+        Some(
+            "a generator makes another value at each render, so it is left to an operator; `--offline` writes the ExternalSecret as it is",
+        )
     } else if why.contains("no key could decrypt secret") {
         Some("name the cluster's private keys with `--private-key`")
     } else if MISSING.iter().any(|words| why.contains(words)) {
