@@ -17,7 +17,7 @@ use testkit::vault::Role;
 use std::sync::Arc;
 
 /// A cluster with an object of every kind, and a process that has not begun.
-async fn stage(objects: &[Value]) -> (Sandbox, Process) {
+pub async fn stage(objects: &[Value]) -> (Sandbox, Process) {
     let sandbox = Sandbox::new();
     for crd in api::kinds::crds(&api::kinds::Unions::default()) {
         sandbox.register(&crd).expect("a definition");

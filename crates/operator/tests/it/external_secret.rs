@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-const V1: &str = "external-secrets.io/v1";
+pub const V1: &str = "external-secrets.io/v1";
 
 async fn stage(name: &str) -> Stage {
     let mut stage = Stage::new("external-secrets", name).await;
@@ -15,7 +15,7 @@ async fn stage(name: &str) -> Stage {
     stage
 }
 
-async fn start(stage: &mut Stage) {
+pub async fn start(stage: &mut Stage) {
     stage
         .start(
             FeatureName::ExternalSecrets,
@@ -34,7 +34,7 @@ fn values(password: &str) -> Value {
     json!([{"key": "db", "value": format!(r#"{{"user":"app","password":"{password}"}}"#)}])
 }
 
-fn external_secret(extra: Value) -> Value {
+pub fn external_secret(extra: Value) -> Value {
     let mut object = json!({"apiVersion": V1, "kind": "ExternalSecret", "metadata": {"name": "db"},
         "spec": {"secretStoreRef": {"name": "fake"}, "refreshInterval": "1h",
             "target": {"creationPolicy": "Owner", "deletionPolicy": "Retain"},
@@ -45,7 +45,7 @@ fn external_secret(extra: Value) -> Value {
     object
 }
 
-async fn ready(stage: &Stage) -> String {
+pub async fn ready(stage: &Stage) -> String {
     stage.condition(V1, "ExternalSecret", "db", "Ready").await
 }
 

@@ -1,10 +1,12 @@
 //! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
 
+mod canaries;
 mod cluster_external_secret;
 mod definitions;
 mod explain;
 mod external_secret;
 mod external_secret_template;
+mod generated_role;
 mod generator;
 mod openbao;
 mod providers;

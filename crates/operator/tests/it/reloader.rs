@@ -107,7 +107,7 @@ pub async fn mark_of(stage: &Stage, kind: &str, name: &str, variable: &str) -> O
     entry["value"].as_str().map(str::to_owned)
 }
 
-async fn mark(stage: &Stage, name: &str) -> Option<String> {
+pub async fn mark(stage: &Stage, name: &str) -> Option<String> {
     mark_of(stage, "Deployment", name, "STAKATER_CONF_CONFIGMAP").await
 }
 

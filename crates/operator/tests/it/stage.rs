@@ -8,6 +8,8 @@ use std::time::Duration;
 use operator::cache::{Kept, Scope};
 use operator::driver::Driver;
 use operator::feature::FeatureName;
+use operator::leader::Election;
+use operator::metrics::Metrics;
 use operator::process::Process;
 use operator::sealed_secrets;
 use operator::seen::{SeenConfigMap, SeenSecret};
@@ -29,8 +31,12 @@ pub struct Stage {
     pub shared: Option<Arc<Shared>>,
     /// What sessions may see of the process, before it starts.
     pub surroundings: wire::Surroundings,
+    /// What the running feature has counted.
+    pub metrics: Option<Arc<Metrics>>,
     /// What the process may, by the name of its account, where it is not exactly what its peer may.
     pub rights: Option<(&'static str, Rights)>,
+    /// Whether it acts only while it holds the feature's lease.
+    pub elects: bool,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<tokio::task::JoinHandle<()>>,
@@ -62,7 +68,9 @@ impl Stage {
             driver: None,
             shared: None,
             surroundings: wire::Surroundings::none(),
+            metrics: None,
             rights: None,
+            elects: false,
             end: None,
             running: None,
             keeping: None,
@@ -93,7 +101,8 @@ impl Stage {
         };
         process.shared().remember(Providers::new(reach, "default"));
         prepare(&process);
-        process.add(feature, 4, None, rows);
+        let election = self.elects.then(|| Election::new(self.namespace(), feature.lease(), "stage"));
+        process.add(feature, 4, election, rows);
         if let (Ok(settings), Some(leads)) =
             (process.shared().recall::<sealed_secrets::Settings>(), process.leads(feature))
         {
@@ -102,12 +111,15 @@ impl Stage {
         }
         let shared = Arc::clone(process.shared());
         self.driver = process.driver(feature);
+        self.metrics = process.metrics(feature);
+        let mut leads = process.leads(feature).expect("the feature was added");
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
         self.end = Some(end);
         self.running = Some(tokio::spawn(process.run(async move {
             let _ = ended.await;
         })));
         shared.caches().ready().await;
+        leads.wait_for(|leads| *leads).await.expect("the process runs");
         self.shared = Some(shared);
         self.settle().await;
     }
@@ -242,6 +254,13 @@ impl Stage {
             lines.push(format!("{key}={}", String::from_utf8_lossy(bytes.expose())));
         }
         Some(lines.join(" "))
+    }
+
+    /// What `explain` tells of an object; nothing where it knows none.
+    pub async fn explained(&self, kind: &str, name: &str) -> Vec<String> {
+        let driver = self.driver.as_ref().expect("a process runs");
+        let lines = driver.explain(&kind.to_lowercase(), self.namespace(), name).await;
+        lines.into_iter().flatten().map(|line| line.to_string()).collect()
     }
 
     /// The condition of an object, as `status reason: message`.

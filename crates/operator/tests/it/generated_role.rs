@@ -1,0 +1,140 @@
+//! The roles that the chart grants suffice: a life of each feature under exactly the role that is read off its rows, with its lease, in
+//! memory and on a real API server. All other scenarios run under the peers' roles. Specification: design §8, §10.
+
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use operator::feature::FeatureName;
+use operator::reloader::Settings;
+use operator::roles::Line;
+use serde_json::json;
+use testkit::Vault;
+use testkit::cluster::Rights;
+use testkit::vault::Role;
+
+use crate::external_secret::{V1, external_secret, ready};
+use crate::sealed_secret::sealed_secret;
+use crate::stage::Stage;
+use crate::vault_static_secret::{restarted_at, secret as static_secret};
+use crate::{explain, external_secret as eso, reloader, sealed_secret, vault_static_secret as vso};
+
+/// A stage whose process has the rights that the chart would grant.
+async fn stage(feature: FeatureName) -> Stage {
+    let (_, process) = explain::stage(&[]).await;
+    let role = process.role(feature).expect("the process runs every feature");
+    let rules = |lines: Vec<Line>| lines.iter().map(rule).collect::<Vec<_>>();
+    let mut stage = Stage::new(feature.as_str(), &format!("generated-role-{}", feature.as_str())).await;
+    let within = vec![(stage.namespace().to_owned(), rules(role.local))];
+    stage.elects = within.iter().flat_map(|(_, rules)| rules).flat_map(|rule| rule.resources.iter().flatten()).any(|it| it == "leases");
+    stage.rights = Some(("generated", Rights { everywhere: rules(role.everywhere), within }));
+    stage
+}
+
+fn rule(line: &Line) -> PolicyRule {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    PolicyRule {
+        api_groups: Some(owned(&[line.group])),
+        resources: Some(owned(&line.resources)),
+        verbs: owned(&line.verbs),
+        ..PolicyRule::default()
+    }
+}
+
+async fn holds_its_lease(stage: &Stage, feature: FeatureName) {
+    let lease = stage.object("coordination.k8s.io/v1", "Lease", feature.lease()).await.expect("a lease was made");
+    assert_eq!(lease["spec"]["holderIdentity"], "stage");
+}
+
+/// A login as a ServiceAccount, a template from a ConfigMap, a repair, a rotation, a deletion at the source.
+#[tokio::test]
+async fn external_secrets() {
+    let mut stage = stage(FeatureName::ExternalSecrets).await;
+    let vault = Vault::start().await;
+    vault.put("secret/db", json!({"password": "one"}));
+    vault.enable_auth("kubernetes", "kubernetes");
+    vault.role("kubernetes", "app", Role::account(&["reader"], &[stage.namespace()]));
+    stage.account("reader", &[]).await;
+    eso::start(&mut stage).await;
+    holds_its_lease(&stage, FeatureName::ExternalSecrets).await;
+    let auth =
+        json!({"kubernetes": {"mountPath": "kubernetes", "role": "app", "serviceAccountRef": {"name": "reader"}}});
+    let provider = json!({"vault": {"server": vault.url(), "path": "secret", "auth": auth}});
+    let text = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "text"}, "data": {"url": "pg://{{ .password }}"}});
+    stage.apply(text).await;
+    stage
+        .apply(json!({"apiVersion": V1, "kind": "SecretStore", "metadata": {"name": "fake"}, "spec": {"provider": provider}}))
+        .await;
+    let from = json!([{"configMap": {"name": "text", "items": [{"key": "url"}]}}]);
+    let target = json!({"creationPolicy": "Owner", "deletionPolicy": "Delete", "template": {"templateFrom": from}});
+    let object = external_secret(json!({"target": target}));
+    stage.apply(object.clone()).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("url=pg://one"), "{}", ready(&stage).await);
+    assert!(stage.events().await.contains(&"Normal Created: secret created".to_owned()));
+    let standing = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}});
+    stage.patch(&standing, json!({"data": {"url": "ZXZpbA=="}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("url=pg://one"), "drift is repaired");
+    vault.put("secret/db", json!({"password": "two"}));
+    stage.patch(&object, json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("url=pg://two"));
+    vault.remove("secret/db");
+    stage.patch(&object, json!({"metadata": {"annotations": {"force-sync": "2"}}})).await;
+    assert_eq!(stage.secret("db").await, None, "{}", ready(&stage).await);
+}
+
+/// A login as a ServiceAccount, a rotation that restarts its target, and the end of the object.
+#[tokio::test]
+async fn vault_secrets() {
+    let (stage, vault) = vso::set(stage(FeatureName::VaultSecrets).await).await;
+    holds_its_lease(&stage, FeatureName::VaultSecrets).await;
+    stage.apply(vso::deployment(false)).await;
+    let object = static_secret(json!({"rolloutRestartTargets": [{"kind": "Deployment", "name": "web"}]}));
+    stage.apply(object.clone()).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one user=app"));
+    vault.put("secret/db", json!({"user": "app", "password": "two"}));
+    stage.patch(&object, json!({"metadata": {"annotations": {"read": "1"}}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=two user=app"));
+    assert!(restarted_at(&stage).await.is_some(), "its target restarts");
+    assert!(
+        stage.events().await.contains(&"Normal SecretSynced: Secret synced".to_owned()),
+        "{:?}",
+        stage.events().await
+    );
+    stage.remove(&object).await;
+    assert!(stage.object(vso::V1, "VaultStaticSecret", "db").await.is_none(), "the finalizer goes");
+}
+
+/// A key is made and kept, a value is opened, changed, deleted and opened again.
+#[tokio::test]
+async fn sealed_secrets() {
+    let mut stage = stage(FeatureName::SealedSecrets).await;
+    sealed_secret::start(&mut stage).await;
+    let keys = sealed_secret::keys(&stage).await;
+    stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "one")])).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("p=one"));
+    stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "two")])).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("p=two"));
+    stage.remove(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("p=two"));
+    assert_eq!(sealed_secret::synced(&stage).await, "True : ");
+    stage.stop().await;
+    sealed_secret::start(&mut stage).await;
+    assert_eq!(sealed_secret::keys(&stage).await.len(), 1, "the key was kept");
+}
+
+/// A Deployment rolls, and a CronJob's Job runs anew.
+#[tokio::test]
+async fn restarts() {
+    let mut stage = stage(FeatureName::Reloader).await;
+    reloader::start(&mut stage, Settings::default()).await;
+    holds_its_lease(&stage, FeatureName::Reloader).await;
+    stage.apply(reloader::config_map("1")).await;
+    stage.apply(reloader::deployment("web", reloader::auto())).await;
+    let pod = json!({"spec": {"restartPolicy": "Never",
+        "containers": [{"name": "app", "image": "x", "envFrom": [{"configMapRef": {"name": "conf"}}]}]}});
+    stage
+        .apply(json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly", "annotations": reloader::auto()},
+            "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": pod}}}}))
+        .await;
+    stage.apply(reloader::config_map("2")).await;
+    assert!(reloader::mark(&stage, "web").await.is_some());
+    assert_eq!(stage.list("batch/v1", "Job").await.expect("the cluster answers").len(), 1);
+    assert_eq!(stage.events().await.len(), 2, "{:?}", stage.events().await);
+}
