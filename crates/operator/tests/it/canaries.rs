@@ -9,7 +9,7 @@ use operator::reloader::Settings;
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
-use testkit::vault::Role;
+use testkit::vault::{Engine, Role};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::external_secret::{V1, external_secret};
@@ -291,6 +291,46 @@ async fn vault_secrets() {
         assert!(told.starts_with("False"), "{told}");
         look(&stage, &ear, &objects).await;
     }
+}
+
+/// What Vault makes: a login, also one that comes with nonsense, and a certificate's private key.
+#[tokio::test]
+async fn leases_and_certificates() {
+    let ear = Ear::open();
+    let (stage, vault) = vso::on("canaries-leases").await;
+    let objects = [(vso::V1, "VaultDynamicSecret"), (vso::V1, "VaultPKISecret"), SECRETS];
+    let login = |role: &str, data: Value| {
+        let answer = json!({"lease_id": format!("database/creds/{role}/1"), "lease_duration": 3600, "renewable": true, "data": data});
+        vault.server().misbehave(
+            "GET",
+            &format!("/v1/database/creds/{role}"),
+            1,
+            Misbehaviour::Say(Answer::json(200, &answer)),
+        );
+    };
+    let dynamic = |role: &str| {
+        let spec = json!({"vaultAuthRef": "app", "mount": "database", "path": format!("creds/{role}"),
+            "destination": {"name": "creds", "create": true}});
+        vso::object("VaultDynamicSecret", "creds", spec)
+    };
+    login("app", json!({"username": "app", "password": CANARY}));
+    stage.apply(dynamic("app")).await;
+    assert!(stage.secret("creds").await.is_some_and(|data| data.contains(CANARY)));
+    look(&stage, &ear, &objects).await;
+    login("broken", json!(CANARY));
+    stage.apply(dynamic("broken")).await;
+    let told = stage.condition(vso::V1, "VaultDynamicSecret", "creds", "SecretSynced").await;
+    assert!(told.starts_with("False"), "{told}");
+    look(&stage, &ear, &objects).await;
+    vault.mount("pki", Engine::pki(&[("web", "example.com", 3600)]));
+    let spec = json!({"vaultAuthRef": "app", "mount": "pki", "role": "web", "commonName": "web.example.com",
+        "destination": {"name": "tls", "create": true, "type": "kubernetes.io/tls"}});
+    stage.apply(vso::object("VaultPKISecret", "tls", spec)).await;
+    look(&stage, &ear, &objects).await;
+    let data = stage.secret("tls").await.expect("it is written");
+    let key = data.split("-----BEGIN PRIVATE KEY-----").nth(1).expect("a key");
+    let line = key.split_whitespace().next().expect("a line");
+    assert!(line.len() > 40 && !ear.text().contains(line), "the private key is told");
 }
 
 #[tokio::test]

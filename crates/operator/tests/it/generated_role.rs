@@ -5,10 +5,10 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use operator::feature::FeatureName;
 use operator::reloader::Settings;
 use operator::roles::Line;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::cluster::Rights;
-use testkit::vault::Role;
+use testkit::vault::{Engine, Role, Terms};
 
 use crate::external_secret::{V1, external_secret, ready};
 use crate::sealed_secret::sealed_secret;
@@ -79,7 +79,7 @@ async fn external_secrets() {
     assert_eq!(stage.secret("db").await, None, "{}", ready(&stage).await);
 }
 
-/// A login as a ServiceAccount, a rotation that restarts its target, and the end of the object.
+/// A login as a ServiceAccount, a rotation that restarts its target, and the end of objects of each kind with what was made for them.
 #[tokio::test]
 async fn vault_secrets() {
     let (stage, vault) = vso::set(stage(FeatureName::VaultSecrets).await).await;
@@ -99,6 +99,22 @@ async fn vault_secrets() {
     );
     stage.remove(&object).await;
     assert!(stage.object(vso::V1, "VaultStaticSecret", "db").await.is_none(), "the finalizer goes");
+    vault.mount("database", Engine::database(&[("app", Terms::seconds(3600, 36_000))], &[]));
+    vault.mount("pki", Engine::pki(&[("web", "example.com", 3600)]));
+    let made = |kind: &str, from: Value| {
+        let to = json!({"vaultAuthRef": "app", "revoke": true, "destination": {"name": kind.to_lowercase(), "create": true}});
+        vso::object(kind, "made", vso::with(to, from))
+    };
+    for (kind, from) in [
+        ("VaultDynamicSecret", json!({"mount": "database", "path": "creds/app"})),
+        ("VaultPKISecret", json!({"mount": "pki", "role": "web", "commonName": "web.example.com"})),
+    ] {
+        stage.apply(made(kind, from.clone())).await;
+        assert!(stage.secret(&kind.to_lowercase()).await.is_some(), "{kind}");
+        stage.remove(&made(kind, from)).await;
+        assert!(stage.object(vso::V1, kind, "made").await.is_none(), "{kind} goes");
+    }
+    assert_eq!((vault.live_leases().len(), vault.revoked_certificates().len()), (0, 1));
 }
 
 /// A key is made and kept, a value is opened, changed, deleted and opened again.
