@@ -15,7 +15,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::external_secret::{V1, external_secret};
 use crate::sealed_secret::{sealed_secret, start_with};
 use crate::stage::Stage;
-use crate::{external_secret as eso, reloader, sealed_secret as sealed, vault_static_secret as vso};
+use crate::{
+    external_secret as eso, push_secret as push, reloader, sealed_secret as sealed, vault_static_secret as vso,
+};
 
 const CANARY: &str = "c4n4ry-that-must-not-sing";
 
@@ -224,6 +226,34 @@ async fn stores_in_trouble() {
 
 async fn force(stage: &Stage, mark: &str) {
     stage.patch(&external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": mark}}})).await;
+}
+
+/// What is pushed, to a store that takes it, refuses it, has something else there, or answers nonsense.
+#[tokio::test]
+async fn pushed_secrets() {
+    let ear = Ear::open();
+    let (stage, vault) = push::stage("canaries-pushed").await;
+    let objects = [(push::ALPHA, "PushSecret"), (V1, "SecretStore"), SECRETS];
+    stage.apply(push::secret("src", &[("pw", CANARY)])).await;
+    stage.apply(push::push_secret(json!({}))).await;
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": CANARY})), "{}", push::ready(&stage).await);
+    look(&stage, &ear, &objects).await;
+    let fails = async |extra: Value| {
+        stage.apply(push::push_secret(extra)).await;
+        assert!(push::ready(&stage).await.starts_with("False"), "{}", push::ready(&stage).await);
+        look(&stage, &ear, &objects).await;
+    };
+    for text in ["{{ fail .pw }}", "{{ .pw | mustFromJson }}", "{{ .pw.deeper }}"] {
+        fails(json!({"template": {"data": {"pw": text}}})).await;
+    }
+    let whole = json!({"match": {"secretKey": "pw", "remoteRef": {"remoteKey": "app/whole"}}});
+    fails(json!({"data": [whole]})).await;
+    vault.deny("secret/");
+    fails(json!({})).await;
+    vault.allow_all();
+    let nonsense = Answer::new(200, "application/json", format!("{{\"data\": \"{CANARY}\"}}"));
+    vault.server().misbehave("GET", "/v1/secret/", 99, Misbehaviour::Say(nonsense));
+    fails(json!({"refreshInterval": "2h"})).await;
 }
 
 /// What is made is a value, too: a password of ours, and a login that Vault makes.

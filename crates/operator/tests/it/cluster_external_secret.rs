@@ -27,7 +27,7 @@ async fn stage(name: &str) -> Stage {
 }
 
 /// Cluster-scoped names are shared by all scenarios, so the object is called as the namespace is.
-fn everywhere(stage: &Stage, extra: Value) -> Value {
+pub fn everywhere(stage: &Stage, extra: Value) -> Value {
     let name = stage.namespace();
     let mut object = json!({"apiVersion": V1, "kind": "ClusterExternalSecret", "metadata": {"name": name}, "spec": {
         "externalSecretName": "db", "namespaceSelectors": [{"matchLabels": {"kubernetes.io/metadata.name": name}}],
@@ -48,7 +48,7 @@ async fn told(stage: &Stage) -> Value {
 }
 
 /// The sandbox makes no label of the name; the API server does.
-fn by_name(stage: &Stage) -> Value {
+pub fn by_name(stage: &Stage) -> Value {
     json!({"namespaces": [stage.namespace()], "namespaceSelectors": []})
 }
 

@@ -8,22 +8,29 @@ use operator::roles::Line;
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::cluster::Rights;
-use testkit::vault::{Engine, Role, Terms};
+use testkit::vault::{Engine, ROOT, Role, Terms};
 
+use crate::cluster_external_secret::{by_name, everywhere};
 use crate::external_secret::{V1, external_secret, ready};
 use crate::sealed_secret::sealed_secret;
 use crate::stage::Stage;
 use crate::vault_static_secret::{restarted_at, secret as static_secret};
-use crate::{explain, external_secret as eso, reloader, sealed_secret, vault_static_secret as vso};
+use crate::{
+    explain, external_secret as eso, push_secret as push, reloader, sealed_secret, vault_static_secret as vso,
+};
 
 /// A stage whose process has the rights that the chart would grant.
-async fn stage(feature: FeatureName) -> Stage {
+async fn stage(feature: FeatureName, name: &str) -> Stage {
     let (_, process) = explain::stage(&[]).await;
     let role = process.role(feature).expect("the process runs every feature");
     let rules = |lines: Vec<Line>| lines.iter().map(rule).collect::<Vec<_>>();
-    let mut stage = Stage::new(feature.as_str(), &format!("generated-role-{}", feature.as_str())).await;
+    let mut stage = Stage::new(feature.as_str(), &format!("generated-role-{name}")).await;
     let within = vec![(stage.namespace().to_owned(), rules(role.local))];
-    stage.elects = within.iter().flat_map(|(_, rules)| rules).flat_map(|rule| rule.resources.iter().flatten()).any(|it| it == "leases");
+    stage.elects = within
+        .iter()
+        .flat_map(|(_, rules)| rules)
+        .flat_map(|rule| rule.resources.iter().flatten())
+        .any(|it| it == "leases");
     stage.rights = Some(("generated", Rights { everywhere: rules(role.everywhere), within }));
     stage
 }
@@ -46,7 +53,7 @@ async fn holds_its_lease(stage: &Stage, feature: FeatureName) {
 /// A login as a ServiceAccount, a template from a ConfigMap, a repair, a rotation, a deletion at the source.
 #[tokio::test]
 async fn external_secrets() {
-    let mut stage = stage(FeatureName::ExternalSecrets).await;
+    let mut stage = stage(FeatureName::ExternalSecrets, "synced").await;
     let vault = Vault::start().await;
     vault.put("secret/db", json!({"password": "one"}));
     vault.enable_auth("kubernetes", "kubernetes");
@@ -79,10 +86,34 @@ async fn external_secrets() {
     assert_eq!(stage.secret("db").await, None, "{}", ready(&stage).await);
 }
 
+/// A Secret goes out and comes back again, and an ExternalSecret is stamped out and taken away.
+#[tokio::test]
+async fn pushed_and_stamped_out() {
+    let mut stage = stage(FeatureName::ExternalSecrets, "pushed").await;
+    let vault = Vault::start().await;
+    eso::start(&mut stage).await;
+    stage.apply(push::secret("vault", &[("token", ROOT)])).await;
+    stage.apply(push::store("vault", &vault)).await;
+    stage.apply(push::secret("src", &[("pw", "one")])).await;
+    let object = push::push_secret(json!({"deletionPolicy": "Delete"}));
+    stage.apply(object.clone()).await;
+    assert_eq!(push::ready(&stage).await, push::SYNCED);
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
+    stage.remove(&object).await;
+    assert_eq!(vault.value("secret/app/db"), None, "it is taken back");
+    vault.put("secret/db", json!({"v": "one"}));
+    let mut everywhere = everywhere(&stage, by_name(&stage));
+    everywhere["spec"]["externalSecretSpec"]["secretStoreRef"]["name"] = json!("vault");
+    stage.apply(everywhere.clone()).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some(r#"v={"v":"one"}"#));
+    stage.remove(&everywhere).await;
+    assert!(stage.object(V1, "ExternalSecret", "db").await.is_none(), "it is taken away");
+}
+
 /// A login as a ServiceAccount, a rotation that restarts its target, and the end of objects of each kind with what was made for them.
 #[tokio::test]
 async fn vault_secrets() {
-    let (stage, vault) = vso::set(stage(FeatureName::VaultSecrets).await).await;
+    let (stage, vault) = vso::set(stage(FeatureName::VaultSecrets, "vault").await).await;
     holds_its_lease(&stage, FeatureName::VaultSecrets).await;
     stage.apply(vso::deployment(false)).await;
     let object = static_secret(json!({"rolloutRestartTargets": [{"kind": "Deployment", "name": "web"}]}));
@@ -120,7 +151,7 @@ async fn vault_secrets() {
 /// A key is made and kept, a value is opened, changed, deleted and opened again.
 #[tokio::test]
 async fn sealed_secrets() {
-    let mut stage = stage(FeatureName::SealedSecrets).await;
+    let mut stage = stage(FeatureName::SealedSecrets, "sealed").await;
     sealed_secret::start(&mut stage).await;
     let keys = sealed_secret::keys(&stage).await;
     stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "one")])).await;
@@ -138,7 +169,7 @@ async fn sealed_secrets() {
 /// A Deployment rolls, and a CronJob's Job runs anew.
 #[tokio::test]
 async fn restarts() {
-    let mut stage = stage(FeatureName::Reloader).await;
+    let mut stage = stage(FeatureName::Reloader, "reloaded").await;
     reloader::start(&mut stage, Settings::default()).await;
     holds_its_lease(&stage, FeatureName::Reloader).await;
     stage.apply(reloader::config_map("1")).await;

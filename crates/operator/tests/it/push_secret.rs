@@ -10,15 +10,15 @@ use testkit::vault::ROOT;
 use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
-const ALPHA: &str = "external-secrets.io/v1alpha1";
+pub const ALPHA: &str = "external-secrets.io/v1alpha1";
 
-async fn start(stage: &mut Stage) {
+pub async fn start(stage: &mut Stage) {
     let rows = |driver| controllers::external_secrets(driver, &external_secrets::Settings::default());
     stage.start(FeatureName::ExternalSecrets, |_| {}, rows).await;
 }
 
 /// A process, a Vault, and a store for it.
-async fn stage(name: &str) -> (Stage, Vault) {
+pub async fn stage(name: &str) -> (Stage, Vault) {
     let mut stage = Stage::new("external-secrets", name).await;
     start(&mut stage).await;
     let vault = Vault::start().await;
@@ -27,7 +27,7 @@ async fn stage(name: &str) -> (Stage, Vault) {
     (stage, vault)
 }
 
-fn secret(name: &str, data: &[(&str, &str)]) -> Value {
+pub fn secret(name: &str, data: &[(&str, &str)]) -> Value {
     let data: serde_json::Map<String, Value> = data
         .iter()
         .map(|(key, value)| ((*key).to_owned(), json!(base::encoding::Base64::Standard.encode(value.as_bytes()))))
@@ -35,7 +35,7 @@ fn secret(name: &str, data: &[(&str, &str)]) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"role": name}}, "data": data})
 }
 
-fn store(name: &str, vault: &Vault) -> Value {
+pub fn store(name: &str, vault: &Vault) -> Value {
     let auth = json!({"tokenSecretRef": {"name": "vault", "key": "token"}});
     json!({"apiVersion": V1, "kind": "SecretStore", "metadata": {"name": name},
         "spec": {"provider": {"vault": {"server": vault.url(), "path": "secret", "version": "v2", "auth": auth}}}})
@@ -45,7 +45,7 @@ fn data(secret_key: &str, remote_key: &str, property: &str) -> Value {
     json!({"match": {"secretKey": secret_key, "remoteRef": {"remoteKey": remote_key, "property": property}}})
 }
 
-fn push_secret(extra: Value) -> Value {
+pub fn push_secret(extra: Value) -> Value {
     let mut object = json!({"apiVersion": ALPHA, "kind": "PushSecret", "metadata": {"name": "out"},
         "spec": {"refreshInterval": "1h", "secretStoreRefs": [{"name": "vault", "kind": "SecretStore"}],
             "selector": {"secret": {"name": "src"}}, "data": [data("pw", "app/db", "password")]}});
@@ -55,11 +55,11 @@ fn push_secret(extra: Value) -> Value {
     object
 }
 
-async fn ready(stage: &Stage) -> String {
+pub async fn ready(stage: &Stage) -> String {
     stage.condition(ALPHA, "PushSecret", "out", "Ready").await
 }
 
-const SYNCED: &str = "True Synced: PushSecret synced successfully";
+pub const SYNCED: &str = "True Synced: PushSecret synced successfully";
 
 #[tokio::test]
 async fn a_value_is_stored_told_and_follows_its_source() {
