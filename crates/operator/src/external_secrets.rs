@@ -4,10 +4,23 @@
 pub mod cluster_external_secret;
 pub mod counts;
 pub mod external_secret;
+mod memory;
 pub mod push_secret;
 pub mod secret_store;
 
+use std::sync::Arc;
+
 use base::duration::GoDuration;
+use plan::backoff::Backoff;
+
+use crate::cache::{Changed, Kept, Name, name_of};
+use crate::queue::{Enqueue, Lane};
+use crate::shared::Shared;
+use crate::subject::spec_changed;
+
+/// As in the peer: one second at first, seven minutes at most (ESO §6.7).
+const BACKOFF: Backoff =
+    Backoff { first: GoDuration::from_seconds(1), factor: 2.0, cap: GoDuration::from_seconds(420), jitter: 0.1 };
 
 /// What External Secrets' process was told by its flags.
 #[derive(Clone, Debug)]
@@ -34,4 +47,33 @@ impl Default for Settings {
             stamps: true,
         }
     }
+}
+
+/// Wakes these objects.
+fn wake<U: kube::Resource>(row: &Enqueue, users: &[Arc<U>]) {
+    for user in users {
+        row.add(name_of(user.meta()), Lane::Changed);
+    }
+}
+
+/// A store that appears or changes wakes whoever uses it (the peer watches no stores, ESO §14): `keys` says under which keys of
+/// the users' index it stands.
+fn wake_users<S, U>(
+    shared: &Arc<Shared>,
+    enqueue: &Enqueue,
+    index: &'static str,
+    keys: impl Fn(&Name) -> Vec<String> + Send + Sync + 'static,
+) where
+    S: Kept + kube::Resource,
+    U: Kept + kube::Resource,
+{
+    let (users, row) = (shared.caches().store::<U>(), enqueue.clone());
+    shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
+        if let Some(after) = &changed.after
+            && !changed.is_initial
+            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
+        {
+            keys(&changed.name).iter().for_each(|key| wake(&row, &users.by(index, key)));
+        }
+    });
 }

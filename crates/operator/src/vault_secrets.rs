@@ -21,12 +21,13 @@ use api::hashicorp::{
     SecretTransformation, Syncable, TransformationRef, VaultAuth, VaultAuthGlobal, VaultConnection, names,
 };
 use api::meta::Filled as _;
-use base::Fault;
 use base::duration::GoDuration;
+use base::{Fault, Kind};
 use plan::backoff::Backoff;
 use plan::secret_transformation::{Rules, Subject as Seen, gather};
+use plan::synced::Failure;
 use plan::vault_call::{Ask, VaultAnswer};
-use plan::{Write, horizon};
+use plan::{Finish, Write, horizon};
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
@@ -141,6 +142,25 @@ impl Failures {
     /// None any more.
     fn forget(&self, row: &'static str, name: Name) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(row, name));
+    }
+}
+
+/// The end of a pass: failures in a row are counted, so that the waits grow. What only doing it could tell stays a fault.
+fn counted<O: Syncable + kube::Resource>(
+    w: &World,
+    row: &'static str,
+    o: &O,
+    done: Result<Finish, Failure>,
+    failed: impl FnOnce(&Failure, u32) -> Finish,
+) -> Result<Finish, Fault> {
+    let (failures, name) = (w.memory::<Failures>(), name_of(o.meta()));
+    match done {
+        Ok(finish) => {
+            failures.forget(row, name);
+            Ok(finish)
+        }
+        Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => Err(fault),
+        Err(failure) => Ok(failed(&failure, failures.count(row, name))),
     }
 }
 

@@ -29,6 +29,7 @@ pub use rule::TargetRule;
 pub use templates::Sources;
 
 use crate::conditions::{self, Condition};
+use crate::schedule;
 use crate::{Address, Delimiters, Event, Finish, Next, Present, Rendering, Status, Target, Write};
 
 /// What a decision is made on.
@@ -222,9 +223,6 @@ fn target_write(es: &ExternalSecret, mut target: Target, present: Option<Present
     }
 }
 
-/// A refresh that changes nothing else moves `refreshTime` at most this often (ESO §6.7, WE DIFFER).
-const REFRESH_TIME_SECONDS: i64 = 300;
-
 /// The end of a pass that succeeded.
 fn synced(es: &ExternalSecret, reason: &str, message: &str, now: Timestamp) -> Result<Finish, Fault> {
     let mut status = es.status.clone().unwrap_or_default();
@@ -236,10 +234,7 @@ fn synced(es: &ExternalSecret, reason: &str, message: &str, now: Timestamp) -> R
     // As it was, until we know that something else changes or the time is old.
     status.refresh_time.clone_from(&refreshed);
     let changes = serde_json::to_value(&status).unwrap_or_default() != before;
-    let is_old = refreshed
-        .as_ref()
-        .is_none_or(|time| time.0 > now || now.duration_since(time.0).as_secs() >= REFRESH_TIME_SECONDS);
-    if changes || is_old {
+    if changes || schedule::is_old(refreshed.as_ref(), now) {
         status.refresh_time = Some(conditions::time(now));
     }
     Ok(Finish { status: Some(status_of(&status)), next: next_refresh(es, now)?, ..Finish::default() })

@@ -19,6 +19,7 @@ pub use entries::{Entry, Given, entries};
 use crate::conditions;
 use crate::external_secret::hash;
 use crate::finish::StatusForm;
+use crate::schedule;
 use crate::{Describe, Event, Finish, Line, Next, Status};
 
 /// Storing a value at a provider.
@@ -186,9 +187,6 @@ impl Outcome {
     }
 }
 
-/// A refresh that changes nothing else moves `refreshTime` at most this often, as for ExternalSecrets (ESO §6.7, WE DIFFER).
-const REFRESH_TIME_SECONDS: i64 = 300;
-
 /// The end of a pass that pushed everything.
 ///
 /// # Errors
@@ -203,11 +201,7 @@ pub fn synced(ps: &PushSecret, outcome: Outcome, now: Timestamp) -> Result<Finis
     conditions::set(&mut status.conditions, conditions::condition("Ready", true, "Synced", &message, now));
     status.synced_push_secrets = outcome.synced;
     status.synced_resource_version = Some(hash::version_of(&ps.metadata));
-    let is_old = status
-        .refresh_time
-        .as_ref()
-        .is_none_or(|time| time.0 > now || now.duration_since(time.0).as_secs() >= REFRESH_TIME_SECONDS);
-    if status != before || is_old {
+    if status != before || schedule::is_old(status.refresh_time.as_ref(), now) {
         status.refresh_time = Some(conditions::time(now));
     }
     let interval = ps.refresh_interval()?;

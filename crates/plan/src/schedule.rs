@@ -1,11 +1,21 @@
-//! When something is due: sync windows (cron schedules in UTC). Specification: ESO §6.2.
+//! When something is due: sync windows (cron schedules in UTC), and when a status tells of a refresh. Specification: ESO §6.2, §6.7.
 //! Not here: how long to wait after failures (`backoff`).
 
 use api::external_secrets::external_secret::{SyncWindowKind, SyncWindows};
+use api::meta::Time;
 use base::Timestamp;
 use base::duration::GoDuration;
 use chrono::{DateTime, Utc};
 use croner::Cron;
+
+/// A refresh that changes nothing else moves `refreshTime` at most this often (ESO §6.7, WE DIFFER).
+const REFRESH_TIME_SECONDS: i64 = 300;
+
+/// Whether the refresh time of a status is to be written though nothing else changes.
+#[must_use]
+pub fn is_old(refreshed: Option<&Time>, now: Timestamp) -> bool {
+    refreshed.is_none_or(|time| time.0 > now || now.duration_since(time.0).as_secs() >= REFRESH_TIME_SECONDS)
+}
 
 /// Whether a periodic refresh may happen now; if not, when that changes at the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use api::external_secrets::cluster_external_secret::FailedNamespace;
 use api::external_secrets::names;
 use api::{ClusterExternalSecret, ExternalSecret};
-use base::duration::GoDuration;
 use base::{Fault, Kind, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
-use plan::backoff::Backoff;
 use plan::cluster_external_secret::{self as ces, Standing};
 use plan::write::{Media, Resource};
 use plan::{Address, Finish, Write};
 use serde_json::{Value, json};
 
+use super::BACKOFF;
 use crate::World;
 use crate::cache::{Changed, Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
@@ -42,12 +41,7 @@ impl Controller for Stamp {
         component: "external-secrets",
         finalizer: Some(names::CLUSTER_EXTERNAL_SECRET_FINALIZER),
         manager: "external-secrets",
-        backoff: Backoff {
-            first: GoDuration::from_seconds(1),
-            factor: 2.0,
-            cap: GoDuration::from_seconds(420),
-            jitter: 0.1,
-        },
+        backoff: BACKOFF,
         rights: &[
             Rights {
                 group: names::GROUP,

@@ -1,26 +1,24 @@
 //! ExternalSecret: look at stores and target, ask what is due, decide, write. The Secret is looked at before "due", so that
 //! one that was changed or deleted is repaired at once. Specification: ESO §6.1; design §11.2.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use api::external_secrets::names;
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
-use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
-use plan::backoff::Backoff;
 use plan::external_secret::{self as es, After, Due, Facts, Make, Orphan, Standing};
 use plan::{Delimiters, Event, Finish, Generate, Present, Write};
 use source::Made;
 
+use super::memory::Memory;
+use super::{BACKOFF, wake, wake_users};
 use crate::World;
-use crate::cache::{Changed, Kept, Name, Selectors, name_of};
+use crate::cache::{Changed, Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::heavy;
 use crate::queue::Enqueue;
-use crate::queue::Lane;
 use crate::seen::{SeenSecret, fingerprint_of};
 use crate::shared::Shared;
 use crate::subject::Subject;
@@ -30,15 +28,9 @@ use crate::world::stores::Providers;
 /// The row.
 pub struct Reconcile;
 
-/// What may be lost with the process, by object; it goes when the object goes.
-#[derive(Default)]
-struct Memory(Mutex<HashMap<Name, Known>>);
-
 /// What this process knows of an object.
 #[derive(Default)]
 struct Known {
-    /// Whose this is: another object of the same name begins anew.
-    uid: String,
     /// When it was refreshed.
     refreshed: Option<Timestamp>,
     /// The uid of its target, and the data that was found whole there.
@@ -68,12 +60,7 @@ impl Controller for Reconcile {
         component: "external-secrets",
         finalizer: Some(names::EXTERNAL_SECRET_FINALIZER),
         manager: "external-secrets",
-        backoff: Backoff {
-            first: GoDuration::from_seconds(1),
-            factor: 2.0,
-            cap: GoDuration::from_seconds(420),
-            jitter: 0.1,
-        },
+        backoff: BACKOFF,
         rights: &[
             Rights {
                 group: names::GROUP,
@@ -127,13 +114,9 @@ impl Controller for Reconcile {
                 wake(&row, &users.by(BY_TARGET, &target));
             }
         });
-        wake_users::<SecretStore>(shared, &enqueue, |store| {
-            let meta = &store.metadata;
-            format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
-        });
-        wake_users::<ClusterSecretStore>(shared, &enqueue, |store| {
-            format!("/{}", store.metadata.name.as_deref().unwrap_or_default())
-        });
+        let key = |(namespace, name): &Name| vec![format!("{namespace}/{name}")];
+        wake_users::<SecretStore, ExternalSecret>(shared, &enqueue, BY_STORE, key);
+        wake_users::<ClusterSecretStore, ExternalSecret>(shared, &enqueue, BY_STORE, key);
         caches.watch::<SecretStore>(&Selectors::default());
         caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
         caches.watch::<SeenSecret>(&Selectors::default());
@@ -141,14 +124,14 @@ impl Controller for Reconcile {
     }
 
     async fn reconcile(w: &World, o: &ExternalSecret) -> Result<Finish, Fault> {
-        let memory = w.memory::<Memory>();
+        let memory = w.memory::<Memory<Known>>();
         let (standing, target) = look(w, o, &memory).await?;
         let providers = w.shared().recall::<Providers>()?;
         let at = es::Now {
             stores: &w.stores(o),
             standing,
-            refreshed: memory.of(o, |known| known.refreshed),
-            renew_at: memory.of(o, |known| known.renew_at),
+            refreshed: memory.of(o, |known| known.refreshed).flatten(),
+            renew_at: memory.of(o, |known| known.renew_at).flatten(),
             class: providers.class(),
             now: w.now(),
         };
@@ -176,7 +159,7 @@ impl Controller for Reconcile {
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
-        w.memory::<Memory>().lock().remove(&(namespace.into(), name.into()));
+        w.memory::<Memory<Known>>().forget(namespace, name);
         Ok(())
     }
 
@@ -198,7 +181,7 @@ impl Controller for Reconcile {
 }
 
 /// Writes, and tells of the target's write what it was.
-async fn carry_out(w: &World, o: &ExternalSecret, after: &mut After, memory: &Memory) -> Result<(), Fault> {
+async fn carry_out(w: &World, o: &ExternalSecret, after: &mut After, memory: &Memory<Known>) -> Result<(), Fault> {
     for write in std::mem::take(&mut after.writes) {
         let fingerprint = written_fingerprint(&write);
         let written = w.act(write).await.map_err(es::not_written)?;
@@ -271,35 +254,13 @@ fn is_drift(changed: &Changed<SeenSecret>) -> bool {
     }
 }
 
-fn wake(row: &Enqueue, users: &[Arc<ExternalSecret>]) {
-    for user in users {
-        row.add(name_of(&user.metadata), Lane::Changed);
-    }
-}
-
-/// A store that appears or changes wakes whoever uses it (the peer watches no stores, ESO §14).
-fn wake_users<S>(shared: &Arc<Shared>, enqueue: &Enqueue, key: fn(&S) -> String)
-where
-    S: Kept + kube::Resource,
-{
-    let users = shared.caches().store::<ExternalSecret>();
-    let row = enqueue.clone();
-    shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
-        if let Some(after) = &changed.after
-            && !changed.is_initial
-            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
-        {
-            wake(&row, &users.by(BY_STORE, &key(after)));
-        }
-    });
-}
-
 /// How the target stands. The cache answers without a request where there is none, or where its data is what this process
 /// found whole before; otherwise the Secret is read once and judged by its own hash.
-async fn look(w: &World, o: &ExternalSecret, memory: &Memory) -> Result<(Standing, Option<Present>), Fault> {
+async fn look(w: &World, o: &ExternalSecret, memory: &Memory<Known>) -> Result<(Standing, Option<Present>), Fault> {
     let Some(seen) = w.seen_secret(namespace(o), o.target_name()) else { return Ok((Standing::Absent, None)) };
     let is_managed = seen.labels.get(names::MANAGED).is_some_and(|value| value == "true");
-    let was_whole = |known: &Known| known.whole.as_ref().map(|(uid, data)| *uid == *seen.uid && *data == seen.data);
+    let was_whole =
+        |known: &Known| known.whole.as_ref().is_some_and(|(uid, data)| *uid == *seen.uid && *data == seen.data);
     if is_managed && memory.of(o, was_whole) == Some(true) {
         return Ok((Standing::Whole, None));
     }
@@ -335,29 +296,4 @@ fn written_fingerprint(write: &Write) -> Option<Fingerprint> {
         },
         _ => None,
     }
-}
-
-impl Memory {
-    fn of<T>(&self, o: &ExternalSecret, look: impl FnOnce(&Known) -> Option<T>) -> Option<T> {
-        let known = self.lock();
-        let known = known.get(&name_of(&o.metadata))?;
-        if known.uid == uid(o) { look(known) } else { None }
-    }
-
-    fn note(&self, o: &ExternalSecret, learn: impl FnOnce(&mut Known)) {
-        let mut all = self.lock();
-        let known = all.entry(name_of(&o.metadata)).or_default();
-        if known.uid != uid(o) {
-            *known = Known { uid: uid(o).to_owned(), ..Known::default() };
-        }
-        learn(known);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn uid(o: &ExternalSecret) -> &str {
-    o.metadata.uid.as_deref().unwrap_or_default()
 }

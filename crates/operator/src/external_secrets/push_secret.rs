@@ -1,28 +1,27 @@
 //! PushSecret: look at the source and the stores, take back what is no longer wanted, push the rest. A change of the source
 //! is pushed at once; the peer waits for the interval (ESO §17, #6069). Specification: ESO §6.11.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource, UpdatePolicy};
 use api::external_secrets::{Store, StoreKind, names};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, PushSecret, SecretStore};
-use base::duration::GoDuration;
 use base::fingerprint::Fingerprint;
 use base::{Fault, ObjectRef, Timestamp};
-use plan::backoff::Backoff;
 use plan::push_secret::{self as ps, Entry, Given, Obsolete, Outcome, Push, TakeBack};
 use plan::{Delimiters, Finish, Rendering};
 
+use super::memory::Memory;
+use super::{BACKOFF, wake, wake_users};
 use crate::World;
-use crate::cache::{Changed, Kept, Name, Selectors, name_of};
+use crate::cache::{Changed, Name, Selectors};
 use crate::clients::Providers;
 use crate::controller::{Controller, Rights, Row};
 use crate::effects::push::{Pushing, TakingBack};
 use crate::feature::FeatureName;
 use crate::heavy;
-use crate::queue::{Enqueue, Lane};
+use crate::queue::Enqueue;
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
 use crate::subject::{Subject, spec_changed};
@@ -31,15 +30,11 @@ use crate::world::stores::selects;
 /// The row.
 pub struct Reconcile;
 
-/// What may be lost with the process, by object; it goes when the object goes.
+/// What this process knows of an object.
 #[derive(Default)]
-struct Memory(Mutex<HashMap<Name, Known>>);
-
 struct Known {
-    /// Whose this is: another object of the same name begins anew.
-    uid: String,
     /// When it was pushed.
-    pushed: Timestamp,
+    pushed: Option<Timestamp>,
     /// The sources as they were pushed.
     sources: Vec<(String, Fingerprint)>,
 }
@@ -58,12 +53,7 @@ impl Controller for Reconcile {
         component: "pushsecret",
         finalizer: Some(names::PUSH_SECRET_FINALIZER),
         manager: "external-secrets",
-        backoff: Backoff {
-            first: GoDuration::from_seconds(1),
-            factor: 2.0,
-            cap: GoDuration::from_seconds(420),
-            jitter: 0.1,
-        },
+        backoff: BACKOFF,
         rights: &[
             Rights {
                 group: names::GROUP,
@@ -105,8 +95,11 @@ impl Controller for Reconcile {
                 }
             }
         });
-        wake_users::<SecretStore>(shared, &enqueue, StoreKind::SecretStore);
-        wake_users::<ClusterSecretStore>(shared, &enqueue, StoreKind::ClusterSecretStore);
+        let keys = |kind: StoreKind| {
+            move |(_, name): &Name| vec![format!("{}/{name}", kind.as_str()), format!("{}/*", kind.as_str())]
+        };
+        wake_users::<SecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::SecretStore));
+        wake_users::<ClusterSecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::ClusterSecretStore));
         caches.watch::<SecretStore>(&Selectors::default());
         caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
         caches.watch::<SeenSecret>(&Selectors::default());
@@ -114,11 +107,11 @@ impl Controller for Reconcile {
     }
 
     async fn reconcile(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
-        let (memory, providers) = (w.memory::<Memory>(), w.shared().recall::<Providers>()?);
+        let (memory, providers) = (w.memory::<Memory<Known>>(), w.shared().recall::<Providers>()?);
         let seen = seen(w, o);
         let known = memory.of(o, |known| (known.pushed, known.sources != seen));
         let at = ps::Now {
-            pushed: known.map(|(pushed, _)| pushed),
+            pushed: known.and_then(|(pushed, _)| pushed),
             has_new_values: known.is_some_and(|(_, is_new)| is_new),
             now: w.now(),
         };
@@ -135,12 +128,12 @@ impl Controller for Reconcile {
         if let Err(fault) = carry_out(w, &providers, o, &stores, &entries, &mut outcome).await {
             return Ok(ps::half_done(o, outcome, &fault, w.now()));
         }
-        memory.note(o, Known { uid: o.uid().to_owned(), pushed: w.now(), sources: seen });
+        memory.note(o, |known| *known = Known { pushed: Some(w.now()), sources: seen });
         ps::synced(o, outcome, w.now())
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
-        w.memory::<Memory>().lock().remove(&(namespace.into(), name.into()));
+        w.memory::<Memory<Known>>().forget(namespace, name);
         Ok(())
     }
 
@@ -373,44 +366,4 @@ fn object_of(o: &PushSecret, kind: StoreKind, name: &str) -> ObjectRef {
 
 fn namespace(o: &PushSecret) -> &str {
     o.metadata.namespace.as_deref().unwrap_or_default()
-}
-
-fn wake(row: &Enqueue, users: &[Arc<PushSecret>]) {
-    for user in users {
-        row.add(name_of(&user.metadata), Lane::Changed);
-    }
-}
-
-/// A store that appears or changes wakes whoever pushes to it.
-fn wake_users<S>(shared: &Arc<Shared>, enqueue: &Enqueue, kind: StoreKind)
-where
-    S: Kept + kube::Resource,
-{
-    let (users, row) = (shared.caches().store::<PushSecret>(), enqueue.clone());
-    shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
-        if let Some(after) = &changed.after
-            && !changed.is_initial
-            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
-        {
-            let name = &changed.name.1;
-            for key in [format!("{}/{name}", kind.as_str()), format!("{}/*", kind.as_str())] {
-                wake(&row, &users.by(BY_STORE, &key));
-            }
-        }
-    });
-}
-
-impl Memory {
-    fn of<T>(&self, o: &PushSecret, look: impl FnOnce(&Known) -> T) -> Option<T> {
-        let known = self.lock();
-        known.get(&name_of(&o.metadata)).filter(|known| known.uid == o.uid()).map(look)
-    }
-
-    fn note(&self, o: &PushSecret, known: Known) {
-        self.lock().insert(name_of(&o.metadata), known);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -9,14 +9,13 @@ use api::{ClusterSecretStore, SecretStore};
 use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::Finish;
-use plan::backoff::Backoff;
 use plan::secret_store::{Facts, Found, decide};
 use providers::registry;
 use providers::row::Maintenance;
 use serde::Serialize;
 use source::Validity;
 
-use super::Settings;
+use super::{BACKOFF, Settings};
 use crate::World;
 use crate::cache::{Kept, Selectors};
 use crate::controller::{Controller, Rights, Row};
@@ -99,12 +98,7 @@ impl<K: Kind> Controller for Validate<K> {
         component: K::COMPONENT,
         finalizer: None,
         manager: "external-secrets",
-        backoff: Backoff {
-            first: GoDuration::from_seconds(1),
-            factor: 2.0,
-            cap: GoDuration::from_seconds(420),
-            jitter: 0.1,
-        },
+        backoff: BACKOFF,
         rights: &[
             Rights {
                 group: names::GROUP,

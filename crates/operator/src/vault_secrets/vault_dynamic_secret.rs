@@ -19,7 +19,7 @@ use plan::{Address, Event, Finish, Present};
 use super::issued::AllIssued;
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
-use super::{BACKOFF, BY_AUTH, Failures, SECRETS, Settings, WORKLOADS, rights, wake};
+use super::{BACKOFF, BY_AUTH, Failures, SECRETS, Settings, WORKLOADS, counted, rights, wake};
 use crate::World;
 use crate::cache::name_of;
 use crate::controller::{Controller, Rights, Row};
@@ -63,18 +63,11 @@ impl Controller for Sync {
     }
 
     async fn reconcile(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
-        let (settings, failures) = (w.shared().recall::<Settings>()?, w.memory::<Failures>());
-        let name = name_of(&o.metadata);
-        match sync(w, o, &settings).await {
-            Ok(finish) => {
-                failures.forget(Self::ROW.name, name);
-                Ok(finish)
-            }
-            Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => Err(fault),
-            Err(failure) => {
-                Ok(vds::failed(o, &failure, &settings.backoff, failures.count(Self::ROW.name, name), w.now()))
-            }
-        }
+        let settings = w.shared().recall::<Settings>()?;
+        let done = sync(w, o, &settings).await;
+        counted(w, Self::ROW.name, o, done, |failure, failures| {
+            vds::failed(o, failure, &settings.backoff, failures, w.now())
+        })
     }
 
     /// Only for what stands before the first step: settings that this process was started without.

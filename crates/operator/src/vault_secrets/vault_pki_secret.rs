@@ -17,7 +17,7 @@ use plan::{Address, Event, Finish, Next, Present, Write, mac, secret_transformat
 use super::issued::AllIssued;
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
-use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, rights};
+use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, counted, rights};
 use crate::World;
 use crate::cache::{Changed, Name, name_of};
 use crate::controller::{Controller, Rights, Row};
@@ -77,17 +77,12 @@ impl Controller for Sync {
     }
 
     async fn reconcile(w: &World, o: &VaultPKISecret) -> Result<Finish, Fault> {
-        let (settings, failures) = (w.shared().recall::<Settings>()?, w.memory::<Failures>());
-        let name = name_of(&o.metadata);
+        let settings = w.shared().recall::<Settings>()?;
         let (told, again) = revoke_superseded(w, o).await;
-        let mut finish = match sync(w, o, &settings).await {
-            Ok(finish) => {
-                failures.forget(Self::ROW.name, name);
-                finish
-            }
-            Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => return Err(fault),
-            Err(failure) => vps::failed(o, &failure, &settings.backoff, failures.count(Self::ROW.name, name), w.now()),
-        };
+        let done = sync(w, o, &settings).await;
+        let mut finish = counted(w, Self::ROW.name, o, done, |failure, failures| {
+            vps::failed(o, failure, &settings.backoff, failures, w.now())
+        })?;
         finish.events.splice(0..0, told);
         if let (Some(again), Next::At(next)) = (again, &finish.next) {
             finish.next = Next::At(again.min(*next));

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use api::hashicorp::{Syncable as _, VaultStaticSecret, names};
-use base::{Fault, Kind, Timestamp};
+use base::{Fault, Timestamp};
 use plan::synced::{self, Failure, Step};
 use plan::vault_static_secret::{self as vss, Facts, Synced};
 use plan::{Event, Finish, secret_transformation};
 
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
-use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, rights};
+use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, counted, rights};
 use crate::World;
-use crate::cache::name_of;
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::queue::Enqueue;
@@ -41,18 +40,11 @@ impl Controller for Sync {
     }
 
     async fn reconcile(w: &World, o: &VaultStaticSecret) -> Result<Finish, Fault> {
-        let (settings, failures) = (w.shared().recall::<Settings>()?, w.memory::<Failures>());
-        let name = name_of(&o.metadata);
-        match sync(w, o, &settings).await {
-            Ok(finish) => {
-                failures.forget(Self::ROW.name, name);
-                Ok(finish)
-            }
-            Err(Failure { fault, .. }) if fault.kind() == Kind::Dry => Err(fault),
-            Err(failure) => {
-                Ok(vss::failed(o, &failure, &settings.backoff, failures.count(Self::ROW.name, name), w.now()))
-            }
-        }
+        let settings = w.shared().recall::<Settings>()?;
+        let done = sync(w, o, &settings).await;
+        counted(w, Self::ROW.name, o, done, |failure, failures| {
+            vss::failed(o, failure, &settings.backoff, failures, w.now())
+        })
     }
 
     /// Only for what stands before the first step: settings that this process was started without.

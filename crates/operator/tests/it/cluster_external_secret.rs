@@ -1,19 +1,12 @@
 //! ClusterExternalSecret: stamped out where it is wanted, taken away where it is not, and nobody else's is touched.
 //! Specification: ESO §6.10.
 
-use operator::controllers;
-use operator::external_secrets;
-use operator::feature::FeatureName;
 use serde_json::{Value, json};
 
+use crate::external_secret::start;
 use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
-
-async fn start(stage: &mut Stage) {
-    let rows = |driver| controllers::external_secrets(driver, &external_secrets::Settings::default());
-    stage.start(FeatureName::ExternalSecrets, |_| {}, rows).await;
-}
 
 async fn stage(name: &str) -> Stage {
     let mut stage = Stage::new("external-secrets", name).await;

@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 pub const V1: &str = "external-secrets.io/v1";
 
-async fn stage(name: &str) -> Stage {
+pub async fn stage(name: &str) -> Stage {
     let mut stage = Stage::new("external-secrets", name).await;
     start(&mut stage).await;
     stage

@@ -1,27 +1,14 @@
 //! Values that are made: kept while nothing is due, made anew when it is, told when they cannot be. Specification: ESO §6.3, §11.
 
-use operator::controllers;
-use operator::external_secrets;
-use operator::feature::FeatureName;
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::vault::{Engine, ROOT, Terms};
 
+use crate::external_secret::{stage, start};
 use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
 const GROUP: &str = "generators.external-secrets.io/v1alpha1";
-
-async fn start(stage: &mut Stage) {
-    let rows = |driver| controllers::external_secrets(driver, &external_secrets::Settings::default());
-    stage.start(FeatureName::ExternalSecrets, |_| {}, rows).await;
-}
-
-async fn stage(name: &str) -> Stage {
-    let mut stage = Stage::new("external-secrets", name).await;
-    start(&mut stage).await;
-    stage
-}
 
 fn generator(kind: &str, spec: Value) -> Value {
     json!({"apiVersion": GROUP, "kind": kind, "metadata": {"name": "new"}, "spec": spec})

@@ -2,28 +2,15 @@
 //! the API server of the `kubernetes` store is the scenario's own. Specification: ESO §6.8, §10.1–10.9, §3.1 (v1beta1).
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use operator::controllers;
-use operator::external_secrets;
-use operator::feature::FeatureName;
 use serde_json::{Value, json};
 use testkit::vault::{Engine, ROOT, Role};
 use testkit::{Aws, Vault};
 
+use crate::external_secret::{stage, start};
 use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
 const FEATURE: &str = "external-secrets";
-
-async fn start(stage: &mut Stage) {
-    let rows = |driver| controllers::external_secrets(driver, &external_secrets::Settings::default());
-    stage.start(FeatureName::ExternalSecrets, |_| {}, rows).await;
-}
-
-async fn stage(name: &str) -> Stage {
-    let mut stage = Stage::new(FEATURE, name).await;
-    start(&mut stage).await;
-    stage
-}
 
 fn secret(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data})

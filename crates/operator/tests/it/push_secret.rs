@@ -1,21 +1,14 @@
 //! PushSecret, from a Secret of the cluster to the provider and back out of it. Specification: ESO §6.11.
 
-use operator::controllers;
-use operator::external_secrets;
-use operator::feature::FeatureName;
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::vault::ROOT;
 
+use crate::external_secret::start;
 use crate::stage::Stage;
 
 const V1: &str = "external-secrets.io/v1";
 pub const ALPHA: &str = "external-secrets.io/v1alpha1";
-
-pub async fn start(stage: &mut Stage) {
-    let rows = |driver| controllers::external_secrets(driver, &external_secrets::Settings::default());
-    stage.start(FeatureName::ExternalSecrets, |_| {}, rows).await;
-}
 
 /// A process, a Vault, and a store for it.
 pub async fn stage(name: &str) -> (Stage, Vault) {

@@ -302,3 +302,12 @@ impl Stage {
             .collect()
     }
 }
+
+/// Waits until something is so: leases and certificates end by the clock.
+pub async fn comes(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so().await {
+        assert!(Instant::now() < until, "{what} does not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

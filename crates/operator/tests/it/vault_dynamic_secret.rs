@@ -1,8 +1,6 @@
 //! VaultDynamicSecret from Vault to the Secret and back: leases that are kept, renewed, replaced and revoked. Vault is testkit's.
 //! Specification: VSO §7.4, §11, §16.
 
-use std::time::Duration;
-
 use api::VaultStaticSecret;
 use base::Kind;
 use operator::World;
@@ -13,9 +11,8 @@ use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::{Engine, Terms};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, comes};
 use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, secret, start, with};
 
 #[tokio::test]
@@ -75,15 +72,6 @@ async fn version(stage: &Stage) -> Value {
 
 fn issues(vault: &Vault) -> usize {
     vault.count("*", "database/creds/app")
-}
-
-/// Waits until something is so: leases end by the clock.
-async fn comes(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        assert!(Instant::now() < until, "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test]

@@ -1,18 +1,15 @@
 //! VaultPKISecret from Vault to the Secret and back: certificates that are issued, replaced in time, revoked and cleared. Vault is
 //! testkit's, whose certificates are real. Specification: VSO §7.5, §11, §16, §18.
 
-use std::time::Duration;
-
 use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::Engine;
-use tokio::time::Instant;
 use wire::vault::Call;
 
 use crate::openbao::OpenBao;
-use crate::stage::Stage;
+use crate::stage::{Stage, comes};
 use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, set, start, with};
 
 const KIND: &str = "VaultPKISecret";
@@ -57,15 +54,6 @@ async fn value(stage: &Stage, key: &str) -> String {
 
 fn issues(vault: &Vault) -> usize {
     vault.count("PUT", "pki/issue/web")
-}
-
-/// Waits until something is so: certificates end by the clock.
-async fn comes(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        assert!(Instant::now() < until, "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test]
