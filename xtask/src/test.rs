@@ -14,6 +14,9 @@ use crate::{PROGRAM, cargo, docs, generate, tidy};
 /// Crates whose tests need the real parts of the lab, so `cargo test` leaves them out.
 const NEED_THE_LAB: [&str; 2] = ["conformance", "benches"];
 
+/// Modules of this name hold tests on what only the lab has: the peers' own programs, OpenBao, PostgreSQL.
+const INTEROP: &str = "interop::";
+
 /// Names the file to which each scenario appends `<memory|apiserver> <feature> <name>`.
 const SCENARIOS: &str = "KEYWRIGHT_SCENARIOS";
 
@@ -65,6 +68,9 @@ fn on_real_parts(root: &Path) -> Vec<(&'static str, Vec<&'static str>)> {
         let testkit = ["test", "--no-fail-fast", "--package", "keywright-testkit", "--lib"];
         stages.push(("operator on kube-apiserver", [testkit.as_slice(), &operator].concat()));
     }
+    if root.join("crates/keywright/tests/it").exists() {
+        stages.push(("beside the peers' programs", vec!["test", "--package", "keywright", "--test", "it", INTEROP]));
+    }
     if root.join("crates/conformance").exists() {
         stages.push(("conformance", vec!["test", "--package", "keywright-conformance", "--no-fail-fast"]));
     }
@@ -80,10 +86,11 @@ fn scenarios_file(root: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// `cargo test` over all that needs nothing.
+/// `cargo test` over all that needs nothing. What needs the lab is left out, not passed over in silence and counted.
 fn in_memory(root: &Path) -> Vec<String> {
     let mut args: Vec<String> = ["test", "--workspace", "--no-fail-fast"].map(str::to_owned).into();
     let stands = NEED_THE_LAB.iter().filter(|name| root.join("crates").join(name).exists());
     args.extend(stands.flat_map(|name| ["--exclude".to_owned(), format!("keywright-{name}")]));
+    args.extend(["--", "--skip", INTEROP].map(str::to_owned));
     args
 }

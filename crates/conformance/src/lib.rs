@@ -23,7 +23,7 @@ fn keywright() -> Peer {
 
 /// A program of the lab.
 fn peer(name: &str) -> Peer {
-    peers::find(name).unwrap_or_else(|| panic!("the lab has no `{name}`; `cargo xtask lab get` says why"))
+    peers::find(name).unwrap_or_else(|| panic!("there is no lab; `cargo xtask test` runs these tests beside one"))
 }
 
 fn variable(name: &str) -> String {

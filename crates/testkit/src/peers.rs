@@ -54,11 +54,15 @@ impl Outcome {
     }
 }
 
-/// The program of this name, if the lab has it: `NAME`, or (helm) `NAME/helm`.
+/// The program of this name in the lab: `NAME`, or (helm) `NAME/helm`. `None`: there is no lab, so nothing can be compared.
+///
+/// # Panics
+/// If there is a lab without it: a comparison that is left out in silence is none.
 #[must_use]
 pub fn find(name: &str) -> Option<Peer> {
     let folder = std::env::var_os(LAB_BIN).filter(|folder| !folder.is_empty())?;
-    find_in(Path::new(&folder), name)
+    let found = find_in(Path::new(&folder), name);
+    Some(found.unwrap_or_else(|| panic!("the lab has no `{name}`; `cargo xtask lab get` says why")))
 }
 
 /// The program of this name in a directory.

@@ -2,6 +2,7 @@
 //! Specification: HS §4–§11, §14, §18.
 
 mod getter;
+mod interop;
 mod plugin;
 mod wrapper;
 

@@ -6,13 +6,11 @@ use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::Engine;
-use wire::vault::Call;
 
-use crate::openbao::OpenBao;
 use crate::stage::{Stage, comes};
 use crate::vault_static_secret::{V1, deployment, object, on, restarted_at, set, start, with};
 
-const KIND: &str = "VaultPKISecret";
+pub const KIND: &str = "VaultPKISecret";
 
 async fn issuing(name: &str, seconds: i64) -> (Stage, Vault) {
     let (stage, vault) = on(name).await;
@@ -21,7 +19,7 @@ async fn issuing(name: &str, seconds: i64) -> (Stage, Vault) {
     (stage, vault)
 }
 
-fn certificate(extra: Value) -> Value {
+pub fn certificate(extra: Value) -> Value {
     let spec = json!({"vaultAuthRef": "app", "mount": "pki", "role": "web", "commonName": "web.example.com",
         "altNames": ["www.example.com", "api.example.com"],
         "rolloutRestartTargets": [{"kind": "Deployment", "name": "web"}],
@@ -29,7 +27,7 @@ fn certificate(extra: Value) -> Value {
     object(KIND, "tls", with(spec, extra))
 }
 
-async fn told(stage: &Stage, condition: &str) -> String {
+pub async fn told(stage: &Stage, condition: &str) -> String {
     stage.condition(V1, KIND, "tls", condition).await
 }
 
@@ -37,7 +35,7 @@ async fn status(stage: &Stage) -> Value {
     stage.object(V1, KIND, "tls").await.unwrap_or_default()["status"].clone()
 }
 
-async fn serial(stage: &Stage) -> String {
+pub async fn serial(stage: &Stage) -> String {
     status(stage).await["serialNumber"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -45,7 +43,7 @@ async fn version(stage: &Stage) -> Value {
     stage.object("v1", "Secret", "web-tls").await.expect("it stands")["metadata"]["resourceVersion"].clone()
 }
 
-async fn value(stage: &Stage, key: &str) -> String {
+pub async fn value(stage: &Stage, key: &str) -> String {
     let secret = stage.object("v1", "Secret", "web-tls").await.unwrap_or_default();
     let encoded = secret["data"][key].as_str().unwrap_or_default().to_owned();
     let bytes = base::encoding::Base64::Standard.decode(encoded.as_bytes()).expect("the cluster holds base64");
@@ -315,44 +313,4 @@ async fn an_explanation_issues_nothing() {
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     assert!(lines.iter().any(|line| line.contains("have Vault issue a certificate (`pki/issue/web`)")), "{lines:?}");
     assert_eq!(issues(&vault), 0);
-}
-
-/// On the lab's OpenBao: its `pki` engine issues and revokes, by a policy that users have today.
-#[tokio::test]
-async fn a_real_openbao_issues_and_revokes() {
-    let Some(bao) = OpenBao::find() else { return };
-    let mut stage = Stage::new("vault-secrets", "pki-openbao").await;
-    let own = stage.namespace().to_owned();
-    let mount = format!("pki-{own}");
-    bao.put(&format!("sys/mounts/{mount}"), json!({"type": "pki"})).await;
-    bao.put(&format!("{mount}/root/generate/internal"), json!({"common_name": "lab root", "ttl": "24h"})).await;
-    let role = json!({"allowed_domains": ["example.com"], "allow_subdomains": true, "max_ttl": "1h", "key_type": "ec"});
-    bao.put(&format!("{mount}/roles/web"), role).await;
-    start(&mut stage).await;
-    stage.apply(deployment(false)).await;
-    let policy = format!(
-        "path \"{mount}/issue/web\" {{ capabilities = [\"create\", \"update\"] }}\n\
-         path \"{mount}/issuer/default/issue/web\" {{ capabilities = [\"create\", \"update\"] }}\n\
-         path \"{mount}/revoke\" {{ capabilities = [\"update\"] }}"
-    );
-    bao.let_in(&stage, &policy).await;
-    stage.apply(certificate(json!({"mount": mount, "ttl": "30m", "expiryOffset": "10m", "revoke": true}))).await;
-    assert!(told(&stage, "SecretSynced").await.starts_with("True Synced:"), "{}", told(&stage, "SecretSynced").await);
-    let (first, leaf) = (serial(&stage).await, value(&stage, "tls.crt").await);
-    assert_eq!(leaf, format!("{}\n{}", value(&stage, "certificate").await, value(&stage, "ca.crt").await));
-    // By the issuer's own path, and another certificate takes its place.
-    stage.patch(&certificate(json!({})), json!({"spec": {"issuerRef": "default"}})).await;
-    let second = serial(&stage).await;
-    assert!(second != first && !second.is_empty(), "{}", told(&stage, "SecretSynced").await);
-    assert!(restarted_at(&stage).await.is_some());
-    let revoked_at = async |serial: &str| {
-        let read = Call::read(&format!("{mount}/cert/{serial}"));
-        let answer = bao.root.call(&read).await.expect("it knows its certificates");
-        let data: Value = serde_json::from_slice(answer.data().unwrap_or_default()).expect("JSON");
-        data["revocation_time"].as_i64().unwrap_or_default()
-    };
-    comes("the revocation", async || revoked_at(&first).await > 0).await;
-    assert_eq!(revoked_at(&second).await, 0);
-    stage.remove(&certificate(json!({}))).await;
-    assert!(stage.object(V1, KIND, "tls").await.is_none() && revoked_at(&second).await > 0);
 }

@@ -1,6 +1,7 @@
 //! Both ways with the real kubeseal: what it seals we open, what we seal it opens, in every scope and size.
 
-use super::{Ended, folder, kubeseal, path};
+use super::lines::AS_THE_PEER;
+use super::{Ended, folder, kubeseal, masked, path};
 
 /// Data of several sizes and kinds, as the base64 that a Secret holds.
 fn secret() -> String {
@@ -39,5 +40,21 @@ fn what_either_seals_the_other_opens() {
                 assert!(again == first, "{scope} {syntax}: {}", again.err);
             }
         }
+    }
+}
+
+#[test]
+fn the_real_kubeseal_says_the_same() {
+    let Some(peer) = testkit::peers::find("kubeseal") else { return };
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    for line in AS_THE_PEER {
+        let words = line.words.replace("DIR", &place);
+        let words: Vec<&str> = words.split(' ').collect();
+        let theirs = peer.run(&words).input(line.input).outcome();
+        let ours = kubeseal(&words, line.input.as_bytes(), &[]);
+        assert_eq!(theirs.code, Some(i32::from(ours.code)), "{}", line.words);
+        assert_eq!(String::from_utf8_lossy(&theirs.stderr), ours.err, "{}", line.words);
+        assert_eq!(masked(&String::from_utf8_lossy(&theirs.stdout)), masked(&ours.out), "{}", line.words);
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use testkit::peers::Peer;
 
+use super::lines::{AS_THE_PEER, LIKE_THE_PEER, prepared, words};
 use super::{KEY, PLAIN, RECIPIENT, good, path, read, sops, write};
 
 /// What a peer prints for a line.
@@ -67,7 +68,7 @@ struct Keyring {
 }
 
 impl Keyring {
-    fn new() -> Option<Self> {
+    fn new() -> Self {
         // Short, since the agent's socket has to fit.
         let home = tempfile::Builder::new()
             .prefix("gpg")
@@ -84,16 +85,16 @@ impl Keyring {
             "default",
             "default",
             "0",
-        ])?;
+        ]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let listed = keyring.gpg(&["--list-keys", "--with-colons"])?.stdout;
+        let listed = keyring.gpg(&["--list-keys", "--with-colons"]).stdout;
         let listed = String::from_utf8(listed).expect("UTF-8");
         let line = listed.lines().find(|line| line.starts_with("fpr:")).expect("a fingerprint");
         line.split(':').nth(9).expect("the tenth field").clone_into(&mut keyring.fingerprint);
-        Some(keyring)
+        keyring
     }
 
-    fn gpg(&self, words: &[&str]) -> Option<std::process::Output> {
+    fn gpg(&self, words: &[&str]) -> std::process::Output {
         run("gpg", self.home.path(), words)
     }
 }
@@ -104,21 +105,15 @@ impl Drop for Keyring {
     }
 }
 
-/// `None`: there is no such program.
-fn run(program: &str, home: &Path, words: &[&str]) -> Option<std::process::Output> {
-    let mut command = Command::new(program);
-    command.args(words).env("GNUPGHOME", home).stdin(Stdio::null());
-    match command.output() {
-        Ok(output) => Some(output),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => panic!("cannot run {program}: {error}"),
-    }
+fn run(program: &str, home: &Path, words: &[&str]) -> std::process::Output {
+    let output = Command::new(program).args(words).env("GNUPGHOME", home).stdin(Stdio::null()).output();
+    output.unwrap_or_else(|error| panic!("cannot run {program}, which the lab has: {error}"))
 }
 
 #[test]
 fn files_go_both_ways_with_pgp() {
     let Some(peer) = testkit::peers::find("sops") else { return };
-    let Some(keyring) = Keyring::new() else { return };
+    let keyring = Keyring::new();
     let folder = tempfile::tempdir().expect("a folder");
     let home = keyring.home.path().display().to_string();
     let variables = [("GNUPGHOME", home.as_str())];
@@ -136,5 +131,23 @@ fn files_go_both_ways_with_pgp() {
         theirs(&peer, &["encrypt", "--pgp", key, "--output", &by_them, &plain], &variables);
         assert_eq!(theirs(&peer, &["decrypt", &by_us], &variables), text, "{name}");
         assert_eq!(ours(&["decrypt", &by_them]), text, "{name}");
+    }
+}
+
+#[test]
+fn the_real_sops_says_the_same() {
+    let Some(peer) = testkit::peers::find("sops") else { return };
+    let folder = prepared();
+    let place = folder.path().display().to_string();
+    for (lines, is_whole) in [(AS_THE_PEER, true), (LIKE_THE_PEER, false)] {
+        for line in lines {
+            let words = words(line, &place);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let theirs = peer.run(&words).variable("SOPS_AGE_KEY", KEY).outcome();
+            assert_eq!(theirs.code, Some(i32::from(line.code)), "{}", line.words);
+            if is_whole {
+                assert_eq!(String::from_utf8_lossy(&theirs.stderr), line.err.replace("DIR", &place), "{}", line.words);
+            }
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! The lab's OpenBao, by its root: scenarios on real engines prepare mounts, policies and a login with it. Elsewhere there is none
-//! (`cargo xtask lab run` names it). Specification: VSO §17, §25.
+//! The lab's OpenBao, by its root: scenarios on real engines prepare mounts, policies and a login with it. Specification: VSO §17, §25.
 
 use std::sync::Arc;
 
@@ -16,9 +15,11 @@ pub struct OpenBao {
 }
 
 impl OpenBao {
+    /// `None`: there is no lab. A lab without it is a failure.
     pub fn find() -> Option<Self> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let (address, token) = (variable("KEYWRIGHT_LAB_VAULT")?, variable("KEYWRIGHT_LAB_VAULT_TOKEN")?);
+        std::env::var_os(testkit::cluster::LAB)?;
+        let variable = |name: &str| std::env::var(name).expect("a lab has OpenBao; `cargo xtask lab get` says why not");
+        let (address, token) = (variable("KEYWRIGHT_LAB_VAULT"), variable("KEYWRIGHT_LAB_VAULT_TOKEN"));
         let surroundings = wire::Surroundings::none();
         let mut settings = variables::settings(&surroundings, variables::Flavour::Vault).expect("no variable is odd");
         settings.address.clone_from(&address);

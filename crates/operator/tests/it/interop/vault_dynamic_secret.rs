@@ -1,5 +1,5 @@
 //! VaultDynamicSecret on real parts: OpenBao makes users of a real PostgreSQL, and the operator writes, renews and revokes them.
-//! Runs where the lab has both (`cargo xtask lab run`); elsewhere there is nothing to run it on. Specification: VSO §7.4, §17, §23.
+//! Specification: VSO §7.4, §17, §23.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wire::vault::Call;
 
-use crate::openbao::OpenBao;
+use super::openbao::OpenBao;
 use crate::stage::Stage;
 use crate::vault_static_secret::{V1, object, start};
 
@@ -21,7 +21,11 @@ struct Lab {
 
 impl Lab {
     fn find() -> Option<Self> {
-        Some(Self { bao: OpenBao::find()?, postgres: std::env::var("KEYWRIGHT_LAB_POSTGRES").ok()? })
+        let postgres = std::env::var("KEYWRIGHT_LAB_POSTGRES");
+        Some(Self {
+            bao: OpenBao::find()?,
+            postgres: postgres.expect("a lab has PostgreSQL; `cargo xtask lab get` says why not"),
+        })
     }
 
     /// Mounts the engine with a role.
