@@ -2,10 +2,11 @@
 //! Specification: design §11.4 (client settings), lab: KUBECONFIG may be JSON.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::time::Duration;
 
 use base::Fault;
-use kube::config::KubeconfigError;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use providers::kubeconfig;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,6 +23,30 @@ pub async fn client() -> Result<kube::Client, Fault> {
     })?;
     client_of(config)
 }
+
+/// A client from the file that a flag names, else as [`client`].
+///
+/// # Errors
+/// The file cannot be used; or as [`client`].
+pub async fn client_from(file: Option<&str>) -> Result<kube::Client, Fault> {
+    let Some(file) = file.filter(|file| !file.is_empty()) else { return client().await };
+    let wrong = |error: &KubeconfigError| {
+        Fault::wrong(format!("cannot use the kubeconfig `{file}`")).because(kubeconfig::told(error))
+    };
+    let read = Kubeconfig::read_from(file).map_err(|error| wrong(&error))?;
+    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+    client_of(config.map_err(|error| wrong(&error))?)
+}
+
+/// The namespace of the pod that we run in, as its service account's files tell it.
+#[must_use]
+pub fn pod_namespace() -> Option<String> {
+    let text = crate::files::read(Path::new(POD_NAMESPACE_FILE)).ok()?;
+    let name = String::from_utf8_lossy(&text).trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// A client from a configuration.
 ///

@@ -23,6 +23,8 @@ pub enum Form {
     SlogJson,
     /// zap's JSON as controller-runtime writes it: `level`, `ts`, `msg`.
     Zap,
+    /// The same with a date in the place of the number.
+    ZapDated,
     /// A command's own: `warning: …`.
     Command,
 }
@@ -121,6 +123,9 @@ fn line(form: Form, level: Level, now: jiff::Timestamp, fields: &Fields) -> Stri
             fields,
             [("time", millis.into()), ("level", level.as_str().into()), ("msg", fields.message.as_str().into())],
         ),
+        Form::ZapDated => {
+            json(fields, [("level", lower.into()), ("ts", seconds.into()), ("msg", fields.message.as_str().into())])
+        }
         Form::Zap => json(
             fields,
             [("level", lower.into()), ("ts", now.as_second().into()), ("msg", fields.message.as_str().into())],
@@ -163,6 +168,10 @@ mod tests {
                 r#"{"key":"a b","level":"warning","msg":"it is \"done\"","n":"1","time":"2025-08-11T08:13:20Z"}"#,
             ),
             (Form::Command, "warning: it is \"done\""),
+            (
+                Form::ZapDated,
+                r#"{"key":"a b","level":"warn","msg":"it is \"done\"","n":"1","ts":"2025-08-11T08:13:20Z"}"#,
+            ),
             (Form::Zap, r#"{"key":"a b","level":"warn","msg":"it is \"done\"","n":"1","ts":1754900000}"#),
         ] {
             assert_eq!(line(form, Level::WARN, now, &fields), expected);

@@ -72,7 +72,6 @@ const FLAGS: &[Flag] = &[
 const PEER_VERSION: &str = "0.40.0";
 /// The longest `--key-prefix` (SS §10.2).
 const PREFIX_LENGTH: usize = 245;
-const ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// What was typed and what the environment says; the command line wins.
 struct Given<'a> {
@@ -223,9 +222,7 @@ fn own_namespace(environment: &Environment) -> String {
     if let Some(name) = environment.first(&["POD_NAMESPACE"]) {
         return name.to_owned();
     }
-    let file = crate::files::read(std::path::Path::new(ACCOUNT_NAMESPACE)).ok();
-    let name = file.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned())
+    crate::cluster::pod_namespace().unwrap_or_else(|| "default".to_owned())
 }
 
 fn start_logs(given: &Given<'_>) -> Result<(), Fault> {

@@ -34,7 +34,7 @@ const FLAGS: &[Flag] = &[
     value("metrics-bind-address", "where metrics are served (:8080); empty serves none"),
     value("health-probe-bind-address", "where /healthz and /readyz are served (:8081)"),
     switch("leader-elect", "elect a leader among several replicas (true)"),
-    value("kubeconfig", "accepted: KUBECONFIG names the cluster"),
+    value("kubeconfig", "the file that names the cluster; else KUBECONFIG, else in-cluster"),
     switch("version", "print the version and end"),
     value("output", "the form of --version: yaml or json"),
     value("client-cache-size", "accepted"),
@@ -58,10 +58,10 @@ const FLAGS: &[Flag] = &[
     switch("uninstall", "not built yet: take our finalizers off and end"),
     value("pre-delete-hook-timeout-seconds", "accepted"),
     switch("zap-devel", "accepted"),
-    value("zap-encoder", "accepted: logs are JSON"),
+    value("zap-encoder", "json or console, accepted: logs are JSON"),
     value("zap-log-level", "debug, info, error, panic or a number (info)"),
-    value("zap-stacktrace-level", "accepted"),
-    value("zap-time-encoding", "accepted"),
+    value("zap-stacktrace-level", "info, error or panic, accepted"),
+    value("zap-time-encoding", "epoch, millis or nano for a number of seconds, else a date (rfc3339)"),
 ];
 
 /// Runs the operator until it is asked to end.
@@ -69,34 +69,89 @@ const FLAGS: &[Flag] = &[
 /// # Errors
 /// The command line or the environment is wrong, a port is taken, or there is no cluster.
 pub fn run(call: &mut Call) -> Result<Exit, Failure> {
-    let words: Vec<String> = call.args.iter().map(|word| with_two_dashes(word)).collect();
-    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &words) {
+    let refuse = |call: &mut Call, text: &str| {
+        call.ui.note(&format!("{text}\n{}", argv::go_usage(NAME, FLAGS)));
+        Ok(Exit(2))
+    };
+    let parsed = match argv::parse(Grammar::GoFlag, FLAGS, &call.args) {
         Ok(parsed) => parsed,
         Err(ArgvError::Help { .. }) => {
-            call.ui.note(&argv::usage("vault-secrets-operator", FLAGS));
+            call.ui.note(&argv::go_usage(NAME, FLAGS));
             return Ok(Exit::SUCCESS);
         }
-        Err(error) => {
-            call.ui.note(&format!("{error}\n{}", argv::usage("vault-secrets-operator", FLAGS)));
-            return Ok(Exit(2));
-        }
+        Err(error) => return refuse(call, &error.to_string()),
     };
+    if let Some(wrong) = unreadable(&parsed) {
+        return refuse(call, &wrong);
+    }
     if parsed.is_set("version") {
         return version(call, &parsed);
     }
     let options = Options { parsed: &parsed, environment: &call.environment };
     let settings = options.check()?;
     let workers = options.number("max-concurrent-reconciles", "VSO_MAX_CONCURRENT_RECONCILES", 100)?;
-    logs::start(Form::Zap, To::Stderr, level(parsed.value("zap-log-level").unwrap_or("info")));
+    logs::start(form(&parsed), To::Stderr, level(parsed.value("zap-log-level").unwrap_or("info")));
     let environment = call.environment.clone();
     cluster::block_on(serve(parsed, settings, workers, environment))?;
     Ok(Exit::SUCCESS)
 }
 
-/// Go's flags may have one dash; pflag's rules read the rest alike.
-fn with_two_dashes(word: &str) -> String {
-    let is_single = word.starts_with('-') && !word.starts_with("--") && word.len() > 2;
-    if is_single { format!("-{word}") } else { word.to_owned() }
+const NAME: &str = "vault-secrets-operator";
+
+/// A flag, whether its value can be read, and how Go refuses one that cannot.
+type FormRow = (&'static str, fn(&str) -> bool, &'static str);
+
+const FORMS: &[FormRow] = &[
+    ("client-cache-size", is_whole, "parse error"),
+    ("client-cache-num-locks", is_whole, "parse error"),
+    ("max-concurrent-reconciles", is_whole, "parse error"),
+    ("max-concurrent-reconciles-vds", is_whole, "parse error"),
+    ("kube-client-burst", is_whole, "parse error"),
+    ("pre-delete-hook-timeout-seconds", is_whole, "parse error"),
+    ("kube-client-qps", is_number, "parse error"),
+    ("backoff-randomization-factor", is_number, "parse error"),
+    ("backoff-multiplier", is_number, "parse error"),
+    ("backoff-initial-interval", is_span, "parse error"),
+    ("backoff-max-interval", is_span, "parse error"),
+    ("backoff-max-elapsed-time", is_span, "parse error"),
+    ("min-refresh-after-hvsa", is_span, "parse error"),
+    ("zap-encoder", |text| matches!(text, "json" | "console"), "invalid encoder value"),
+    ("zap-log-level", is_level, "invalid log level"),
+    ("zap-stacktrace-level", |text| matches!(text, "info" | "error" | "panic"), "invalid stacktrace level"),
+    ("zap-time-encoding", |text| NUMBERS.contains(&text) || DATES.contains(&text), "invalid time-encoding value"),
+];
+
+/// Go's `ParseInt` with base 0: signs and underscores are not worth taking.
+fn is_whole(text: &str) -> bool {
+    text.parse::<i64>().is_ok()
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
+}
+
+fn is_span(text: &str) -> bool {
+    GoDuration::parse(text).is_ok()
+}
+
+fn is_level(text: &str) -> bool {
+    matches!(text, "debug" | "info" | "error" | "panic") || text.parse::<u8>().is_ok_and(|number| number > 0)
+}
+
+/// The first flag whose value cannot be read, in Go's words.
+fn unreadable(parsed: &Parsed) -> Option<String> {
+    FORMS.iter().find_map(|(flag, can_read, why)| {
+        let text = parsed.value(flag).filter(|text| !can_read(text))?;
+        Some(format!("invalid value {text:?} for flag -{flag}: {why}"))
+    })
+}
+
+const NUMBERS: [&str; 3] = ["epoch", "millis", "nano"];
+const DATES: [&str; 3] = ["iso8601", "rfc3339", "rfc3339nano"];
+
+fn form(parsed: &Parsed) -> Form {
+    let is_number = parsed.value("zap-time-encoding").is_some_and(|text| NUMBERS.contains(&text));
+    if is_number { Form::Zap } else { Form::ZapDated }
 }
 
 fn level(text: &str) -> tracing::Level {
@@ -165,7 +220,8 @@ impl Options<'_> {
     }
 
     fn number(&self, flag: &str, variable: &str, default: usize) -> Result<usize, Fault> {
-        self.read(flag, variable, default, |text| text.parse().ok().filter(|number| *number > 0))
+        let read = self.read(flag, variable, default, |text| text.parse().ok())?;
+        Ok(if read > 0 { read } else { default })
     }
 
     fn listed(&self, flag: &str, variable: &str, default: &str, known: &str) -> Result<bool, Fault> {
@@ -201,8 +257,15 @@ impl Options<'_> {
         let fraction = |flag, variable, default, least: f64| {
             self.read(flag, variable, default, |text| text.parse().ok().filter(|number: &f64| *number >= least))
         };
-        let mut settings =
-            Settings::new(self.environment.first(&["OPERATOR_NAMESPACE", "POD_NAMESPACE"]).unwrap_or("default"));
+        // Only looked at, so that a typo is told.
+        for (flag, variable) in LOOKED_AT {
+            self.read(flag, variable, 0.0, |text| text.parse().ok())?;
+        }
+        span("backoff-max-elapsed-time", "VSO_BACKOFF_MAX_ELAPSED_TIME", 0)?;
+        // The pod's own comes first: another would miss the key of the keyed digest, and every object would sync again.
+        let told = || self.environment.first(&["OPERATOR_NAMESPACE", "POD_NAMESPACE"]).map(str::to_owned);
+        let namespace = cluster::pod_namespace().or_else(told).unwrap_or_else(|| "default".to_owned());
+        let mut settings = Settings::new(namespace);
         settings.pod_uid = self.environment.first(&["OPERATOR_POD_UID"]).map_or_else(
             || std::fs::read_to_string(POD_UID_FILE).map(|text| text.trim().to_owned()).unwrap_or_default(),
             str::to_owned,
@@ -230,6 +293,14 @@ impl Options<'_> {
     }
 }
 
+/// Numbers that change nothing here.
+const LOOKED_AT: [(&str, &str); 4] = [
+    ("client-cache-size", "VSO_CLIENT_CACHE_SIZE"),
+    ("client-cache-num-locks", "VSO_CLIENT_CACHE_NUM_LOCKS"),
+    ("kube-client-qps", "VSO_KUBE_CLIENT_QPS"),
+    ("kube-client-burst", "VSO_KUBE_CLIENT_BURST"),
+];
+
 /// Which flags `vso_runtime_config` tells, by its labels.
 const TOLD: [(&str, &str, &str); 10] = [
     ("backoffInitialInterval", "backoff-initial-interval", "VSO_BACKOFF_INITIAL_INTERVAL"),
@@ -249,11 +320,9 @@ const POD_UID_FILE: &str = "/var/run/podinfo/uid";
 
 async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
-    let client = cluster::client().await?;
-    let metrics_address = parsed.value("metrics-bind-address").unwrap_or(":8080");
-    let metrics_listener =
-        if matches!(metrics_address, "" | "0") { None } else { Some(Listener::bind(metrics_address).await?) };
-    let health_listener = Listener::bind(parsed.value("health-probe-bind-address").unwrap_or(":8081")).await?;
+    let client = cluster::client_from(parsed.value("kubeconfig")).await?;
+    let metrics_listener = listener(parsed.value("metrics-bind-address").unwrap_or(":8080")).await?;
+    let health_listener = listener(parsed.value("health-probe-bind-address").unwrap_or(":8081")).await?;
     let feature = FeatureName::VaultSecrets;
     let is_elected = !parsed.has("leader-elect") || parsed.is_set("leader-elect");
     let election = is_elected.then(|| {
@@ -272,7 +341,14 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
     let health = Routes::default()
         .with("/healthz", |_| async { text(StatusCode::OK, "ok") })
         .with("/readyz", |_| async { text(StatusCode::OK, "ok") });
-    tokio::spawn(health_listener.serve(health, std::future::pending()));
+    if let Some(listener) = health_listener {
+        tokio::spawn(listener.serve(health, std::future::pending()));
+    }
     process.run(end).await;
     Ok(())
+}
+
+/// Nothing, or a zero, serves nothing.
+async fn listener(address: &str) -> Result<Option<Listener>, Fault> {
+    if matches!(address, "" | "0") { Ok(None) } else { Listener::bind(address).await.map(Some) }
 }

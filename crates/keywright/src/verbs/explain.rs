@@ -50,7 +50,7 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     let lines = cluster::block_on(async {
         let client = cluster::client().await?;
         let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-        let home = own_namespace(&environment).to_owned();
+        let home = own_namespace(&environment);
         process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
         add_features(&mut process, &EXPLAINED, &home, |_| None);
         process.shared().remember(sealed_secrets::Settings::new(home));

@@ -125,7 +125,7 @@ async fn serve(features: Vec<FeatureName>, address: String, environment: Environ
     let listener = Listener::bind(&address).await?;
     let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment.clone(), client), "default"));
-    let namespace = own_namespace(&environment).to_owned();
+    let namespace = own_namespace(&environment);
     add_features(&mut process, &features, &namespace, |feature| Some(election(feature, &environment)));
     let all: Vec<Arc<Metrics>> = features.iter().filter_map(|feature| process.metrics(*feature)).collect();
     tracing::info!(features = features.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(","), "started");
@@ -140,8 +140,9 @@ async fn serve(features: Vec<FeatureName>, address: String, environment: Environ
 }
 
 /// The namespace in which leases and sealing keys lie.
-pub(super) fn own_namespace(environment: &Environment) -> &str {
-    environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).unwrap_or("default")
+pub(super) fn own_namespace(environment: &Environment) -> String {
+    let told = environment.first(&["POD_NAMESPACE", "OPERATOR_NAMESPACE"]).map(str::to_owned);
+    told.or_else(cluster::pod_namespace).unwrap_or_else(|| "default".to_owned())
 }
 
 /// The feature's lease, in our own namespace.

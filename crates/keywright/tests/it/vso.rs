@@ -21,13 +21,45 @@ fn what_cannot_be_is_refused_with_the_peers_codes() {
         (&["-global-transformation-options", "exclude-all"], &[], "exclude-all"),
         (&["--global-vault-auth-options=nothing"], &[], "nothing"),
         (&["--version", "--output=xml"], &[], "--output should be either 'yaml' or 'json'"),
-        (&[], &[("VSO_BACKOFF_MULTIPLIER", "many")], "many"),
+        (
+            &[],
+            &[("VSO_BACKOFF_MULTIPLIER", "many")],
+            "Failed to process environment variable options: \"VSO_BACKOFF_MULTIPLIER",
+        ),
+        (
+            &[],
+            &[("VSO_CLIENT_CACHE_SIZE", "many")],
+            "Failed to process environment variable options: \"VSO_CLIENT_CACHE_SIZE",
+        ),
+        (&["--backoff-multiplier=0"], &[], "invalid value `0` for --backoff-multiplier"),
+        (&["--kubeconfig=/nonexistent", "-metrics-bind-address=0"], &[], "cannot use the kubeconfig `/nonexistent`"),
     ];
     for (words, variables, text) in table {
         let ended = vso(words, variables);
         assert_eq!(ended.code, 1, "{words:?} {variables:?}: {}", ended.err);
         assert!(ended.err.contains(text), "{words:?} {variables:?}: {}", ended.err);
     }
+}
+
+#[test]
+fn values_that_go_cannot_read_end_with_its_code() {
+    for (words, text) in [
+        (&["-client-cache-size=abc"][..], "invalid value \"abc\" for flag -client-cache-size: parse error"),
+        (&["--max-concurrent-reconciles", "many"], "for flag -max-concurrent-reconciles: parse error"),
+        (&["--backoff-initial-interval=x"], "for flag -backoff-initial-interval: parse error"),
+        (&["--backoff-multiplier=x"], "for flag -backoff-multiplier: parse error"),
+        (&["--zap-log-level=loud"], "for flag -zap-log-level: invalid log level"),
+        (&["--zap-log-level=0"], "for flag -zap-log-level: invalid log level"),
+        (&["-zap-time-encoding=sundial"], "for flag -zap-time-encoding: invalid time-encoding value"),
+        (&["--leader-elect=maybe"], "leader-elect"),
+        (&["--client-cache-size"], "client-cache-size"),
+    ] {
+        let ended = vso(words, &[]);
+        assert_eq!(ended.code, 2, "{words:?}: {}", ended.err);
+        assert!(ended.err.contains(text) && ended.err.contains("Usage of"), "{words:?}: {}", ended.err);
+    }
+    let helped = vso(&["-h"], &[]);
+    assert_eq!((helped.code, helped.err.contains("-client-cache-persistence-model")), (0, true));
 }
 
 #[test]
