@@ -5,7 +5,7 @@ mod merge;
 
 use std::collections::BTreeMap;
 
-use api::hashicorp::vault_auth::VaultAuthSpec;
+use api::hashicorp::vault_auth::{VaultAuthSpec, VaultAuthStatus};
 use api::hashicorp::{AuthMethod, VaultAuth, VaultAuthGlobal, names};
 use api::meta::Filled as _;
 use base::{Fault, Timestamp};
@@ -236,8 +236,11 @@ pub fn told(o: &VaultAuth, checked: Result<CheckedAuth, Fault>, now: Timestamp) 
     let mut status = before.clone();
     let (is_well, event) = match &checked {
         Ok(checked) => {
-            (status.valid, status.error) = (Some(true), None);
-            status.spec_hash = Some(checked.hash.clone());
+            status.valid = Some(true);
+            status.error = status.error.filter(String::is_empty);
+            if !is_adopted(o, &before, checked) {
+                status.spec_hash = Some(checked.hash.clone());
+            }
             (true, Event::normal("Accepted", "Successfully handled VaultAuth resource request"))
         }
         Err(fault) => {
@@ -268,6 +271,17 @@ pub fn told(o: &VaultAuth, checked: Result<CheckedAuth, Fault>, now: Timestamp) 
         failed: !is_well,
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     }
+}
+
+/// Whether a status tells of this very spec under the hash of another version, or of the peer: it stays, since nothing hangs on it
+/// here, and a swap writes nothing.
+fn is_adopted(o: &VaultAuth, status: &VaultAuthStatus, checked: &CheckedAuth) -> bool {
+    let message = |kind| api::meta::condition(&status.conditions, kind).and_then(|one| one.message.as_deref());
+    let told = api::meta::condition(&status.conditions, "Healthy").and_then(|one| one.observed_generation);
+    status.valid == Some(true)
+        && status.spec_hash.filled().is_some()
+        && told == o.metadata.generation
+        && (o.global_ref().is_none() || message("Available") == checked.merged.as_deref())
 }
 
 #[cfg(test)]

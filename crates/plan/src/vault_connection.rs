@@ -61,8 +61,7 @@ pub fn check(o: &VaultConnection) -> Result<CheckedConnection, Fault> {
             Some(parsed.to_std()).filter(|timeout| !timeout.is_zero())
         }
     };
-    if let Some(name) = spec.headers.keys().find(|name| name.eq_ignore_ascii_case("X-Vault-Namespace")) {
-        let _ = name;
+    if spec.headers.keys().any(|name| name.eq_ignore_ascii_case("X-Vault-Namespace")) {
         return Err(Fault::wrong("setting header \"X-Vault-Namespace\" on VaultConnection is not permitted")
             .hint("name the namespace in the VaultAuth or in the secret"));
     }

@@ -126,3 +126,27 @@ fn a_default_global_is_looked_for_where_it_may_be() {
     assert_eq!(ask(json!({"allowDefault": true}), false), denied);
     assert_eq!(ask(json!({}), true), denied);
 }
+
+#[test]
+fn a_hash_of_another_version_stays_until_the_spec_changes() {
+    let spec = json!({"method": "jwt", "mount": "m", "jwt": {"role": "r", "secretRef": "s"}});
+    let mut o = auth(spec);
+    o.metadata.generation = Some(3);
+    let told = |o: &VaultAuth| {
+        let finish = told(o, check(o, None, "vso"), "2026-01-01T00:00:00Z".parse().expect("a moment"));
+        (finish.status.expect("a status").value, finish.events.len())
+    };
+    let ours = told(&o).0["specHash"].clone();
+    let condition = |kind: &str, reason: &str, text: &str| {
+        json!({"type": kind, "status": "True", "reason": reason, "message": text, "observedGeneration": 3,
+            "lastTransitionTime": "2025-01-01T00:00:00Z"})
+    };
+    let conditions =
+        json!([condition("Healthy", "Healthy", "VaultAuthHealthy"), condition("Ready", "Ready", "VaultAuthReady")]);
+    let peers = json!({"valid": true, "error": "", "specHash": "of-the-peer", "conditions": conditions});
+    o.status = serde_json::from_value(peers.clone()).expect("a status");
+    assert_eq!(told(&o), (peers, 0), "a swap writes nothing and tells nothing");
+    o.metadata.generation = Some(4);
+    let (edited, events) = told(&o);
+    assert_eq!((&edited["specHash"], events), (&ours, 1));
+}
