@@ -6,6 +6,7 @@ pub mod issued;
 pub mod mac_key;
 pub mod restarts;
 pub mod secret_transformation;
+pub mod superseded;
 pub mod vault_auth;
 pub mod vault_auth_global;
 pub mod vault_connection;
@@ -20,14 +21,16 @@ use std::time::Duration;
 use api::hashicorp::{
     SecretTransformation, Syncable, TransformationRef, VaultAuth, VaultAuthGlobal, VaultConnection, names,
 };
-use api::meta::Filled as _;
+use api::meta::{Condition, Filled as _, ObjectMeta};
 use base::duration::GoDuration;
 use base::{Fault, Kind};
 use plan::backoff::Backoff;
-use plan::secret_transformation::{Rules, Subject as Seen, gather};
+use plan::secret_transformation::{Response, Rules, Subject as Seen, gather};
 use plan::synced::Failure;
 use plan::vault_call::{Ask, VaultAnswer};
 use plan::{Finish, Write, horizon};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
 
 use crate::World;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
@@ -63,7 +66,7 @@ const TOLD: [(&str, &str); 10] = [
     ("backoffRandomizationFactor", "0.5"),
     ("backoffMultiplier", "1.5"),
     ("clientCachePersistenceModel", "none"),
-    ("clientCacheSize", ""),
+    ("clientCacheSize", "10000"),
     ("globalTransformationOptions", ""),
     ("globalVaultAuthOptions", "allow-default-globals"),
     ("maxConcurrentReconciles", "100"),
@@ -268,6 +271,27 @@ pub(crate) fn rules<O: Syncable>(w: &World, o: &O, settings: &Settings) -> Resul
     let shared = w.cache::<SecretTransformation>();
     let transformation = o.destination().transformation.as_ref();
     gather(&subject(o), transformation, settings.excludes_raw, |namespace, name| shared.find(namespace, name))
+}
+
+/// The randomness of an object's templates (`bcrypt`, `htpasswd`, `randInt`, `shuffle`), drawn from what they are made of under the
+/// cluster's own key: the same values read again make the same text, write nothing and restart nobody (VSO §9.4).
+pub(crate) async fn chance<O: Syncable>(
+    w: &World,
+    o: &O,
+    settings: &Settings,
+    rules: &Rules,
+    response: &Response,
+) -> Result<ChaCha20Rng, Fault> {
+    if !rules.has_templates() {
+        return Ok(w.rng());
+    }
+    let key = mac_key::mac_key(w, settings).await?;
+    Ok(ChaCha20Rng::from_seed(response.seed(key.expose(), &subject(o))?))
+}
+
+/// Whether an object is to be guarded: a status was written first (VSO §6.6), or somebody put the finalizer on already.
+pub(crate) fn is_guarded(conditions: &[Condition], meta: &ObjectMeta, finalizer: &str) -> bool {
+    !conditions.is_empty() || meta.finalizers.iter().flatten().any(|name| name == finalizer)
 }
 
 /// The generations of the SecretTransformations that an object refers to.

@@ -2,9 +2,11 @@
 //! unwritable destination would make a lease or a certificate with every attempt. Specification: VSO §7.4.2 (Field reports), §7.5.
 
 use api::hashicorp::Syncable;
-use base::Timestamp;
+use base::duration::GoDuration;
+use base::{Fault, Timestamp};
 
-use crate::vault_call::{VaultAnswer, VaultCall};
+use crate::vault_call::{Ask, VaultAnswer, VaultCall};
+use crate::{Event, horizon};
 
 /// An object for which Vault issues something.
 pub trait Issues: Syncable {
@@ -14,6 +16,27 @@ pub trait Issues: Syncable {
     fn tells_of(&self, answer: &VaultAnswer) -> bool;
     /// How long an answer can still be written.
     fn serves_until(&self, issued: &Issued) -> Timestamp;
+    /// The id of what its status tells of.
+    fn issued_id(&self) -> Option<&str>;
+    /// Ends something that was issued for it.
+    fn revocation(&self, id: &str) -> Ask;
+    /// What became of that; what the server does not know needs no end.
+    ///
+    /// # Errors
+    /// It stands still.
+    fn revoked(id: &str, answer: Result<VaultAnswer, Fault>) -> Result<(), Fault>;
+    /// What is told where it stands still.
+    fn not_revoked(fault: &Fault) -> Event;
+}
+
+/// How often a revocation is tried, and after which wait again.
+pub const REVOCATIONS: u32 = 3;
+const REVOCATION_PAUSE: GoDuration = GoDuration::from_seconds(5);
+
+/// When a revocation that failed this often is tried again, if at all.
+#[must_use]
+pub fn revokes_again(failures: u32, now: Timestamp) -> Option<Timestamp> {
+    (failures < REVOCATIONS).then(|| horizon::after(now, REVOCATION_PAUSE))
 }
 
 /// An answer that no status tells of yet.

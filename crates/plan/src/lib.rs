@@ -24,6 +24,7 @@ pub mod sealed_secret;
 pub mod sealing_keys;
 pub mod secret_store;
 pub mod secret_transformation;
+pub mod sync_reason;
 pub mod synced;
 pub mod target;
 pub mod vault_auth;

@@ -10,8 +10,10 @@ use api::hashicorp::{SecretTransformation, names};
 use api::meta::{Filled as _, Labels};
 use base::{Fault, SecretBytes, SecretMap, SecretValue, Timestamp};
 use document::json::{Compact, compact_value, parse_value};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_core::CryptoRng;
 use regex::bytes::Regex;
+use sha2::Sha256;
 use template::{Engine, Fuel, Surroundings, Templates, Value};
 
 use crate::{Event, Finish, synced};
@@ -49,6 +51,20 @@ impl Response {
             SecretValue::Text(text) | SecretValue::Number(text) => Some(text.expose()),
             _ => None,
         }
+    }
+
+    /// A seed that is drawn from the values, whose they are and a key, and tells nothing of any.
+    ///
+    /// # Errors
+    /// The values cannot be written as JSON.
+    pub fn seed(&self, key: &[u8], subject: &Subject<'_>) -> Result<[u8; 32], Fault> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+        for part in ["templates", subject.namespace, subject.name] {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
+        mac.update(&compact_value(self.values(), &STYLE)?);
+        Ok(mac.finalize().into_bytes().into())
     }
 
     fn entries(&self) -> &[(String, SecretValue)] {

@@ -17,49 +17,12 @@ use serde_json::{Map, Value, json};
 use crate::backoff::Backoff;
 use crate::basis::{Basis, Change};
 use crate::conditions::condition;
-use crate::issued::{Issued, Issues};
+use crate::issued::{Issued, Issues, revokes_again};
 use crate::secret_transformation::Response;
+use crate::sync_reason::SyncReason;
 use crate::synced::{self, Failure, Restarted};
 use crate::vault_call::{Ask, Method, VaultAnswer, VaultCall, is_lease_gone, joined};
 use crate::{Event, Finish, Next, horizon};
-
-/// Why credentials are asked for, in the peer's words; nothing where a lease has merely ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// For the first time.
-    InitialSync,
-    /// Somebody touched labels or annotations, or a transformation changed.
-    ForceSync,
-    /// The spec changed.
-    ResourceUpdated,
-    /// The Secret is gone.
-    InexistentDestination,
-    /// Another VaultAuth or VaultConnection.
-    VaultClientConfigChanged,
-    /// The token on which the lease hung has ended, and the lease with it.
-    VaultTokenRotated,
-    /// The lease could not be renewed.
-    SecretLeaseRenewalError,
-    /// The lease has ended, cannot be renewed, or there is none.
-    Due,
-}
-
-impl Reason {
-    /// The peer's word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InitialSync => "InitialSync",
-            Self::ForceSync => "ForceSync",
-            Self::ResourceUpdated => "ResourceUpdated",
-            Self::InexistentDestination => "InexistentDestination",
-            Self::VaultClientConfigChanged => "VaultClientConfigChanged",
-            Self::VaultTokenRotated => "VaultTokenRotated",
-            Self::SecretLeaseRenewalError => "SecretLeaseRenewalError",
-            Self::Due => "",
-        }
-    }
-}
 
 /// What is known of the token that made the lease of the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +46,9 @@ pub struct Facts<'a> {
     pub token: LeaseToken,
     /// Whether the destination is there.
     pub is_present: bool,
+    /// Whether it holds something else than the status tells of. Only a process that does not remember its own writes asks: an
+    /// earlier one may have ended between the Secret and the status.
+    pub has_drifted: bool,
 }
 
 /// What is to be done.
@@ -92,7 +58,7 @@ pub enum Step {
     /// The lease is renewed.
     Renew(Ask),
     /// Credentials are asked for.
-    Issue(Reason),
+    Issue(SyncReason),
 }
 
 /// How often a lease is looked at whose token nobody keeps alive.
@@ -107,47 +73,63 @@ pub fn decide(o: &VaultDynamicSecret, facts: &Facts<'_>, now: Timestamp) -> Step
         return Step::Issue(reason);
     }
     if static_role::is_known(o) {
-        return Step::Issue(Reason::Due);
+        return Step::Issue(SyncReason::Due);
     }
     let lease = &status.secret_lease;
     let span = life(o, lease);
     if !span.is_positive() {
-        return Step::Wait(waiting(o, status, Next::Settled));
+        return Step::Wait(waiting(o, status, Next::Settled, now));
     }
     if now < due_at(o, status) {
         let renewed = Timestamp::from_second(status.last_renewal_time).unwrap_or(now);
         let due = horizon::after(renewed, horizon::lease(span, o.spec.renewal_percent, now));
         let next = if facts.token == LeaseToken::Foreign { due.min(horizon::after(now, FOREIGN)) } else { due };
-        return Step::Wait(waiting(o, status, Next::At(next)));
+        return Step::Wait(waiting(o, status, Next::At(next), now));
     }
     if lease.renewable && !lease.id.is_empty() && !o.spec.allow_static_creds.unwrap_or(false) {
         return Step::Renew(renewal(o, lease));
     }
-    Step::Issue(Reason::Due)
+    Step::Issue(SyncReason::Due)
 }
 
-/// A wait, or the end of the matter; an edit that asks for no new credentials is noted.
-fn waiting(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, next: Next) -> Finish {
+/// A wait, or the end of the matter. The status stays as it is, unless it still tells of a failure, or an edit is to be noted that
+/// asks for no new credentials.
+fn waiting(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, next: Next, now: Timestamp) -> Finish {
     let finish = Finish { next, ..Finish::settled() };
-    if o.metadata.generation == Some(status.last_generation) {
+    let generation = o.metadata.generation;
+    let tells_failure = ["SecretSynced", "Healthy", "Ready"].iter().any(|kind| {
+        api::meta::condition(&status.conditions, kind).is_some_and(|condition| condition.status == "False")
+    });
+    if generation == Some(status.last_generation) && !tells_failure {
         return finish;
     }
-    let noted =
-        VaultDynamicSecretStatus { last_generation: o.metadata.generation.unwrap_or_default(), ..status.clone() };
+    let mut noted = VaultDynamicSecretStatus { last_generation: generation.unwrap_or_default(), ..status.clone() };
+    let say = condition("SecretSynced", true, "Synced", "Secret synced", now);
+    synced::tell(&mut noted.conditions, say, generation);
+    tell_ready(&mut noted, !life(o, &status.secret_lease).is_positive(), generation, now);
     finish.with_status(serde_json::to_value(noted).unwrap_or_default())
 }
 
-fn reason(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, facts: &Facts<'_>) -> Option<Reason> {
+/// `Healthy` and `Ready`; the latter tells where nothing says when the values end.
+fn tell_ready(status: &mut VaultDynamicSecretStatus, is_endless: bool, generation: Option<i64>, now: Timestamp) {
+    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    if is_endless {
+        synced::tell(&mut status.conditions, condition("Ready", true, "Ready", NEVER, now), generation);
+    }
+}
+
+fn reason(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, facts: &Facts<'_>) -> Option<SyncReason> {
     let known = status.vault_client_meta.clone().unwrap_or_default();
     let has_moved = known.cache_key.filled().is_some() && known.cache_key != facts.client.cache_key;
     let is_edited = o.metadata.generation != Some(status.last_generation);
     let all = [
-        (status.last_generation == 0, Reason::InitialSync),
-        (facts.change == Change::Touched, Reason::ForceSync),
-        (is_edited && facts.change != Change::Nothing, Reason::ResourceUpdated),
-        (!facts.is_present, Reason::InexistentDestination),
-        (has_moved, Reason::VaultClientConfigChanged),
-        (facts.token == LeaseToken::Ended, Reason::VaultTokenRotated),
+        (status.last_generation == 0, SyncReason::InitialSync),
+        (facts.change == Change::Touched, SyncReason::ForceSync),
+        (is_edited && facts.change != Change::Nothing, SyncReason::ResourceUpdated),
+        (!facts.is_present, SyncReason::InexistentDestination),
+        (facts.has_drifted, SyncReason::SecretDataDrift),
+        (has_moved, SyncReason::VaultClientConfigChanged),
+        (facts.token == LeaseToken::Ended, SyncReason::VaultTokenRotated),
     ];
     all.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
@@ -217,34 +199,21 @@ fn renewal(o: &VaultDynamicSecret, lease: &SecretLease) -> Ask {
     Ask { call, about: o.object(), why: "renew the lease".to_owned() }
 }
 
-/// Ends a lease.
-#[must_use]
-pub fn revocation(o: &VaultDynamicSecret, lease_id: &str) -> Ask {
-    let call = lease_call(o, "revoke", [("lease_id", json!(lease_id))]);
-    Ask { call, about: o.object(), why: "revoke the lease".to_owned() }
-}
-
-/// The event of a lease that was ended, or could not be.
-#[must_use]
-pub fn revoked(lease_id: &str, result: &Result<VaultAnswer, Fault>) -> Event {
-    match result {
-        Ok(_) => Event::normal("SecretLeaseRevoke", format!("Lease revoked: {lease_id}")),
-        Err(fault) => Event::warning("SecretLeaseRevoke", format!("Failed to revoke lease: {}", fault.chain())),
-    }
-}
-
-/// How often the lease of an object that goes is tried to be ended, and after which wait again.
-pub const REVOCATIONS: u32 = 3;
-const REVOCATION_PAUSE: GoDuration = GoDuration::from_seconds(5);
-
 /// The end of a pass over an object that goes: tried again a few times, then let go, so that nothing blocks its deletion.
 #[must_use]
-pub fn released(lease_id: &str, result: &Result<VaultAnswer, Fault>, failures: u32, now: Timestamp) -> Finish {
-    let finish = Finish::settled().with_event(revoked(lease_id, result));
-    if result.is_ok() || failures >= REVOCATIONS {
-        return finish;
+pub fn released(lease_id: &str, result: &Result<(), Fault>, failures: u32, now: Timestamp) -> Finish {
+    match result {
+        Ok(()) => {
+            Finish::settled().with_event(Event::normal("SecretLeaseRevoke", format!("Lease revoked: {lease_id}")))
+        }
+        Err(fault) => {
+            let finish = Finish::settled().with_event(VaultDynamicSecret::not_revoked(fault));
+            match revokes_again(failures, now) {
+                Some(again) => Finish { next: Next::At(again), failed: true, ..finish },
+                None => finish,
+            }
+        }
     }
-    Finish { next: Next::At(horizon::after(now, REVOCATION_PAUSE)), failed: true, ..finish }
 }
 
 /// The lease that is ended when the object goes: unless the spec forbids it, or there is none.
@@ -277,6 +246,26 @@ impl Issues for VaultDynamicSecret {
         let seconds = issued.answer.lease_duration;
         let life = if seconds > 0 { GoDuration::from_seconds(seconds) } else { WITHOUT_LEASE };
         horizon::after(issued.at, horizon::two_thirds(life, issued.at))
+    }
+
+    fn issued_id(&self) -> Option<&str> {
+        self.status.as_ref().map(|status| status.secret_lease.id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    fn revocation(&self, lease_id: &str) -> Ask {
+        let call = lease_call(self, "revoke", [("lease_id", json!(lease_id))]);
+        Ask { call, about: self.object(), why: "revoke the lease".to_owned() }
+    }
+
+    fn revoked(_: &str, answer: Result<VaultAnswer, Fault>) -> Result<(), Fault> {
+        match answer {
+            Err(fault) if !is_lease_gone(&fault) => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    fn not_revoked(fault: &Fault) -> Event {
+        Event::warning("SecretLeaseRevoke", format!("Failed to revoke lease: {}", fault.chain()))
     }
 }
 
@@ -360,8 +349,14 @@ pub fn renewed(
     // A renewal does not bind the lease to the token that asks for it.
     let wait = if lookup(o, client).is_some() { wait.min(FOREIGN) } else { wait };
     let text = format!("Renewed lease, lease_id={}, horizon={wait}", status.secret_lease.id);
+    let mut events = vec![Event::normal("SecretLeaseRenewal", text)];
+    if !answer.renewable {
+        let is_static = o.spec.allow_static_creds.unwrap_or(false);
+        let text = format!("Lease is not renewable, staticCreds={is_static}, info=new credentials follow in {wait}");
+        events.push(Event::warning("SecretLeaseRenewal", text));
+    }
     Renewed::Kept(Finish {
-        events: vec![Event::normal("SecretLeaseRenewal", text)],
+        events,
         next: Next::At(horizon::after(now, wait)),
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     })
@@ -394,11 +389,13 @@ pub fn ends_in(response: &Response, now: Timestamp) -> Option<i64> {
 /// What came of a pass that issued credentials and wrote them.
 pub struct Synced<'a> {
     /// Why they were asked for.
-    pub reason: Reason,
+    pub reason: SyncReason,
     /// The answer.
     pub answer: &'a VaultAnswer,
     /// A known end of the values, in seconds from now.
     pub ends_in: Option<i64>,
+    /// The keyed digest of the data.
+    pub digest: String,
     /// The restarts.
     pub restarts: Vec<Restarted>,
     /// The client that asked.
@@ -422,18 +419,18 @@ pub fn synced(o: &VaultDynamicSecret, after: &Synced<'_>, now: Timestamp) -> Fin
     let ends_in = if refresh_after(o).is_positive() { None } else { after.ends_in };
     status.secret_lease = lease_of(after.answer, ends_in);
     status.static_creds_meta_data = None;
-    status.secret_mac = None;
+    // The peer has it for static roles only; here it tells whether Secret and lease belong together.
+    status.secret_mac = Some(after.digest.clone());
     note_sync(&mut status, generation, &after.client, after.pod_uid, now);
     let span = life(o, &status.secret_lease);
     let wait = span.is_positive().then(|| horizon::lease(span, o.spec.renewal_percent, now));
-    let say = |kind: &str, reason: &str, text: &str| condition(kind, true, reason, text, now);
-    synced::tell(&mut status.conditions, say("SecretSynced", "Synced", "Secret synced"), generation);
-    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    let say = condition("SecretSynced", true, "Synced", "Secret synced", now);
+    synced::tell(&mut status.conditions, say, generation);
+    tell_ready(&mut status, wait.is_none(), generation, now);
     synced::tell_restarts(&mut status.conditions, &after.restarts, ": ", generation, now);
     let mut events = vec![synced_event(is_first, &after.answer.lease_id, wait.unwrap_or_default(), after.reason)];
     events.extend(synced::restart_events(&after.restarts));
     if wait.is_none() {
-        synced::tell(&mut status.conditions, say("Ready", "Ready", NEVER), generation);
         events.push(Event::warning("SecretLeaseRenewal", NEVER));
     }
     let next = wait.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
@@ -452,7 +449,7 @@ fn note_sync(
     status.last_runtime_pod_uid = Some(pod_uid.to_owned()).filter(|uid| !uid.is_empty());
 }
 
-fn synced_event(is_first: bool, lease_id: &str, wait: GoDuration, reason: Reason) -> Event {
+fn synced_event(is_first: bool, lease_id: &str, wait: GoDuration, reason: SyncReason) -> Event {
     let told = if is_first { "SecretSynced" } else { "SecretRotated" };
     let text = format!("Secret synced, lease_id={lease_id:?}, horizon={wait}, sync_reason={:?}", reason.as_str());
     Event::normal(told, text)

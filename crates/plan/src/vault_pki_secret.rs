@@ -14,8 +14,9 @@ use serde_json::{Map, json};
 use crate::backoff::Backoff;
 use crate::basis::{Basis, Change};
 use crate::conditions::condition;
-use crate::issued::{Issued, Issues};
+use crate::issued::{Issued, Issues, revokes_again};
 use crate::secret_transformation::{Response, Rules};
+use crate::sync_reason::SyncReason;
 use crate::synced::{self, Failure, Restarted, Step as At};
 use crate::vault_call::{Ask, VaultAnswer, VaultCall, joined};
 use crate::{Event, Finish, Next, Present, horizon, mac};
@@ -27,23 +28,6 @@ const TLS_CERTIFICATE: &str = "tls.crt";
 const TLS_KEY: &str = "tls.key";
 const CA_CERTIFICATE: &str = "ca.crt";
 const CA_CHAIN: &str = "ca_chain";
-
-/// Why a certificate is issued, in the peer's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// For the first time.
-    InitialSync,
-    /// Somebody touched labels or annotations, or a transformation changed.
-    ForceSync,
-    /// The spec changed.
-    ResourceUpdated,
-    /// The Secret is gone.
-    InexistentDestination,
-    /// The Secret holds something else.
-    SecretDataDrift,
-    /// The certificate ends soon.
-    InRenewalWindow,
-}
 
 /// What a decision is made on.
 pub struct Facts<'a> {
@@ -60,7 +44,7 @@ pub enum Step {
     /// Nothing yet.
     Wait(Finish),
     /// A certificate is issued.
-    Issue(Reason),
+    Issue(SyncReason),
 }
 
 /// Decides. Without a reason nobody asks Vault for anything, and nothing is written.
@@ -69,7 +53,7 @@ pub enum Step {
 /// `expiryOffset` is no duration.
 pub fn decide(o: &VaultPKISecret, facts: &Facts<'_>, now: Timestamp) -> Result<Step, Fault> {
     let Some(status) = o.status.as_ref().filter(|status| status.serial_number.filled().is_some()) else {
-        return Ok(Step::Issue(Reason::InitialSync));
+        return Ok(Step::Issue(SyncReason::InitialSync));
     };
     let due = due_at(o, status.expiration.unwrap_or_default(), status.last_rotation)?;
     let is_edited = status.last_rotation > 0 && o.metadata.generation != Some(status.last_generation);
@@ -78,11 +62,11 @@ pub fn decide(o: &VaultPKISecret, facts: &Facts<'_>, now: Timestamp) -> Result<S
         status.last_rotation > 0 && !mac::is_mac_of(stored, facts.mac_key, &present.data)
     };
     let all = [
-        (facts.change == Change::Touched, Reason::ForceSync),
-        (is_edited && facts.change != Change::Nothing, Reason::ResourceUpdated),
-        (facts.present.is_none(), Reason::InexistentDestination),
-        (facts.present.is_some_and(has_drifted), Reason::SecretDataDrift),
-        (horizon::until(due, now) < GoDuration::from_seconds(1), Reason::InRenewalWindow),
+        (facts.change == Change::Touched, SyncReason::ForceSync),
+        (is_edited && facts.change != Change::Nothing, SyncReason::ResourceUpdated),
+        (facts.present.is_none(), SyncReason::InexistentDestination),
+        (facts.present.is_some_and(has_drifted), SyncReason::SecretDataDrift),
+        (horizon::until(due, now) < GoDuration::from_seconds(1), SyncReason::InRenewalWindow),
     ];
     match all.into_iter().find(|(holds, _)| *holds) {
         Some((_, reason)) => Ok(Step::Issue(reason)),
@@ -174,48 +158,10 @@ pub fn issue(o: &VaultPKISecret) -> Ask {
     Ask { call: call(o), about: o.object(), why: "have Vault issue a certificate".to_owned() }
 }
 
-/// Revokes a certificate; asked twice, it does no more.
-#[must_use]
-pub fn revocation(o: &VaultPKISecret, serial: &str) -> Ask {
-    let body = Map::from_iter([("serial_number".to_owned(), json!(serial))]);
-    let call = VaultCall::write(joined(&[&o.spec.mount, "revoke"]), body, o.vault_namespace());
-    let call = VaultCall { repeatable: true, ..call };
-    Ask { call, about: o.object(), why: format!("revoke the certificate {serial}") }
-}
-
-/// What became of a revocation. A certificate that the server does not know needs none.
-///
-/// # Errors
-/// It is not revoked.
-pub fn revoked(serial: &str, answer: Result<VaultAnswer, Fault>) -> Result<(), Fault> {
-    match answer {
-        Err(fault) if !fault.chain().contains("not found") => {
-            Err(Fault::new(fault.kind(), format!("Failed to revoke the certificate {serial}")).because(fault))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// How often a revocation is tried, and after which wait again.
-pub const REVOCATIONS: u32 = 3;
-const REVOCATION_PAUSE: GoDuration = GoDuration::from_seconds(5);
-
-/// When a revocation that failed this often is tried again, if at all.
-#[must_use]
-pub fn revokes_again(failures: u32, now: Timestamp) -> Option<Timestamp> {
-    (failures < REVOCATIONS).then(|| horizon::after(now, REVOCATION_PAUSE))
-}
-
-/// What is told of a revocation that failed.
-#[must_use]
-pub fn not_revoked(fault: &Fault) -> Event {
-    Event::warning("CertificateRevocationError", fault.chain())
-}
-
 /// The end of a pass over an object that goes: tried again a few times, then let go, so that nothing blocks its deletion.
 #[must_use]
 pub fn released(faults: &[Fault], failures: u32, now: Timestamp) -> Finish {
-    let events = faults.iter().map(not_revoked).collect();
+    let events = faults.iter().map(VaultPKISecret::not_revoked).collect();
     match revokes_again(failures, now).filter(|_| !faults.is_empty()) {
         Some(again) => Finish { events, next: Next::At(again), failed: true, ..Finish::settled() },
         None => Finish { events, ..Finish::settled() },
@@ -327,6 +273,31 @@ impl Issues for VaultPKISecret {
         let due = Certificate::read(&issued.answer)
             .and_then(|certificate| due_at(self, certificate.expiration, issued.at.as_second()));
         due.ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(issued.at)
+    }
+
+    fn issued_id(&self) -> Option<&str> {
+        serial(self)
+    }
+
+    /// Asked twice, it does no more.
+    fn revocation(&self, serial: &str) -> Ask {
+        let body = Map::from_iter([("serial_number".to_owned(), json!(serial))]);
+        let call = VaultCall::write(joined(&[&self.spec.mount, "revoke"]), body, self.vault_namespace());
+        let call = VaultCall { repeatable: true, ..call };
+        Ask { call, about: self.object(), why: format!("revoke the certificate {serial}") }
+    }
+
+    fn revoked(serial: &str, answer: Result<VaultAnswer, Fault>) -> Result<(), Fault> {
+        match answer {
+            Err(fault) if !fault.chain().contains("not found") => {
+                Err(Fault::new(fault.kind(), format!("Failed to revoke the certificate {serial}")).because(fault))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_revoked(fault: &Fault) -> Event {
+        Event::warning("CertificateRevocationError", fault.chain())
     }
 }
 

@@ -98,7 +98,7 @@ pub struct VaultDynamicSecretStatus {
     /// The uid of the operator's pod that synced last.
     #[serde(rename = "lastRuntimePodUID")]
     pub last_runtime_pod_uid: Option<String>,
-    /// The keyed digest of a static role's values that were written last.
+    /// The keyed digest of the values that were written last.
     #[serde(rename = "secretMAC")]
     pub secret_mac: Option<String>,
     /// The client that asked.

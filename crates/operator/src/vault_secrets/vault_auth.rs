@@ -60,6 +60,6 @@ impl Controller for Check {
     }
 
     fn wants_finalizer(o: &VaultAuth) -> bool {
-        !o.conditions().is_empty()
+        super::is_guarded(o.conditions(), &o.metadata, names::AUTH_FINALIZER)
     }
 }

@@ -57,6 +57,6 @@ impl Controller for Ping {
     }
 
     fn wants_finalizer(o: &VaultConnection) -> bool {
-        !o.conditions().is_empty()
+        super::is_guarded(o.conditions(), &o.metadata, names::CONNECTION_FINALIZER)
     }
 }

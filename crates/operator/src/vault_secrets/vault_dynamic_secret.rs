@@ -8,17 +8,19 @@ use api::hashicorp::vault_static_secret::VaultClientMeta;
 use api::hashicorp::{Syncable as _, VaultDynamicSecret, names};
 use api::meta::Filled as _;
 use base::{Fault, Kind, SecretMap, Timestamp};
-use plan::basis::Basis;
-use plan::issued::Issued;
+use plan::basis::{Basis, Change};
+use plan::issued::{Issued, Issues as _};
 use plan::secret_transformation::{self, Response, Rules};
+use plan::sync_reason::SyncReason;
 use plan::synced::{self, Failure, Step};
 use plan::vault_call::{Ask, VaultAnswer};
-use plan::vault_dynamic_secret::{self as vds, Facts, LeaseToken, Reason, Renewed, static_role};
-use plan::{Address, Event, Finish, Present};
+use plan::vault_dynamic_secret::{self as vds, Facts, LeaseToken, Renewed, static_role};
+use plan::{Address, Event, Finish, Next, Present, mac};
 
 use super::issued::AllIssued;
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
+use super::superseded::{Superseded, end_superseded, revoke};
 use super::{BACKOFF, BY_AUTH, Failures, SECRETS, Settings, WORKLOADS, counted, rights, wake};
 use crate::World;
 use crate::cache::name_of;
@@ -64,10 +66,12 @@ impl Controller for Sync {
 
     async fn reconcile(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
         let settings = w.shared().recall::<Settings>()?;
+        let endings = end_superseded(w, o, REVOCATION).await;
         let done = sync(w, o, &settings).await;
-        counted(w, Self::ROW.name, o, done, |failure, failures| {
+        let finish = counted(w, Self::ROW.name, o, done, |failure, failures| {
             vds::failed(o, failure, &settings.backoff, failures, w.now())
-        })
+        })?;
+        Ok(endings.over(finish))
     }
 
     /// Only for what stands before the first step: settings that this process was started without.
@@ -78,27 +82,28 @@ impl Controller for Sync {
 
     async fn cleanup(w: &World, o: &VaultDynamicSecret) -> Result<Finish, Fault> {
         let known = w.memory::<AllIssued<VaultDynamicSecret>>();
+        let mut unused = w.memory::<Superseded<VaultDynamicSecret>>().take(o);
         if let Some(untold) = known.untold(o) {
             known.drop_untold(o);
-            if let Some(lease) = untold.lease_to_end(o) {
-                log_ended(lease, &revoke(w, o, lease).await);
-            }
+            unused.extend(untold.lease_to_end(o).map(str::to_owned));
+        }
+        for lease in unused {
+            log_ended(&lease, &revoke(w, o, &lease).await);
         }
         let Some(lease) = vds::lease_to_end(o) else { return Ok(Finish::settled()) };
         let result = revoke(w, o, lease).await;
-        match &result {
-            Err(fault) if fault.kind() == Kind::Dry => result.map(|_| Finish::settled()),
-            Err(_) => {
-                let failures = w.memory::<Failures>().count(REVOCATION, name_of(&o.metadata));
-                Ok(vds::released(lease, &result, failures, w.now()))
-            }
-            Ok(_) => Ok(vds::released(lease, &result, 0, w.now())),
-        }
+        let failures = match &result {
+            Err(fault) if fault.kind() == Kind::Dry => return result.map(|()| Finish::settled()),
+            Err(_) => w.memory::<Failures>().count(REVOCATION, name_of(&o.metadata)),
+            Ok(()) => 0,
+        };
+        Ok(vds::released(lease, &result, failures, w.now()))
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
         let name = (namespace.into(), name.into());
         w.memory::<AllIssued<VaultDynamicSecret>>().forget(&name);
+        w.memory::<Superseded<VaultDynamicSecret>>().forget(&name);
         w.memory::<Failures>().forget(REVOCATION, name.clone());
         w.memory::<Failures>().forget(Self::ROW.name, name);
         Ok(())
@@ -109,7 +114,7 @@ impl Controller for Sync {
     }
 
     fn wants_finalizer(o: &VaultDynamicSecret) -> bool {
-        !o.conditions().is_empty()
+        super::is_guarded(o.conditions(), &o.metadata, names::DYNAMIC_SECRET_FINALIZER)
     }
 }
 
@@ -118,18 +123,20 @@ async fn sync(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<
     let meta = client.meta(o.vault_namespace()).await.map_err(Step::Client.failed())?;
     let known = w.memory::<AllIssued<VaultDynamicSecret>>();
     let basis = vds::basis(o, &super::transformations(w, o));
+    let change = known.change(o, &basis);
     let facts = Facts {
         client: &meta,
-        change: known.change(o, &basis),
+        change,
         token: lease_token(o, &client, &meta).await,
         is_present: is_present(w, o).await.map_err(Step::Write.failed())?,
+        has_drifted: change == Change::Unknown && has_drifted(w, o, settings).await.map_err(Step::Write.failed())?,
     };
     let pass = Pass { w, o, settings, client: &client, basis };
     let untold = known.untold(o);
     match vds::decide(o, &facts, w.now()) {
         vds::Step::Issue(reason) => pass.issue(reason, untold, Vec::new()).await,
         // Credentials wait to be written, or to be told of.
-        _ if untold.is_some() => pass.issue(Reason::Due, untold, Vec::new()).await,
+        _ if untold.is_some() => pass.issue(SyncReason::Due, untold, Vec::new()).await,
         vds::Step::Wait(finish) => {
             known.note(o, basis);
             Ok(finish)
@@ -162,37 +169,42 @@ impl Pass<'_> {
                 Ok(finish)
             }
             Renewed::Again(fault) => Err(Step::Vault.failed()(fault)),
-            Renewed::Replace(events) => self.issue(Reason::SecretLeaseRenewalError, None, events).await,
+            Renewed::Replace(events) => self.issue(SyncReason::SecretLeaseRenewalError, None, events).await,
         }
     }
 
     /// Has credentials issued, or takes those that wait, writes them, and ends the lease that they supersede.
-    async fn issue(&self, reason: Reason, untold: Option<Issued>, told: Vec<Event>) -> Result<Finish, Failure> {
+    async fn issue(&self, reason: SyncReason, untold: Option<Issued>, told: Vec<Event>) -> Result<Finish, Failure> {
         let Self { w, o, settings, .. } = *self;
         let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
         let present = w.secret(namespace, &o.destination().name).await.map_err(Step::Write.failed())?;
         synced::check_destination(o, present.as_ref())?;
         let rules = super::rules(w, o, settings).map_err(Step::Transformation.failed())?;
         let answer = self.answer(untold).await?;
-        let (response, data) = self.data(&answer, &rules)?;
+        let (response, data) = self.data(&answer, &rules).await?;
+        let superseded = vds::superseded(o, &answer);
         let mut finish = match static_role::rotation(o, &answer, &response) {
             Some(rotation) => {
                 w.memory::<AllIssued<VaultDynamicSecret>>().drop_untold(o);
                 self.read(reason, &answer, rotation, data, present).await?
             }
             None => {
+                let key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
+                let digest = mac::mac(key.expose(), &data);
                 let changed = self.write(data, present).await?;
-                if let Some(old) = vds::superseded(o, &answer) {
-                    log_ended(old, &self.ask(vds::revocation(o, old)).await);
-                }
                 let restarts = if vds::restarts(o, changed) { restart_all(w, o).await } else { Vec::new() };
                 let ends_in = vds::ends_in(&response, w.now());
                 let (client, pod_uid) = (self.meta().await?, settings.pod_uid.as_str());
-                let after = vds::Synced { reason, answer: &answer, ends_in, restarts, client, pod_uid };
+                let after = vds::Synced { reason, answer: &answer, ends_in, digest, restarts, client, pod_uid };
                 vds::synced(o, &after, w.now())
             }
         };
         finish.events.splice(0..0, told);
+        if let Some(old) = superseded {
+            // The status is written first; the next pass, which comes at once, ends what it no longer tells of.
+            w.memory::<Superseded<VaultDynamicSecret>>().add(o, old);
+            finish.next = Next::At(w.now());
+        }
         Ok(finish)
     }
 
@@ -205,7 +217,7 @@ impl Pass<'_> {
                 known.drop_untold(o);
                 let lease = &issued.answer.lease_id;
                 if !lease.is_empty() {
-                    log_ended(lease, &self.ask(vds::revocation(o, lease)).await);
+                    log_ended(lease, &self.ask(o.revocation(lease)).await.map(drop));
                 }
             }
             None => {}
@@ -219,12 +231,13 @@ impl Pass<'_> {
         Ok(answer)
     }
 
-    fn data(&self, answer: &VaultAnswer, rules: &Rules) -> Result<(Response, SecretMap), Failure> {
-        let (w, o) = (self.w, self.o);
+    async fn data(&self, answer: &VaultAnswer, rules: &Rules) -> Result<(Response, SecretMap), Failure> {
+        let (w, o, settings) = (self.w, self.o, self.settings);
         let empty = || Fault::wrong(format!("empty response from Vault, path={:?}", vds::call(o).path));
         let data = answer.data.as_ref().ok_or_else(empty).map_err(Step::Vault.failed())?;
         let response = Response::parse(data.expose(), false).map_err(Step::Data.failed())?;
-        let data = secret_transformation::data(&response, rules, &super::subject(o), w.now(), &mut w.rng());
+        let mut chance = super::chance(w, o, settings, rules, &response).await.map_err(Step::Data.failed())?;
+        let data = secret_transformation::data(&response, rules, &super::subject(o), w.now(), &mut chance);
         Ok((response, data.map_err(Step::Data.failed())?))
     }
 
@@ -238,7 +251,7 @@ impl Pass<'_> {
     /// A static role's credentials are written only if they have changed.
     async fn read(
         &self,
-        reason: Reason,
+        reason: SyncReason,
         answer: &VaultAnswer,
         rotation: api::hashicorp::vault_dynamic_secret::StaticCredsMetaData,
         data: SecretMap,
@@ -265,7 +278,7 @@ impl Pass<'_> {
 }
 
 /// A lease that nobody uses any more ends by itself where it cannot be revoked.
-fn log_ended(lease: &str, result: &Result<VaultAnswer, Fault>) {
+fn log_ended(lease: &str, result: &Result<(), Fault>) {
     if let Err(fault) = result {
         tracing::warn!(lease, error = fault.chain(), "a lease that nobody uses could not be revoked");
     }
@@ -290,6 +303,12 @@ async fn is_present(w: &World, o: &VaultDynamicSecret) -> Result<bool, Fault> {
     Ok(read_secret(w.cluster(), &Address::secret(namespace, name)).await?.is_some())
 }
 
-async fn revoke(w: &World, o: &VaultDynamicSecret, lease: &str) -> Result<VaultAnswer, Fault> {
-    super::ask_in_time(w, o, vds::revocation(o, lease)).await
+/// Whether the destination holds something else than the status tells of: an earlier process has written it, and ended before it
+/// could tell which lease belongs to it. The peer's statuses tell no digest of leased credentials.
+async fn has_drifted(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<bool, Fault> {
+    let Some(stored) = o.secret_mac().filter(|_| !static_role::is_known(o)) else { return Ok(false) };
+    let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
+    let Some(present) = w.secret(namespace, &o.destination().name).await? else { return Ok(false) };
+    let key = mac_key(w, settings).await?;
+    Ok(!mac::is_mac_of(stored, key.expose(), &present.data))
 }

@@ -2,8 +2,7 @@
 //! anything is issued, and a certificate that could not be written is kept for the retry.
 //! Specification: VSO §7.5, §16; decisions are `plan/vault_pki_secret`'s.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use api::hashicorp::{Syncable as _, VaultPKISecret, names};
 use base::{Fault, Kind, Timestamp};
@@ -12,11 +11,12 @@ use plan::issued::Issued;
 use plan::synced::{self, Failure, Step};
 use plan::vault_call::VaultAnswer;
 use plan::vault_pki_secret::{self as vps, Certificate, Facts};
-use plan::{Address, Event, Finish, Next, Present, Write, mac, secret_transformation};
+use plan::{Address, Event, Finish, Present, Write, mac, secret_transformation};
 
 use super::issued::AllIssued;
 use super::mac_key::mac_key;
 use super::restarts::restart_all;
+use super::superseded::{Superseded, end_superseded, revoke};
 use super::{BACKOFF, Failures, SECRETS, Settings, WORKLOADS, counted, rights};
 use crate::World;
 use crate::cache::{Changed, Name, name_of};
@@ -33,20 +33,6 @@ pub struct Sync;
 
 /// Failed revocations are counted apart from failed syncs.
 const REVOCATION: &str = "vaultpkisecret/revocation";
-
-/// Certificates that were superseded and are still to be revoked. Lost with the process; they end by themselves.
-#[derive(Default)]
-pub struct Superseded(Mutex<HashMap<Name, Vec<String>>>);
-
-impl Superseded {
-    fn add(&self, name: Name, serial: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().push(serial.to_owned());
-    }
-
-    fn take(&self, name: &Name) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name).unwrap_or_default()
-    }
-}
 
 type Certificates = AllIssued<VaultPKISecret>;
 
@@ -78,16 +64,12 @@ impl Controller for Sync {
 
     async fn reconcile(w: &World, o: &VaultPKISecret) -> Result<Finish, Fault> {
         let settings = w.shared().recall::<Settings>()?;
-        let (told, again) = revoke_superseded(w, o).await;
+        let endings = end_superseded(w, o, REVOCATION).await;
         let done = sync(w, o, &settings).await;
-        let mut finish = counted(w, Self::ROW.name, o, done, |failure, failures| {
+        let finish = counted(w, Self::ROW.name, o, done, |failure, failures| {
             vps::failed(o, failure, &settings.backoff, failures, w.now())
         })?;
-        finish.events.splice(0..0, told);
-        if let (Some(again), Next::At(next)) = (again, &finish.next) {
-            finish.next = Next::At(again.min(*next));
-        }
-        Ok(finish)
+        Ok(endings.over(finish))
     }
 
     /// Only for what stands before the first step: settings that this process was started without.
@@ -100,11 +82,11 @@ impl Controller for Sync {
         let name = name_of(&o.metadata);
         let known = w.memory::<Certificates>();
         let untold = known.untold(o).and_then(|issued| issued.serial_to_revoke(o));
-        let superseded = w.memory::<Superseded>();
+        let superseded = w.memory::<Superseded<VaultPKISecret>>();
         let mut faults = Vec::new();
-        for serial in superseded.take(&name) {
+        for serial in superseded.take(o) {
             if let Err(fault) = revoke(w, o, &serial).await {
-                superseded.add(name.clone(), &serial);
+                superseded.add(o, &serial);
                 faults.push(fault);
             }
         }
@@ -124,7 +106,7 @@ impl Controller for Sync {
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
         let name: Name = (namespace.into(), name.into());
         w.memory::<Certificates>().forget(&name);
-        w.memory::<Superseded>().take(&name);
+        w.memory::<Superseded<VaultPKISecret>>().forget(&name);
         w.memory::<Failures>().forget(REVOCATION, name.clone());
         w.memory::<Failures>().forget(Self::ROW.name, name);
         Ok(())
@@ -135,7 +117,7 @@ impl Controller for Sync {
     }
 
     fn wants_finalizer(o: &VaultPKISecret) -> bool {
-        !o.conditions().is_empty()
+        super::is_guarded(o.conditions(), &o.metadata, names::PKI_SECRET_FINALIZER)
     }
 }
 
@@ -169,8 +151,9 @@ async fn issue(w: &World, o: &VaultPKISecret, settings: &Settings, ready: Ready)
     let rules = super::rules(w, o, settings).map_err(Step::Transformation.failed())?;
     let answer = answer(w, o, untold).await?;
     let certificate = Certificate::read(&answer).map_err(Step::Data.failed())?;
-    let marshalled =
-        secret_transformation::data(&certificate.response, &rules, &super::subject(o), w.now(), &mut w.rng());
+    let response = &certificate.response;
+    let mut chance = super::chance(w, o, settings, &rules, response).await.map_err(Step::Data.failed())?;
+    let marshalled = secret_transformation::data(response, &rules, &super::subject(o), w.now(), &mut chance);
     let within = |fault: Fault| Fault::new(fault.kind(), "Failed to marshal Vault secret data").because(fault);
     let data = certificate.fitted(o, &rules, marshalled.map_err(within).map_err(Step::Data.failed())?);
     let mac_key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
@@ -180,7 +163,7 @@ async fn issue(w: &World, o: &VaultPKISecret, settings: &Settings, ready: Ready)
     w.memory::<Certificates>().written(o, basis);
     let restarts = if vps::restarts(o, changed) { restart_all(w, o).await } else { Vec::new() };
     if let Some(old) = vps::to_revoke(o).filter(|old| *old != certificate.serial) {
-        w.memory::<Superseded>().add(name_of(&o.metadata), old);
+        w.memory::<Superseded<VaultPKISecret>>().add(o, old);
     }
     let after = vps::Synced { certificate: &certificate, digest, restarts };
     vps::synced(o, after, w.now()).map_err(Step::Fields.failed())
@@ -193,7 +176,7 @@ async fn answer(w: &World, o: &VaultPKISecret, untold: Option<Issued>) -> Result
         Some(issued) => {
             known.drop_untold(o);
             if let Some(unused) = issued.serial_to_revoke(o) {
-                w.memory::<Superseded>().add(name_of(&o.metadata), &unused);
+                w.memory::<Superseded<VaultPKISecret>>().add(o, &unused);
             }
         }
         None => {}
@@ -215,44 +198,6 @@ async fn destination(w: &World, o: &VaultPKISecret) -> Result<Option<Present>, F
     match vps::serial(o) {
         Some(_) => read_secret(w.cluster(), &Address::secret(namespace, name)).await,
         None => w.secret(namespace, name).await,
-    }
-}
-
-/// Revokes what was superseded; what fails is told, and tried again a few times.
-async fn revoke_superseded(w: &World, o: &VaultPKISecret) -> (Vec<Event>, Option<Timestamp>) {
-    let (name, superseded) = (name_of(&o.metadata), w.memory::<Superseded>());
-    if w.is_dry() {
-        return (Vec::new(), None);
-    }
-    let serials = superseded.take(&name);
-    let (mut told, mut again) = (Vec::new(), None);
-    let mut failed = Vec::new();
-    for serial in serials {
-        match revoke(w, o, &serial).await {
-            Ok(()) => {}
-            Err(fault) => {
-                told.push(vps::not_revoked(&fault));
-                failed.push(serial);
-            }
-        }
-    }
-    let failures = w.memory::<Failures>();
-    if failed.is_empty() {
-        failures.forget(REVOCATION, name);
-    } else {
-        again = vps::revokes_again(failures.count(REVOCATION, name.clone()), w.now());
-        match again {
-            Some(_) => failed.iter().for_each(|serial| superseded.add(name.clone(), serial)),
-            None => failures.forget(REVOCATION, name),
-        }
-    }
-    (told, again)
-}
-
-async fn revoke(w: &World, o: &VaultPKISecret, serial: &str) -> Result<(), Fault> {
-    match super::ask_in_time(w, o, vps::revocation(o, serial)).await {
-        Err(fault) if fault.kind() == Kind::Dry => Err(fault),
-        answer => vps::revoked(serial, answer),
     }
 }
 

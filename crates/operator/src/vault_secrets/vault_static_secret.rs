@@ -63,7 +63,7 @@ impl Controller for Sync {
     }
 
     fn wants_finalizer(o: &VaultStaticSecret) -> bool {
-        !o.conditions().is_empty()
+        super::is_guarded(o.conditions(), &o.metadata, names::STATIC_SECRET_FINALIZER)
     }
 }
 
@@ -79,9 +79,10 @@ async fn sync(w: &World, o: &VaultStaticSecret, settings: &Settings) -> Result<F
     let rules = super::rules(w, o, settings).map_err(Step::Transformation.failed())?;
     let answer = client.ask(&vss::call(o)).await;
     let response = vss::response(o, answer).map_err(Step::Vault.failed())?;
-    let data = secret_transformation::data(&response, &rules, &super::subject(o), w.now(), &mut w.rng())
-        .map_err(Step::Data.failed())?;
     let mac_key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
+    let mut chance = super::chance(w, o, settings, &rules, &response).await.map_err(Step::Data.failed())?;
+    let data = secret_transformation::data(&response, &rules, &super::subject(o), w.now(), &mut chance)
+        .map_err(Step::Data.failed())?;
     let is_same = seen.is_some_and(|seen| seen.data == fingerprint_of(&data));
     let facts = Facts { data: &data, mac_key: mac_key.expose(), is_same };
     let mut changed = false;

@@ -25,4 +25,5 @@ mod stage;
 mod vault_bad_input;
 mod vault_dynamic_secret;
 mod vault_pki_secret;
+mod vault_restarts;
 mod vault_static_secret;

@@ -109,3 +109,20 @@ fn a_transformation_tells_whether_it_can_work() {
     assert_eq!((finish.events.len(), &status["valid"]), (1, &json!(false)));
     assert_eq!(status["conditions"][0]["message"], "SecretsTransformationUnhealthy");
 }
+
+#[test]
+fn a_seed_hangs_on_the_values_the_object_and_the_key_alone() {
+    let subject = |name: &'static str| Subject { namespace: "t1", name, labels: None, annotations: None };
+    let seed = |key: &[u8], whole: &str, name| {
+        let response = Response::parse(whole.as_bytes(), true).expect("a response");
+        response.seed(key, &subject(name)).expect("a seed")
+    };
+    let first = seed(b"k", r#"{"data":{"a":"1","b":"2"},"metadata":{"version":1}}"#, "app");
+    assert_eq!(first, seed(b"k", r#"{"metadata":{"version":2},"data":{"b":"2","a":"1"}}"#, "app"));
+    let others = [
+        seed(b"other", r#"{"data":{"a":"1","b":"2"}}"#, "app"),
+        seed(b"k", r#"{"data":{"a":"1","b":"3"}}"#, "app"),
+        seed(b"k", r#"{"data":{"a":"1","b":"2"}}"#, "db"),
+    ];
+    assert!(others.iter().all(|other| *other != first));
+}

@@ -7,9 +7,10 @@ use api::hashicorp::{Syncable as _, VaultDynamicSecret};
 use base::duration::GoDuration;
 use base::{SecretMap, Timestamp};
 
-use super::{KIND, Reason, lease_of, note_sync, refresh_after, synced_event};
+use super::{KIND, lease_of, note_sync, refresh_after, synced_event};
 use crate::conditions::condition;
 use crate::secret_transformation::Response;
+use crate::sync_reason::SyncReason;
 use crate::synced::{self, Restarted};
 use crate::vault_call::VaultAnswer;
 use crate::{Finish, Next, Present, horizon, mac};
@@ -76,7 +77,7 @@ pub fn restarts(o: &VaultDynamicSecret, digest_now: &str, changed: bool) -> bool
 /// What came of a pass that read a static role.
 pub struct Read<'a> {
     /// Why.
-    pub reason: Reason,
+    pub reason: SyncReason,
     /// The answer.
     pub answer: &'a VaultAnswer,
     /// When it is rotated.

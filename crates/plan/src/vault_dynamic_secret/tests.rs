@@ -58,7 +58,8 @@ fn step(o: &VaultDynamicSecret, facts: &Facts<'_>, now: &str) -> String {
 #[test]
 fn a_lease_is_left_alone_until_its_time_and_whatever_ends_it_is_named() {
     let ours = client("kubernetes-1", "one");
-    let quiet = Facts { client: &ours, change: Change::Unknown, token: LeaseToken::Ours, is_present: true };
+    let quiet =
+        Facts { client: &ours, change: Change::Unknown, token: LeaseToken::Ours, is_present: true, has_drifted: false };
     let o = leased(json!({}));
     assert_eq!(step(&o, &quiet, "00:10"), "wait until 01:17", "whoever made it, and after a restart");
     assert_eq!(step(&o, &quiet, "01:06.9"), "wait until 01:08");
@@ -86,6 +87,7 @@ fn a_lease_is_left_alone_until_its_time_and_whatever_ends_it_is_named() {
         (object(json!({}), Value::Null), quiet, "InitialSync"),
         (leased(json!({})), Facts { change: Change::Touched, ..quiet }, "ForceSync"),
         (leased(json!({})), Facts { is_present: false, ..quiet }, "InexistentDestination"),
+        (leased(json!({})), Facts { has_drifted: true, ..quiet }, "SecretDataDrift"),
         (leased(json!({})), Facts { client: &client("kubernetes-2", "one"), ..quiet }, "VaultClientConfigChanged"),
         (leased(json!({})), Facts { token: LeaseToken::Ended, ..quiet }, "VaultTokenRotated"),
     ];
@@ -107,7 +109,7 @@ fn only_an_edit_of_the_request_issues_new_credentials() {
         let annotation = ("kubectl.kubernetes.io/last-applied-configuration".to_owned(), "{}".to_owned());
         o.metadata.annotations = Some([annotation].into());
         let change = basis(&o, transformations).change(Some(&known));
-        let facts = Facts { client: &ours, change, token: LeaseToken::Ours, is_present: true };
+        let facts = Facts { client: &ours, change, token: LeaseToken::Ours, is_present: true, has_drifted: false };
         step(&o, &facts, "00:10")
     };
     assert_eq!(edited(json!({"revoke": true, "renewalPercent": 50}), json!({}), &none), "wait until 01:00, noted");
@@ -117,7 +119,8 @@ fn only_an_edit_of_the_request_issues_new_credentials() {
     assert_eq!(edited(json!({}), json!({}), &[("t1/urls".to_owned(), 2)].into()), "issue ForceSync");
     let mut forgotten = before;
     forgotten.metadata.generation = Some(2);
-    let facts = Facts { client: &ours, change: Change::Unknown, token: LeaseToken::Ours, is_present: true };
+    let facts =
+        Facts { client: &ours, change: Change::Unknown, token: LeaseToken::Ours, is_present: true, has_drifted: false };
     assert_eq!(step(&forgotten, &facts, "00:10"), "issue ResourceUpdated");
 }
 
@@ -188,7 +191,8 @@ fn what_was_issued_is_told_and_failures_leave_it() {
     let mut o = object(json!({"revoke": true}), Value::Null);
     let issued = |o: &VaultDynamicSecret, answer: &VaultAnswer, ends_in, now: &str| {
         let (client, restarts) = (client("kubernetes-1", "one"), Vec::new());
-        let after = Synced { reason: Reason::InitialSync, answer, ends_in, restarts, client, pod_uid: "pod" };
+        let (reason, digest) = (SyncReason::InitialSync, "digest".to_owned());
+        let after = Synced { reason, answer, ends_in, digest, restarts, client, pod_uid: "pod" };
         synced(o, &after, at(now))
     };
     assert!(!restarts(&o, true), "the first sync restarts nothing");
@@ -199,6 +203,7 @@ fn what_was_issued_is_told_and_failures_leave_it() {
     let told = first.status.expect("a status").value;
     let lease = json!({"id": "database/creds/app/one", "duration": 100, "renewable": true, "requestID": "r2"});
     assert_eq!((&told["secretLease"], &told["lastRuntimePodUID"]), (&lease, &json!("pod")));
+    assert_eq!(told["secretMAC"], "digest");
     o.status = serde_json::from_value(told.clone()).expect("it reads itself");
     assert!(restarts(&o, true) && !restarts(&o, false));
     assert_eq!(lease_to_end(&o), Some("database/creds/app/one"));
@@ -225,6 +230,33 @@ fn what_was_issued_is_told_and_failures_leave_it() {
 }
 
 #[test]
+fn what_waits_tells_no_failure_that_is_over() {
+    let ours = client("kubernetes-1", "one");
+    let quiet =
+        Facts { client: &ours, change: Change::Nothing, token: LeaseToken::Ours, is_present: true, has_drifted: false };
+    let told = |o: &VaultDynamicSecret| match decide(o, &quiet, at("00:10")) {
+        Step::Wait(finish) => finish.status.map(|status| {
+            let all = status.value["conditions"].as_array().cloned().unwrap_or_default();
+            let one = |one: &Value| {
+                format!("{}={}@{}: {}", one["type"], one["status"], one["observedGeneration"], one["message"])
+            };
+            all.iter().map(one).collect::<Vec<_>>().join("; ").replace('"', "")
+        }),
+        _ => panic!("it waits"),
+    };
+    let mut o = leased(json!({}));
+    let failure = Failure { step: At::Client, fault: Fault::unreachable("away") };
+    let backoff = horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5);
+    assert_eq!(told(&o), None);
+    let failed = failed(&o, &failure, &backoff, 1, at("00:05")).status.expect("a status").value;
+    o.status = serde_json::from_value(failed).expect("it reads itself");
+    let well = "SecretSynced=True@1: Secret synced; Healthy=True@1: VaultDynamicSecretHealthy; Ready=True@1: VaultDynamicSecretReady";
+    assert_eq!(told(&o).as_deref(), Some(well), "Vault is back, and the lease has stood all the time");
+    o.metadata.generation = Some(2);
+    assert_eq!(told(&o), Some(well.replace("@1", "@2")), "an edit that asks for nothing is noted everywhere");
+}
+
+#[test]
 fn a_response_may_say_when_it_ends() {
     let ends = |text: &str| ends_in(&Response::parse(text.as_bytes(), false).expect("a response"), at("00:00"));
     assert_eq!(ends(r#"{"ttl":30}"#), Some(30));
@@ -244,10 +276,10 @@ fn the_lease_of_an_object_that_goes_is_ended_unless_it_shall_not() {
     let fault = || Err(Fault::unreachable("away"));
     let again = released("x", &fault(), 1, at("00:00"));
     assert_eq!((again.failed, again.next), (true, Next::At(at("00:05"))));
-    let given_up = released("x", &fault(), REVOCATIONS, at("00:00"));
+    let given_up = released("x", &fault(), crate::issued::REVOCATIONS, at("00:00"));
     assert_eq!((given_up.failed, given_up.next), (false, Next::Settled));
     assert_eq!(given_up.events, [Event::warning("SecretLeaseRevoke", "Failed to revoke lease: away")]);
-    let done = released("x", &Ok(VaultAnswer::default()), 0, at("00:00"));
+    let done = released("x", &Ok(()), 0, at("00:00"));
     assert_eq!(done.events, [Event::normal("SecretLeaseRevoke", "Lease revoked: x")]);
 }
 
@@ -294,7 +326,7 @@ fn pass(o: &VaultDynamicSecret, (last, ttl): (&str, i64), changed: bool, now: &s
     let answer = &fixed(last, ttl);
     let rotation = static_role::rotation(o, answer, &parsed(answer)).expect("a static role");
     let digest = static_role::digest(KEY, &data(last, "1"));
-    let (reason, client, restarts, pod_uid) = (Reason::Due, client("kubernetes-1", "one"), Vec::new(), "");
+    let (reason, client, restarts, pod_uid) = (SyncReason::Due, client("kubernetes-1", "one"), Vec::new(), "");
     let read = static_role::Read { reason, answer, rotation, digest, changed, restarts, client, pod_uid };
     static_role::read(o, &read, at(now))
 }

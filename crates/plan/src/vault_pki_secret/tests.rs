@@ -114,7 +114,7 @@ fn requests_are_the_peers_without_empty_fields() {
         "other_sans": "1.2;utf8:x", "user_ids": "u", "not_after": "2030-01-01T00:00:00Z", "format": "der",
         "private_key_format": "pkcs8", "exclude_cn_from_sans": true, "remove_roots_from_chain": true});
     assert_eq!(body, wanted);
-    let revocation = revocation(&object(json!({"namespace": "team"}), Value::Null), "aa:bb").call;
+    let revocation = object(json!({"namespace": "team"}), Value::Null).revocation("aa:bb").call;
     assert_eq!((revocation.path.as_str(), revocation.namespace.as_deref()), ("pki/revoke", Some("team")));
     assert_eq!(Value::Object(revocation.body), json!({"serial_number": "aa:bb"}));
 }
@@ -277,8 +277,12 @@ fn what_goes_is_revoked_and_cleared_when_asked_and_is_let_go_in_the_end() {
     let revoking = issued(json!({"revoke": true}), json!({}));
     assert_eq!((to_revoke(&revoking), to_revoke(&issued(json!({}), json!({})))), (Some("aa:bb"), None));
     let unknown = Err(Fault::wrong("certificate with serial aa:bb not found."));
-    assert!(revoked("aa:bb", unknown).is_ok() && revoked("aa:bb", Ok(VaultAnswer::default())).is_ok());
-    let denied = revoked("aa:bb", Err(Fault::denied("permission denied"))).expect_err("it is not revoked");
+    assert!(
+        VaultPKISecret::revoked("aa:bb", unknown).is_ok()
+            && VaultPKISecret::revoked("aa:bb", Ok(VaultAnswer::default())).is_ok()
+    );
+    let denied =
+        VaultPKISecret::revoked("aa:bb", Err(Fault::denied("permission denied"))).expect_err("it is not revoked");
     let ends = |failures| released(std::slice::from_ref(&denied), failures, at(0));
     assert_eq!(
         told(&ends(1)),
