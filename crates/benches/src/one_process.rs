@@ -19,6 +19,8 @@ pub struct Run {
 #[derive(Clone, Copy)]
 pub struct Cost {
     pub milliseconds: f64,
+    /// Of all its threads, in its own code and in the kernel's.
+    pub cpu_milliseconds: f64,
     pub peak_megabytes: f64,
 }
 
@@ -58,9 +60,11 @@ impl Run {
     fn cost(&self) -> Result<Cost, String> {
         let begun = Instant::now();
         let child = self.command().spawn().map_err(|error| format!("cannot run {:?}: {error}", self.program))?;
-        let peak = peak_kilobytes(child.id()).ok_or("the system tells nothing of a child that ended")?;
+        let usage = usage_of(child.id()).ok_or("the system tells nothing of a child that ended")?;
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-        Ok(Cost { milliseconds, peak_megabytes: peak / 1024.0 })
+        let spent = |time: libc::timeval| time.tv_sec as f64 * 1e3 + time.tv_usec as f64 / 1e3;
+        let cpu_milliseconds = spent(usage.ru_utime) + spent(usage.ru_stime);
+        Ok(Cost { milliseconds, cpu_milliseconds, peak_megabytes: usage.ru_maxrss as f64 / 1024.0 })
     }
 
     /// How many programs it starts beside itself, threads not counted.
@@ -93,6 +97,7 @@ pub fn medians<const N: usize>(runs: [&Run; N], rounds: usize) -> Result<[Cost; 
     }
     Ok(all.map(|costs| Cost {
         milliseconds: median(costs.iter().map(|cost| cost.milliseconds)),
+        cpu_milliseconds: median(costs.iter().map(|cost| cost.cpu_milliseconds)),
         peak_megabytes: median(costs.iter().map(|cost| cost.peak_megabytes)),
     }))
 }
@@ -104,14 +109,14 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Waits for a child and answers the most memory that it held.
+/// Waits for a child and answers what it used.
 #[expect(unsafe_code, reason = "only wait4 tells the peak of one child, and it has no safe wrapper")]
-fn peak_kilobytes(pid: u32) -> Option<f64> {
+fn usage_of(pid: u32) -> Option<libc::rusage> {
     let pid = libc::pid_t::try_from(pid).ok()?;
     let mut status = 0;
     // SAFETY: an all-zero rusage is a valid value of this plain struct of numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live locals of the right types, and the pid is a child of ours that nobody else waits for.
     let ended = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-    (ended == pid).then_some(usage.ru_maxrss as f64)
+    (ended == pid).then_some(usage)
 }

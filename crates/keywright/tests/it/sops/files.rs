@@ -9,7 +9,9 @@ fn every_format_comes_back_by_verb_by_flag_and_in_place() {
     let folder = folder();
     for (name, text) in PLAIN {
         let encrypted = path(&folder, &format!("e-{name}"));
-        assert!(!read(folder.path(), &format!("e-{name}")).contains("one"), "{name}");
+        // Three letters alone may stand in any key's Base64.
+        let written = read(folder.path(), &format!("e-{name}"));
+        assert!([" one", "\"one", "=one"].iter().all(|value| !written.contains(value)), "{name}");
         assert_eq!(good(&["decrypt", &encrypted]), text, "{name}");
         assert_eq!(good(&["-d", &encrypted]), text, "{name}");
         let plain = path(&folder, name);
