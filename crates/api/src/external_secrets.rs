@@ -9,6 +9,7 @@ pub mod names;
 pub mod push_secret;
 pub mod rewrite;
 pub mod secret_store;
+pub mod stamp;
 pub mod strategies;
 pub mod target;
 pub mod template;
@@ -21,6 +22,7 @@ pub use external_secret::{
 pub use push_secret::{PushSecret, PushSecretData, PushSecretSpec, PushSecretStatus};
 pub use rewrite::Rewrite;
 pub use secret_store::{ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus, Store};
+pub use stamp::Stamp;
 pub use target::{CreationPolicy, DeletionPolicy, ExternalSecretTarget};
 pub use template::{ExternalSecretTemplate, TemplateFrom};
 

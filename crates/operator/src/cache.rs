@@ -4,7 +4,7 @@
 //! Why not kube's reflector: it drops deletions and keeps one copy per controller (design §11.4).
 
 use std::any::{Any, TypeId};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -82,7 +82,7 @@ type IndexOf<T> = fn(&T) -> Vec<String>;
 
 /// All objects of one kind.
 pub struct Store<T> {
-    objects: RwLock<HashMap<Name, Arc<T>>>,
+    objects: RwLock<BTreeMap<Name, Arc<T>>>,
     indexes: RwLock<HashMap<&'static str, Index<T>>>,
     listeners: RwLock<Vec<Listener<T>>>,
     broken: RwLock<Vec<BrokenListener>>,
@@ -134,7 +134,19 @@ impl<T: Kept> Store<T> {
         read(&self.objects).get(&(namespace.into(), name.into())).cloned()
     }
 
-    /// All objects, in no order.
+    /// The objects of a namespace, by name; those of other namespaces are not looked at.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Vec<Arc<T>> {
+        let objects = read(&self.objects);
+        let first: Name = (namespace.into(), "".into());
+        objects
+            .range(first..)
+            .take_while(|(name, _)| *name.0 == *namespace)
+            .map(|(_, object)| Arc::clone(object))
+            .collect()
+    }
+
+    /// All objects, by namespace and name.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<T>> {
         read(&self.objects).values().cloned().collect()
@@ -212,9 +224,10 @@ impl<T: Kept> Store<T> {
         self.sight.subscribe()
     }
 
-    /// Takes an object that a write of ours answered, so that the next pass does not decide on an older state.
+    /// Takes an object that a write of ours answered, so that the next pass does not decide on an older state. It is told as a
+    /// watch would: the answer may hold what somebody else changed meanwhile, and other rows may look at what we wrote.
     pub fn learn(&self, name: Name, object: T) {
-        self.apply(name, Arc::new(object), false, false);
+        self.apply(name, Arc::new(object), false, true);
     }
 
     /// Takes what a LIST of one namespace showed in the place of what was known of it: for kinds whose watch is denied.
@@ -227,7 +240,7 @@ impl<T: Kept> Store<T> {
             let before = write(&self.objects).remove(&name);
             self.reindex(&name, before.as_deref(), None);
         }
-        objects.into_iter().for_each(|(name, object)| self.learn(name, object));
+        objects.into_iter().for_each(|(name, object)| self.apply(name, Arc::new(object), false, false));
     }
 
     /// A store without a watch, filled by hand: it is ready at once.
@@ -546,7 +559,7 @@ pub fn name_of(meta: &ObjectMeta) -> Name {
 }
 
 /// Versions are comparable numbers (Kubernetes ≥ 1.35 says so, etcd always made them so); whatever is not a number is taken.
-fn is_newer(old: &str, new: &str) -> bool {
+pub(crate) fn is_newer(old: &str, new: &str) -> bool {
     match (old.parse::<u64>(), new.parse::<u64>()) {
         (Ok(old), Ok(new)) => new > old,
         _ => old != new,
@@ -570,3 +583,6 @@ fn read<V>(lock: &RwLock<V>) -> std::sync::RwLockReadGuard<'_, V> {
 fn write<V>(lock: &RwLock<V>) -> std::sync::RwLockWriteGuard<'_, V> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

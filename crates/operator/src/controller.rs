@@ -46,8 +46,8 @@ pub trait Controller: Send + Sync + 'static {
         None
     }
 
-    /// Whether this object needs the row's finalizer.
-    fn wants_finalizer(_o: &Self::Object) -> bool {
+    /// Whether this object needs the row's finalizer, as far as the caches tell.
+    fn wants_finalizer(_w: &World, _o: &Self::Object) -> bool {
         false
     }
 }

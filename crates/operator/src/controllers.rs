@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use api::reload::ResourceKind;
-use api::{ClusterSecretStore, SecretStore};
+use api::{ClusterExternalSecret, ClusterPushSecret, ClusterSecretStore, SecretStore};
 use plan::reload::Kind;
 use providers::reach::CountCalls;
 
 use crate::driver::Driver;
 use crate::external_secrets::counts::Counts;
-use crate::external_secrets::{self, cluster_external_secret, external_secret, push_secret, secret_store};
+use crate::external_secrets::{self, external_secret, push_secret, secret_store, stamp};
 use crate::reloader::{self, source, workload};
 use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
@@ -32,7 +32,10 @@ pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -
     }
     let mut driver = driver.observed(counts).with::<external_secret::Reconcile>();
     if settings.stamps {
-        driver = driver.with::<cluster_external_secret::Stamp>();
+        driver = driver.with::<stamp::StampOut<ClusterExternalSecret>>();
+    }
+    if settings.stamps_pushes {
+        driver = driver.with::<stamp::StampOut<ClusterPushSecret>>();
     }
     if settings.pushes {
         driver = driver.with::<push_secret::Reconcile>();

@@ -287,14 +287,20 @@ async fn run<C: Controller>(world: &World, object: &C::Object) -> Result<Finish,
         }
         return Ok(finish);
     }
-    match (row.finalizer, carried) {
-        (Some(finalizer), None) if C::wants_finalizer(object) => {
-            world.act(add_finalizer(object, finalizer, row.manager)).await?;
+    let change = match (row.finalizer, carried) {
+        (Some(finalizer), None) if C::wants_finalizer(world, object) => {
+            Some(add_finalizer(object, finalizer, row.manager))
         }
-        (_, Some(finalizer)) if !C::wants_finalizer(object) => {
-            world.act(remove_finalizer(object, finalizer, row.manager)).await?;
+        (_, Some(finalizer)) if !C::wants_finalizer(world, object) => {
+            Some(remove_finalizer(object, finalizer, row.manager))
         }
-        _ => {}
+        _ => None,
+    };
+    if let Some(change) = change
+        && let Err(fault) = world.act(change).await
+    {
+        // Somebody wrote the object meanwhile: that is no failure to tell on it.
+        return if fault.kind() == Kind::Conflict { Ok(Finish::default().retried()) } else { Err(fault) };
     }
     C::reconcile(world, object).await
 }
@@ -321,7 +327,7 @@ async fn conclude<C: Controller>(
         && *driver.leads.borrow()
     {
         let version = object.resource_version().to_owned();
-        match write_status(world.cluster(), &at, version, status, C::ROW.manager).await {
+        match write_status(world.cluster(), &at, Some(object.uid()), version, status, C::ROW.manager).await {
             Ok((_, answer)) => learn::<C::Object>(world, &answer),
             // The object went away meanwhile: there is nobody left to tell.
             Err(fault) if fault.kind() == Kind::NotFound => {}
@@ -344,12 +350,13 @@ async fn conclude<C: Controller>(
 
 /// Puts the finalizer on an object that wants it only since this pass: Vault Secrets writes a status before it guards (VSO §6.6).
 async fn guard<C: Controller>(world: &World, object: &C::Object) {
-    let Some(finalizer) = C::ROW.finalizer.filter(|_| !C::wants_finalizer(object) && !object.is_deleting()) else {
+    let Some(finalizer) = C::ROW.finalizer.filter(|_| !C::wants_finalizer(world, object) && !object.is_deleting())
+    else {
         return;
     };
     let at = object.address();
     let Some(fresh) = world.cache::<C::Object>().find(&at.namespace, &at.name) else { return };
-    let is_new = C::wants_finalizer(&fresh) && !fresh.finalizers().iter().any(|name| name == finalizer);
+    let is_new = C::wants_finalizer(world, &fresh) && !fresh.finalizers().iter().any(|name| name == finalizer);
     if is_new && let Err(fault) = world.act(add_finalizer(&*fresh, finalizer, C::ROW.manager)).await {
         // The next pass puts it on before it does anything.
         tracing::debug!(object = %at.object(), error = fault.chain(), "the finalizer could not be put on");

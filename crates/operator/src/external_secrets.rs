@@ -1,12 +1,12 @@
 //! External Secrets: its rows, one file each, and what its process was told. The rows stand in `controllers`.
 //! Specification: ESO §6.
 
-pub mod cluster_external_secret;
 pub mod counts;
 pub mod external_secret;
 mod memory;
 pub mod push_secret;
 pub mod secret_store;
+pub mod stamp;
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use plan::backoff::Backoff;
 use crate::cache::{Changed, Kept, Name, name_of};
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
-use crate::subject::spec_changed;
+use crate::subject::settings_changed;
 
 /// As in the peer: one second at first, seven minutes at most (ESO §6.7).
 const BACKOFF: Backoff =
@@ -35,6 +35,8 @@ pub struct Settings {
     pub pushes: bool,
     /// Whether ClusterExternalSecrets are stamped out; that asks for the cluster's namespaces.
     pub stamps: bool,
+    /// Whether ClusterPushSecrets are stamped out; that asks for the cluster's namespaces, too.
+    pub stamps_pushes: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             validates_cluster_stores: true,
             pushes: true,
             stamps: true,
+            stamps_pushes: true,
         }
     }
 }
@@ -71,7 +74,7 @@ fn wake_users<S, U>(
     shared.caches().store::<S>().listen(move |changed: &Changed<S>| {
         if let Some(after) = &changed.after
             && !changed.is_initial
-            && changed.before.as_ref().is_none_or(|before| spec_changed(&**before, &**after))
+            && changed.before.as_ref().is_none_or(|before| settings_changed(&**before, &**after))
         {
             keys(&changed.name).iter().for_each(|key| wake(&row, &users.by(index, key)));
         }

@@ -61,11 +61,15 @@ where
 
 /// Whether a change matters to whoever reads the spec: generation, labels, annotations, deletion, finalizers (ESO §6.7).
 pub fn spec_changed<K: kube::Resource>(before: &K, after: &K) -> bool {
+    settings_changed(before, after) || before.meta().finalizers != after.meta().finalizers
+}
+
+/// The same for objects whose finalizers come and go with their users.
+pub fn settings_changed<K: kube::Resource>(before: &K, after: &K) -> bool {
     let (before, after) = (before.meta(), after.meta());
     before.uid != after.uid
         || before.generation != after.generation
         || before.labels != after.labels
         || before.annotations != after.annotations
         || before.deletion_timestamp != after.deletion_timestamp
-        || before.finalizers != after.finalizers
 }

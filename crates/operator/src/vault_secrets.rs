@@ -173,14 +173,7 @@ const BY_AUTH: &str = "auth";
 const BY_OWNER: &str = "vso-owner";
 
 /// Whether a change matters: spec, labels, annotations, deletion – not our own finalizer or status.
-pub(crate) fn matters<K: kube::Resource>(before: &K, after: &K) -> bool {
-    let (before, after) = (before.meta(), after.meta());
-    before.uid != after.uid
-        || before.generation != after.generation
-        || before.labels != after.labels
-        || before.annotations != after.annotations
-        || before.deletion_timestamp != after.deletion_timestamp
-}
+pub(crate) use crate::subject::settings_changed as matters;
 
 /// Registers what leads to passes of a syncable kind: itself, what it refers to, and the loss of its Secret.
 pub(crate) fn watch<O>(shared: &Arc<Shared>, enqueue: &Enqueue)

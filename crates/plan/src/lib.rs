@@ -4,7 +4,6 @@
 
 pub mod backoff;
 pub mod basis;
-pub mod cluster_external_secret;
 pub mod conditions;
 pub mod destination;
 pub mod effect;
@@ -24,7 +23,9 @@ pub mod sealed_secret;
 pub mod sealing_keys;
 pub mod secret_store;
 pub mod secret_transformation;
+pub mod stamp;
 pub mod sync_reason;
+
 pub mod synced;
 pub mod target;
 pub mod vault_auth;

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::PushSecret;
 use api::external_secrets::push_secret::{PushSecretData, SyncedPushSecrets, UpdatePolicy};
-use api::external_secrets::{PushSecretStatus, Store};
+use api::external_secrets::{PushSecretStatus, Store, StoreKind};
 use api::meta::Filled as _;
-use base::{Fault, ObjectRef, Timestamp};
+use base::{Fault, Kind, ObjectRef, Timestamp};
 use serde_json::Value;
-use source::{PushEntry, RemotePlace};
+use source::{PushEntry, Pushed, RemotePlace};
 
 pub use entries::{Entry, Given, entries};
 
@@ -108,6 +108,39 @@ pub fn obsolete(ps: &PushSecret, wanted: &[Entry], stores: &[Store], known: &[St
         .collect()
 }
 
+/// The stores that must not go before this object, because values will have to be taken back from them: those that it names, and
+/// those that its status knows. As `<namespace>/<Kind>/<name>`; stores that are chosen by label have `*` for a name.
+#[must_use]
+pub fn guarded(ps: &PushSecret) -> Vec<String> {
+    if !ps.deletes() {
+        return Vec::new();
+    }
+    let namespace = ps.metadata.namespace.as_deref().unwrap_or_default();
+    let named = ps.store_refs().iter().map(|store| guard_key(store.kind, namespace, store.name().unwrap_or("*")));
+    let pushed = ps.status.iter().flat_map(|status| status.synced_push_secrets.keys());
+    let pushed = pushed.filter_map(|key| split_key(key).ok()).map(|(kind, name)| guard_key(kind, namespace, name));
+    named.chain(pushed).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// A store's key in [`guarded`].
+#[must_use]
+pub fn guard_key(kind: StoreKind, namespace: &str, name: &str) -> String {
+    let home = if kind == StoreKind::SecretStore { namespace } else { "" };
+    format!("{home}/{}/{name}", kind.as_str())
+}
+
+/// Kind and name of a store, from its key in the status.
+///
+/// # Errors
+/// It is no such key.
+pub fn split_key(key: &str) -> Result<(StoreKind, &str), Fault> {
+    let parts = key.split_once('/').and_then(|(kind, name)| {
+        let kinds = [StoreKind::SecretStore, StoreKind::ClusterSecretStore];
+        Some((kinds.into_iter().find(|known| known.as_str() == kind)?, name))
+    });
+    parts.ok_or_else(|| Fault::wrong(format!("`{key}` in the status is no store")))
+}
+
 /// Everything that the status says was pushed.
 #[must_use]
 pub fn everything(ps: &PushSecret) -> Vec<Obsolete> {
@@ -147,13 +180,19 @@ fn remote_place(data: &PushSecretData) -> RemotePlace {
     RemotePlace { key: remote.remote_key.clone(), property: remote.property.filled().map(str::to_owned) }
 }
 
-/// What was found at the provider and done there, so far.
+/// What was found at the providers and done there, so far.
 #[derive(Default)]
 pub struct Outcome {
     /// What lies there now.
     pub synced: SyncedPushSecrets,
-    /// What went wrong, if something did.
+    /// Whether something was changed there.
+    pub changed: bool,
+    /// What went wrong first, if something did; the rest was done nevertheless.
     pub fault: Option<Fault>,
+    /// Entries that could not be taken back, by store and key.
+    stuck: BTreeSet<(String, String)>,
+    /// Stores that cannot be used in this pass.
+    down: BTreeSet<String>,
 }
 
 impl Outcome {
@@ -161,16 +200,43 @@ impl Outcome {
     #[must_use]
     pub fn of(ps: &PushSecret) -> Self {
         let synced = ps.status.as_ref().map(|status| status.synced_push_secrets.clone()).unwrap_or_default();
-        Self { synced, fault: None }
+        Self { synced, ..Self::default() }
+    }
+
+    /// Whether a store could not be used in this pass: it is not asked again before the next.
+    #[must_use]
+    pub fn is_down(&self, store: &str) -> bool {
+        self.down.contains(store)
+    }
+
+    /// A store cannot be used: nobody can log in, or it is away.
+    pub fn cannot_use(&mut self, store: &str, fault: Fault) {
+        self.down.insert(store.to_owned());
+        self.failed(store, fault);
+    }
+
+    /// Something failed at a store; one that is away is left alone, and everything else is tried.
+    pub fn failed(&mut self, store: &str, fault: Fault) {
+        if matches!(fault.kind(), Kind::Unreachable | Kind::Busy) {
+            self.down.insert(store.to_owned());
+        }
+        self.fault.get_or_insert(fault);
+    }
+
+    /// An entry could not be taken back, so it is not forgotten.
+    pub fn keeps(&mut self, obsolete: &Obsolete) {
+        self.stuck.insert((obsolete.store.clone(), obsolete.key.clone()));
     }
 
     /// An entry lies there now.
-    pub fn stored(&mut self, entry: &Entry) {
+    pub fn stored(&mut self, entry: &Entry, pushed: Pushed) {
+        self.changed |= pushed == Pushed::Stored;
         self.synced.entry(entry.store.clone()).or_default().insert(entry.key.clone(), entry.data.clone());
     }
 
     /// An entry is gone.
     pub fn taken_back(&mut self, obsolete: &Obsolete) {
+        self.changed = true;
         if let Some(entries) = self.synced.get_mut(&obsolete.store) {
             entries.remove(&obsolete.key);
         }
@@ -179,15 +245,18 @@ impl Outcome {
 
     /// What was pushed once and is neither wanted nor taken back (`deletionPolicy: None`) is forgotten.
     pub fn forget_unwanted(&mut self, wanted: &[Entry]) {
-        let wanted: BTreeSet<(&str, &str)> = wanted.iter().map(|entry| (&*entry.store, &*entry.key)).collect();
+        let mut kept: BTreeSet<(&str, &str)> = wanted.iter().map(|entry| (&*entry.store, &*entry.key)).collect();
+        kept.extend(self.stuck.iter().map(|(store, key)| (&**store, &**key)));
         for (store, entries) in &mut self.synced {
-            entries.retain(|key, _| wanted.contains(&(store.as_str(), key.as_str())));
+            entries.retain(|key, _| kept.contains(&(store.as_str(), key.as_str())));
         }
         self.synced.retain(|_, entries| !entries.is_empty());
     }
 }
 
 /// The end of a pass that pushed everything.
+///
+/// It is told where something changed; the peer tells it every time.
 ///
 /// # Errors
 /// The interval cannot be read.
@@ -199,6 +268,7 @@ pub fn synced(ps: &PushSecret, outcome: Outcome, now: Timestamp) -> Result<Finis
     let mut status = ps.status.clone().unwrap_or_default();
     let before = status.clone();
     conditions::set(&mut status.conditions, conditions::condition("Ready", true, "Synced", &message, now));
+    let changed = outcome.changed || status.conditions != before.conditions;
     status.synced_push_secrets = outcome.synced;
     status.synced_resource_version = Some(hash::version_of(&ps.metadata));
     if status != before || schedule::is_old(status.refresh_time.as_ref(), now) {
@@ -207,7 +277,8 @@ pub fn synced(ps: &PushSecret, outcome: Outcome, now: Timestamp) -> Result<Finis
     let interval = ps.refresh_interval()?;
     let next = now.saturating_add(interval.to_signed()).map_or(Next::Settled, Next::At);
     let next = if interval.is_positive() { next } else { Next::Settled };
-    Ok(Finish { status: Some(status_of(&status)), events: vec![Event::normal("Synced", message)], next, failed: false })
+    let events = if changed { vec![Event::normal("Synced", message)] } else { Vec::new() };
+    Ok(Finish { status: Some(status_of(&status)), events, next, failed: false })
 }
 
 /// The end of a pass that pushed a part: what lies at the providers is told, and the rest is tried again.
@@ -266,6 +337,13 @@ pub fn not_pushed(entry: &Entry, fault: Fault) -> Fault {
     let store = entry.store.split_once('/').map_or(&*entry.store, |(_, name)| name);
     let place = &entry.push.at.key;
     fault.within(format!("set secret failed: could not write remote ref {place} to target secretstore {store}"))
+}
+
+/// A fault of taking one entry back.
+#[must_use]
+pub fn not_taken_back(obsolete: &Obsolete, fault: Fault) -> Fault {
+    let store = obsolete.store.split_once('/').map_or(&*obsolete.store, |(_, name)| name);
+    fault.within(format!("could not delete remote ref {} of target secretstore {store}", obsolete.at.key))
 }
 
 #[cfg(test)]

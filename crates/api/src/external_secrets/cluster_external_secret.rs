@@ -1,15 +1,16 @@
 //! ClusterExternalSecret: an ExternalSecret for every namespace that is selected. The spec that is stamped out stays raw
 //! JSON, so that fields which a newer CRD has and we do not know are not lost. Specification: ESO §5.3, §6.10.
 
-use base::{Fault, duration::GoDuration};
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with_macros::skip_serializing_none;
 
-use super::external_secret::ExternalSecretSpec;
-use crate::meta::{self, Condition, Filled as _, LabelSelector, Labels};
+use super::external_secret::{ExternalSecret, ExternalSecretSpec};
+use super::names;
+use super::stamp::{ChildMetadata, FailedNamespace, Stamp};
+use crate::meta::{Condition, Filled as _, LabelSelector};
 use crate::shape;
 
 /// The ExternalSecret, and the namespaces that get it.
@@ -50,17 +51,6 @@ pub struct ClusterExternalSecretSpec {
     pub refresh_time: Option<String>,
 }
 
-/// Labels and annotations of what is stamped out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ChildMetadata {
-    /// Annotations.
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub annotations: Labels,
-    /// Labels.
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub labels: Labels,
-}
-
 /// Which namespaces have it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,52 +70,53 @@ pub struct ClusterExternalSecretStatus {
     pub conditions: Vec<Condition>,
 }
 
-#[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct FailedNamespace {
-    /// The namespace.
-    pub namespace: String,
-    /// Why it failed.
-    pub reason: Option<String>,
-}
+impl Stamp for ClusterExternalSecret {
+    type Child = ExternalSecret;
+    type ChildSpec = ExternalSecretSpec;
 
-impl ClusterExternalSecret {
-    /// The spec of each ExternalSecret, as it was written.
-    pub fn child_spec(&self) -> &Value {
+    const SPEC: &'static str = "spec.externalSecretSpec";
+    const TAKEN: &'static str = "external secret already exists in namespace";
+
+    fn child_spec(&self) -> &Value {
         &self.spec.external_secret_spec
     }
 
-    /// The name of each ExternalSecret.
-    pub fn child_name(&self) -> &str {
-        self.spec.external_secret_name.filled().or(self.metadata.name.as_deref()).unwrap_or_default()
+    fn named(&self) -> Option<&str> {
+        self.spec.external_secret_name.filled()
     }
 
-    /// Labels and annotations of each ExternalSecret.
-    pub fn child_metadata(&self) -> Option<&ChildMetadata> {
+    fn child_metadata(&self) -> Option<&ChildMetadata> {
         self.spec.external_secret_metadata.as_ref()
     }
 
-    /// All selectors of namespaces, the deprecated one included.
-    pub fn namespace_selectors(&self) -> impl Iterator<Item = &LabelSelector> {
+    /// The deprecated one included.
+    fn namespace_selectors(&self) -> impl Iterator<Item = &LabelSelector> {
         self.spec.namespace_selector.iter().chain(&self.spec.namespace_selectors)
     }
 
-    /// Namespaces by name.
-    pub fn namespaces(&self) -> &[String] {
+    fn namespaces(&self) -> &[String] {
         &self.spec.namespaces
     }
 
-    /// How often the namespaces are looked at again, where it says so itself.
-    ///
-    /// # Errors
-    /// The text is no Go duration.
-    pub fn refresh_time(&self) -> Result<Option<GoDuration>, Fault> {
-        let parse = |text| GoDuration::parse(text).map_err(|error| meta::unreadable(self, "spec.refreshTime", error));
-        self.spec.refresh_time.filled().map(parse).transpose()
+    fn refreshed_every(&self) -> Option<&str> {
+        self.spec.refresh_time.filled()
     }
 
-    /// The namespaces that have it, as of the last pass.
-    pub fn provisioned_namespaces(&self) -> &[String] {
+    fn provisioned_namespaces(&self) -> &[String] {
         self.status.as_ref().map(|status| status.provisioned_namespaces.as_slice()).unwrap_or_default()
+    }
+
+    fn told(&self, provisioned: Vec<String>, failed: Vec<FailedNamespace>, ready: Condition) -> Value {
+        let status = ClusterExternalSecretStatus {
+            external_secret_name: Some(self.child_name().to_owned()),
+            failed_namespaces: failed,
+            provisioned_namespaces: provisioned,
+            conditions: vec![ready],
+        };
+        serde_json::to_value(status).unwrap_or_default()
+    }
+
+    fn namespace_finalizer(&self) -> Option<String> {
+        Some(format!("{}{}", names::NAMESPACE_FINALIZER_PREFIX, self.metadata.name.as_deref().unwrap_or_default()))
     }
 }

@@ -1,16 +1,15 @@
-//! ClusterPushSecret: a PushSecret for every namespace that is selected. The spec that is stamped out stays raw JSON.
-//! Only the type is here yet; no controller acts on it. Specification: ESO §5.5, §6.12.
+//! ClusterPushSecret: a PushSecret for every namespace that is selected. The spec that is stamped out stays raw JSON,
+//! so that fields which a newer CRD has and we do not know are not lost. Specification: ESO §5.5, §6.12.
 
-use base::{Fault, duration::GoDuration};
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with_macros::skip_serializing_none;
 
-use super::cluster_external_secret::{ChildMetadata, FailedNamespace};
-use super::push_secret::PushSecretSpec;
-use crate::meta::{self, Condition, Filled as _, LabelSelector};
+use super::push_secret::{PushSecret, PushSecretSpec};
+use super::stamp::{ChildMetadata, FailedNamespace, Stamp};
+use crate::meta::{Condition, Filled as _, LabelSelector};
 use crate::shape;
 
 /// The PushSecret, and the namespaces that get it.
@@ -63,23 +62,44 @@ pub struct ClusterPushSecretStatus {
     pub conditions: Vec<Condition>,
 }
 
-impl ClusterPushSecret {
-    /// The spec of each PushSecret, as it was written.
-    pub fn child_spec(&self) -> &Value {
+impl Stamp for ClusterPushSecret {
+    type Child = PushSecret;
+    type ChildSpec = PushSecretSpec;
+
+    const SPEC: &'static str = "spec.pushSecretSpec";
+    const TAKEN: &'static str = "push secret already exists in namespace";
+
+    fn child_spec(&self) -> &Value {
         &self.spec.push_secret_spec
     }
 
-    /// The name of each PushSecret.
-    pub fn child_name(&self) -> &str {
-        self.spec.push_secret_name.filled().or(self.metadata.name.as_deref()).unwrap_or_default()
+    fn named(&self) -> Option<&str> {
+        self.spec.push_secret_name.filled()
     }
 
-    /// How often the namespaces are looked at again, where it says so itself.
-    ///
-    /// # Errors
-    /// The text is no Go duration.
-    pub fn refresh_time(&self) -> Result<Option<GoDuration>, Fault> {
-        let parse = |text| GoDuration::parse(text).map_err(|error| meta::unreadable(self, "spec.refreshTime", error));
-        self.spec.refresh_time.filled().map(parse).transpose()
+    fn child_metadata(&self) -> Option<&ChildMetadata> {
+        self.spec.push_secret_metadata.as_ref()
+    }
+
+    fn namespace_selectors(&self) -> impl Iterator<Item = &LabelSelector> {
+        self.spec.namespace_selectors.iter()
+    }
+
+    fn refreshed_every(&self) -> Option<&str> {
+        self.spec.refresh_time.filled()
+    }
+
+    fn provisioned_namespaces(&self) -> &[String] {
+        self.status.as_ref().map(|status| status.provisioned_namespaces.as_slice()).unwrap_or_default()
+    }
+
+    fn told(&self, provisioned: Vec<String>, failed: Vec<FailedNamespace>, ready: Condition) -> Value {
+        let status = ClusterPushSecretStatus {
+            push_secret_name: Some(self.child_name().to_owned()),
+            provisioned_namespaces: provisioned,
+            failed_namespaces: failed,
+            conditions: vec![ready],
+        };
+        serde_json::to_value(status).unwrap_or_default()
     }
 }

@@ -57,7 +57,7 @@ const FLAGS: &[Flag] = &[
     switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
     switch("enable-cluster-external-secret-reconciler", "stamp out ClusterExternalSecrets (true)"),
     switch("enable-push-secret-reconciler", "push PushSecrets (true)"),
-    switch("enable-cluster-push-secret-reconciler", "accepted"),
+    switch("enable-cluster-push-secret-reconciler", "stamp out ClusterPushSecrets (true)"),
     switch("enable-secrets-caching", "accepted: values are never cached"),
     switch("enable-configmaps-caching", "accepted: values are never cached"),
     switch("enable-managed-secrets-caching", "accepted: values are never cached"),
@@ -123,6 +123,7 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
         validates_cluster_stores: is_on("enable-cluster-store-reconciler"),
         pushes: is_on("enable-push-secret-reconciler"),
         stamps: is_on("enable-cluster-external-secret-reconciler"),
+        stamps_pushes: is_on("enable-cluster-push-secret-reconciler"),
     })
 }
 

@@ -47,7 +47,7 @@ impl Effect for Write {
                 delete(cluster, &at, uid.as_deref(), resource_version.as_deref(), background).await
             }
             Self::Status { at, resource_version, status, manager } => {
-                write_status(cluster, &at, resource_version, status, &manager).await.map(|(written, _)| written)
+                write_status(cluster, &at, None, resource_version, status, &manager).await.map(|(written, _)| written)
             }
         }
     }
@@ -154,6 +154,7 @@ async fn delete(
 pub(crate) async fn write_status(
     cluster: &Cluster,
     at: &Address,
+    uid: Option<&str>,
     mut resource_version: String,
     status: Status,
     manager: &str,
@@ -181,6 +182,10 @@ pub(crate) async fn write_status(
             Err(fault) if fault.kind() == Kind::Conflict && tries < TRIES => {
                 let fresh: Option<Head> = cluster.read_as(at).await?;
                 let Some(fresh) = fresh else { return Err(fault.about(at.object())) };
+                if uid.is_some_and(|uid| uid != fresh.metadata.uid) {
+                    let gone = format!("{} was replaced by another of its name", at.object());
+                    return Err(Fault::new(Kind::NotFound, gone));
+                }
                 resource_version = fresh.metadata.resource_version;
             }
             Err(fault) => return Err(fault.about(at.object())),
@@ -258,3 +263,6 @@ fn finalizers<O: Subject>(o: &O, list: &Value, manager: &str, why: String) -> Wr
     let manager = manager.to_owned();
     Write::Patch { at: o.address(), subresource: None, media: Media::Merge, body, manager, why }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,8 @@ struct Kind {
 }
 
 /// The rows that have metrics of their own.
-const KINDS: [&str; 5] = ["externalsecret", "secretstore", "clustersecretstore", "pushsecret", "clusterexternalsecret"];
+const KINDS: [&str; 6] =
+    ["externalsecret", "secretstore", "clustersecretstore", "pushsecret", "clusterexternalsecret", "clusterpushsecret"];
 
 impl Counts {
     /// Counters in this registry.

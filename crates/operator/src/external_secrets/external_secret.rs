@@ -175,7 +175,7 @@ impl Controller for Reconcile {
         Ok(Finish::settled())
     }
 
-    fn wants_finalizer(o: &ExternalSecret) -> bool {
+    fn wants_finalizer(_: &World, o: &ExternalSecret) -> bool {
         es::wants_finalizer(o)
     }
 }

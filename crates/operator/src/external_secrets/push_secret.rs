@@ -8,14 +8,15 @@ use api::external_secrets::{Store, StoreKind, names};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, PushSecret, SecretStore};
 use base::fingerprint::Fingerprint;
-use base::{Fault, ObjectRef, Timestamp};
+use base::{Fault, Kind, ObjectRef, Timestamp};
 use plan::push_secret::{self as ps, Entry, Given, Obsolete, Outcome, Push, TakeBack};
 use plan::{Delimiters, Finish, Rendering};
+use providers::row::Client;
 
 use super::memory::Memory;
 use super::{BACKOFF, wake, wake_users};
 use crate::World;
-use crate::cache::{Changed, Name, Selectors};
+use crate::cache::{Changed, Kept as _, Name, Selectors, is_newer};
 use crate::clients::Providers;
 use crate::controller::{Controller, Rights, Row};
 use crate::effects::push::{Pushing, TakingBack};
@@ -35,13 +36,30 @@ pub struct Reconcile;
 struct Known {
     /// When it was pushed.
     pushed: Option<Timestamp>,
-    /// The sources as they were pushed.
+    /// What it was pushed from, and to.
+    looked: Looked,
+}
+
+/// The sources and stores of an object.
+#[derive(Default)]
+struct Looked {
+    /// The sources, by name.
     sources: Vec<(String, Fingerprint)>,
+    /// The stores, by uid and generation.
+    stores: Vec<(String, i64)>,
+    /// Whether a source was written after the object, or is gone: only that tells what changed while no process looked.
+    is_later: bool,
+}
+
+impl Looked {
+    fn differs(&self, other: &Self) -> bool {
+        self.sources != other.sources || self.stores != other.stores
+    }
 }
 
 /// The index of PushSecrets by the Secret that they push: `namespace/name`, or `namespace/*` for those that select.
 const BY_SOURCE: &str = "source";
-/// The index of PushSecrets by the kind and name of their stores; those that select have `*` for a name.
+/// The index of PushSecrets by the namespace, kind and name of their stores; those that select have `*` for a name.
 const BY_STORE: &str = "pushed-to";
 
 impl Controller for Reconcile {
@@ -81,7 +99,7 @@ impl Controller for Reconcile {
             Some(PushSource::Generator(_)) | None => Vec::new(),
         });
         own.index(BY_STORE, |o| {
-            let key = |store: &PushSecretStoreRef| format!("{}/{}", store.kind.as_str(), store.name().unwrap_or("*"));
+            let key = |store: &PushSecretStoreRef| ps::guard_key(store.kind, namespace(o), store.name().unwrap_or("*"));
             o.store_refs().iter().map(key).collect()
         });
         enqueue.own::<PushSecret>(caches, spec_changed);
@@ -96,7 +114,7 @@ impl Controller for Reconcile {
             }
         });
         let keys = |kind: StoreKind| {
-            move |(_, name): &Name| vec![format!("{}/{name}", kind.as_str()), format!("{}/*", kind.as_str())]
+            move |(namespace, name): &Name| [name, "*"].map(|name| ps::guard_key(kind, namespace, name)).to_vec()
         };
         wake_users::<SecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::SecretStore));
         wake_users::<ClusterSecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::ClusterSecretStore));
@@ -108,27 +126,29 @@ impl Controller for Reconcile {
 
     async fn reconcile(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
         let (memory, providers) = (w.memory::<Memory<Known>>(), w.shared().recall::<Providers>()?);
-        let seen = seen(w, o);
-        let known = memory.of(o, |known| (known.pushed, known.sources != seen));
+        let stores = stores(w, &providers, o);
+        let looked = look(w, o, stores.as_deref().unwrap_or_default());
+        let known = memory.of(o, |known| (known.pushed, stores.is_ok() && known.looked.differs(&looked)));
         let at = ps::Now {
             pushed: known.and_then(|(pushed, _)| pushed),
-            has_new_values: known.is_some_and(|(_, is_new)| is_new),
+            has_new_values: known.map_or(looked.is_later, |(_, is_new)| is_new),
             now: w.now(),
         };
         if let Some(next) = ps::due(o, &at)? {
             return Ok(Finish { next, ..Finish::default() });
         }
-        let stores = stores(w, &providers, o)?;
+        let stores = stores?;
         if stores.is_empty() {
             return Ok(Finish::settled());
         }
         let Some(given) = sources(w, &providers, o).await? else { return without_source(w, &providers, o).await };
         let entries = decide(w, o, given, &stores).await?;
         let mut outcome = Outcome::of(o);
-        if let Err(fault) = carry_out(w, &providers, o, &stores, &entries, &mut outcome).await {
+        carry_out(w, &providers, o, &stores, &entries, &mut outcome).await;
+        if let Some(fault) = outcome.fault.take() {
             return Ok(ps::half_done(o, outcome, &fault, w.now()));
         }
-        memory.note(o, |known| *known = Known { pushed: Some(w.now()), sources: seen });
+        memory.note(o, |known| *known = Known { pushed: Some(w.now()), looked });
         ps::synced(o, outcome, w.now())
     }
 
@@ -143,13 +163,15 @@ impl Controller for Reconcile {
 
     async fn cleanup(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
         let providers = w.shared().recall::<Providers>()?;
-        for obsolete in ps::everything(o) {
-            take_back(w, &providers, o, &obsolete).await?;
-        }
-        Ok(Finish::settled())
+        let mut outcome = Outcome::of(o);
+        take_back(w, &providers, o, &ps::everything(o), &mut outcome).await;
+        Ok(match outcome.fault.take() {
+            Some(fault) => ps::half_done(o, outcome, &fault, w.now()),
+            None => Finish::settled(),
+        })
     }
 
-    fn wants_finalizer(o: &PushSecret) -> bool {
+    fn wants_finalizer(_: &World, o: &PushSecret) -> bool {
         o.deletes()
     }
 }
@@ -166,7 +188,7 @@ async fn decide(w: &World, o: &PushSecret, given: Vec<Given>, stores: &[Chosen])
     if o.spec.template.is_none() { run() } else { heavy::compute(run).await? }
 }
 
-/// Takes back and pushes; what was done before a fault stands in the outcome.
+/// Takes back and pushes. What one store refuses does not keep another from its values; what was done stands in the outcome.
 async fn carry_out(
     w: &World,
     providers: &Providers,
@@ -174,49 +196,70 @@ async fn carry_out(
     stores: &[Chosen],
     entries: &[Entry],
     outcome: &mut Outcome,
-) -> Result<(), Fault> {
+) {
     let today: Vec<Store> = stores.iter().map(|(store, _)| store.clone()).collect();
     let mut known = today.clone();
     known.extend(o.synced().filter_map(|(key, _, _)| store_of(w, o, key)));
-    for obsolete in ps::obsolete(o, entries, &today, &known) {
-        take_back(w, providers, o, &obsolete).await?;
-        outcome.taken_back(&obsolete);
-    }
+    take_back(w, providers, o, &ps::obsolete(o, entries, &today, &known), outcome).await;
     outcome.forget_unwanted(entries);
     for entry in entries {
-        if push(w, providers, o, entry).await.map_err(|fault| ps::not_pushed(entry, fault))? {
-            outcome.stored(entry);
+        if !outcome.is_down(&entry.store) {
+            push(w, providers, o, entry, outcome).await;
         }
     }
-    Ok(())
 }
 
-/// Pushes one entry; answers whether it was ours to push.
-async fn push(w: &World, providers: &Providers, o: &PushSecret, entry: &Entry) -> Result<bool, Fault> {
-    let (kind, name) = split(&entry.store)?;
-    let (client, _) = w.client(providers, kind, namespace(o), name).await?;
+/// Pushes one entry.
+async fn push(w: &World, providers: &Providers, o: &PushSecret, entry: &Entry, outcome: &mut Outcome) {
+    let client = match opened(w, providers, o, &entry.store).await {
+        Ok(client) => client,
+        Err(fault) => return outcome.cannot_use(&entry.store, ps::not_pushed(entry, fault)),
+    };
     if o.spec.update_policy == UpdatePolicy::IfNotExists {
         let exists = client.exists(&entry.push.at).await;
-        if exists.map_err(|fault| fault.within("could not verify if secret exists in store"))? {
-            return Ok(false);
+        match exists.map_err(|fault| fault.within("could not verify if secret exists in store")) {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(fault) => return outcome.failed(&entry.store, ps::not_pushed(entry, fault)),
         }
     }
-    let store = object_of(o, kind, name);
-    w.act(Pushing { client, push: Push { store, entry: entry.push.clone() } }).await?;
-    Ok(true)
+    let push = Push { store: object_of(o, &entry.store), entry: entry.push.clone() };
+    match w.act(Pushing { client, push }).await {
+        Ok(pushed) => outcome.stored(entry, pushed),
+        Err(fault) => outcome.failed(&entry.store, ps::not_pushed(entry, fault)),
+    }
 }
 
-async fn take_back(w: &World, providers: &Providers, o: &PushSecret, obsolete: &Obsolete) -> Result<(), Fault> {
-    let (kind, name) = split(&obsolete.store)?;
-    let failed = |fault: Fault| {
-        fault.within(format!("could not delete remote ref {} of target secretstore {name}", obsolete.at.key))
-    };
-    let (client, _) = w.client(providers, kind, namespace(o), name).await.map_err(failed)?;
-    let what = TakeBack { store: object_of(o, kind, name), at: obsolete.at.clone() };
-    match w.act(TakingBack { client, what }).await {
-        Err(fault) if fault.kind() != base::Kind::NotFound => Err(failed(fault)),
-        _ => Ok(()),
+/// Takes back what can be; what cannot stays in the outcome.
+async fn take_back(w: &World, providers: &Providers, o: &PushSecret, all: &[Obsolete], outcome: &mut Outcome) {
+    for obsolete in all {
+        if outcome.is_down(&obsolete.store) {
+            outcome.keeps(obsolete);
+            continue;
+        }
+        let client = match opened(w, providers, o, &obsolete.store).await {
+            Ok(client) => client,
+            Err(fault) => {
+                outcome.cannot_use(&obsolete.store, ps::not_taken_back(obsolete, fault));
+                outcome.keeps(obsolete);
+                continue;
+            }
+        };
+        let what = TakeBack { store: object_of(o, &obsolete.store), at: obsolete.at.clone() };
+        match w.act(TakingBack { client, what }).await {
+            Err(fault) if fault.kind() != Kind::NotFound => {
+                outcome.failed(&obsolete.store, ps::not_taken_back(obsolete, fault));
+                outcome.keeps(obsolete);
+            }
+            _ => outcome.taken_back(obsolete),
+        }
     }
+}
+
+/// The client behind a store's key in the status.
+async fn opened(w: &World, providers: &Providers, o: &PushSecret, key: &str) -> Result<Client, Fault> {
+    let (kind, name) = ps::split_key(key)?;
+    w.writing_client(providers, kind, namespace(o), name).await
 }
 
 /// The source is gone: what was pushed is taken back if that is wanted, and else the fault is told.
@@ -229,13 +272,11 @@ async fn without_source(w: &World, providers: &Providers, o: &PushSecret) -> Res
         return Err(Fault::wrong("could not get source secret").because("it does not exist"));
     }
     let mut outcome = Outcome::of(o);
-    for obsolete in pushed {
-        if let Err(fault) = take_back(w, providers, o, &obsolete).await {
-            return Ok(ps::half_done(o, outcome, &fault, w.now()));
-        }
-        outcome.taken_back(&obsolete);
-    }
-    Ok(ps::source_deleted(o, w.now()))
+    take_back(w, providers, o, &pushed, &mut outcome).await;
+    Ok(match outcome.fault.take() {
+        Some(fault) => ps::half_done(o, outcome, &fault, w.now()),
+        None => ps::source_deleted(o, w.now()),
+    })
 }
 
 /// The Secrets whose values are pushed, or what a generator makes; none where the named Secret does not exist.
@@ -269,20 +310,25 @@ async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Opt
 
 /// The Secrets that a selector chooses, by name.
 fn selected(w: &World, namespace: &str, selector: &LabelSelector) -> Vec<Arc<SeenSecret>> {
-    let mut all = w.cache::<SeenSecret>().all();
-    all.retain(|seen| *seen.namespace == *namespace && selects(selector, &seen.labels));
-    all.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut all = w.cache::<SeenSecret>().within(namespace);
+    all.retain(|seen| selects(selector, &seen.labels));
     all
 }
 
-/// The sources as the cache has them: whether they changed is seen without a request.
-fn seen(w: &World, o: &PushSecret) -> Vec<(String, Fingerprint)> {
+/// The sources and stores as the caches have them: whether they changed is seen without a request.
+fn look(w: &World, o: &PushSecret, stores: &[Chosen]) -> Looked {
     let all = match o.source() {
         Some(PushSource::Secret(name)) => w.seen_secret(namespace(o), name).into_iter().collect(),
         Some(PushSource::Selector(selector)) => selected(w, namespace(o), selector),
         Some(PushSource::Generator(_)) | None => Vec::new(),
     };
-    all.into_iter().map(|seen| (seen.name.to_string(), seen.data)).collect()
+    let is_gone = all.is_empty() && matches!(o.source(), Some(PushSource::Secret(_)));
+    let is_later = |seen: &Arc<SeenSecret>| is_newer(o.resource_version(), &seen.resource_version);
+    Looked {
+        is_later: is_gone || all.iter().any(is_later),
+        sources: all.into_iter().map(|seen| (seen.name.to_string(), seen.data)).collect(),
+        stores: stores.iter().map(|(store, _)| (store.uid.clone(), store.generation)).collect(),
+    }
 }
 
 /// A store, and the rules of `dataTo` that mean it.
@@ -330,36 +376,26 @@ fn chosen_by(w: &World, o: &PushSecret, reference: &PushSecretStoreRef) -> Resul
     };
     // Only the own namespace's: a selector must not reach foreign stores (GHSA-fcxq-v2r3-cc8h).
     let is_chosen = |meta: &api::meta::ObjectMeta| selects(selector, &meta.labels.clone().unwrap_or_default());
-    let mut stores: Vec<Store> = match kind {
+    Ok(match kind {
         StoreKind::SecretStore => {
-            let all = w.cache::<SecretStore>().all();
-            let own = all.iter().filter(|store| store.metadata.namespace.as_deref() == Some(namespace));
-            own.filter(|store| is_chosen(&store.metadata)).map(|store| Store::from(&**store)).collect()
+            let own = w.cache::<SecretStore>().within(namespace);
+            own.iter().filter(|store| is_chosen(&store.metadata)).map(|store| Store::from(&**store)).collect()
         }
         StoreKind::ClusterSecretStore => {
             let all = w.cache::<ClusterSecretStore>().all();
             all.iter().filter(|store| is_chosen(&store.metadata)).map(|store| Store::from(&**store)).collect()
         }
-    };
-    stores.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(stores)
+    })
 }
 
 /// The store behind a key of the status, if it still exists.
 fn store_of(w: &World, o: &PushSecret, key: &str) -> Option<Store> {
-    let (kind, name) = split(key).ok()?;
+    let (kind, name) = ps::split_key(key).ok()?;
     w.store(kind, namespace(o), name)
 }
 
-fn split(key: &str) -> Result<(StoreKind, &str), Fault> {
-    let parts = key.split_once('/').and_then(|(kind, name)| {
-        let kinds = [StoreKind::SecretStore, StoreKind::ClusterSecretStore];
-        Some((kinds.into_iter().find(|known| known.as_str() == kind)?, name))
-    });
-    parts.ok_or_else(|| Fault::wrong(format!("`{key}` in the status is no store")))
-}
-
-fn object_of(o: &PushSecret, kind: StoreKind, name: &str) -> ObjectRef {
+fn object_of(o: &PushSecret, key: &str) -> ObjectRef {
+    let (kind, name) = ps::split_key(key).unwrap_or((StoreKind::SecretStore, key));
     let home = if kind == StoreKind::SecretStore { namespace(o) } else { "" };
     ObjectRef::new(kind.as_str(), home, name)
 }

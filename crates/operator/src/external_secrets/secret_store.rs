@@ -1,15 +1,18 @@
 //! SecretStore and ClusterSecretStore: one script for both. The client that validation opens is the one that reads use later.
 //! Specification: ESO §6.8.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use api::external_secrets::push_secret::PushSecretStoreRef;
 use api::external_secrets::{SecretStoreStatus, Store, StoreKind, names};
-use api::{ClusterSecretStore, SecretStore};
+use api::{ClusterSecretStore, PushSecret, SecretStore};
 use base::duration::GoDuration;
 use base::{Fault, Timestamp};
-use plan::Finish;
+use plan::push_secret as ps;
 use plan::secret_store::{Facts, Found, decide};
+use plan::{Finish, Line, Next};
 use providers::registry;
 use providers::row::Maintenance;
 use serde::Serialize;
@@ -17,13 +20,13 @@ use source::Validity;
 
 use super::{BACKOFF, Settings};
 use crate::World;
-use crate::cache::{Kept, Selectors};
+use crate::cache::{Changed, Kept, Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
-use crate::queue::Enqueue;
+use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
-use crate::subject::{Subject, spec_changed};
-use crate::world::stores::Providers;
+use crate::subject::{Subject, settings_changed};
+use crate::world::stores::{Providers, selects};
 
 /// A kind of store.
 pub trait Kind: kube::Resource<DynamicType = ()> + Kept + Subject + Serialize + Sized {
@@ -96,7 +99,7 @@ impl<K: Kind> Controller for Validate<K> {
         name: K::ROW,
         feature: FeatureName::ExternalSecrets,
         component: K::COMPONENT,
-        finalizer: None,
+        finalizer: Some(names::STORE_FINALIZER),
         manager: "external-secrets",
         backoff: BACKOFF,
         rights: &[
@@ -111,7 +114,10 @@ impl<K: Kind> Controller for Validate<K> {
     };
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
-        enqueue.own::<K>(shared.caches(), spec_changed);
+        enqueue.own::<K>(shared.caches(), settings_changed);
+        if shared.memory::<Settings>().pushes {
+            wake_guarded::<K>(shared, enqueue);
+        }
         K::start(shared);
     }
 
@@ -134,12 +140,85 @@ impl<K: Kind> Controller for Validate<K> {
         decide(&store, o.known(), facts)
     }
 
+    /// While a PushSecret needs it, a store that is to go goes on as before.
+    async fn cleanup(w: &World, o: &K) -> Result<Finish, Fault> {
+        let guards = guards(w, o);
+        if guards.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Finish::settled());
+        }
+        for pusher in guards.into_iter().flatten() {
+            let why = format!("stays until {} has taken its values back", pusher.address().object());
+            w.note(|| Line::on(o.address().object(), why));
+        }
+        let interval = w.memory::<Settings>().store_interval;
+        let finish = Self::reconcile(w, o).await?;
+        // A pass that had nothing to say must not be taken for leave to go.
+        let next = w.now().saturating_add(interval.to_signed()).map_or(Next::Retry, Next::At);
+        Ok(if finish.next == Next::Settled { Finish { next, ..finish } } else { finish })
+    }
+
+    fn wants_finalizer(w: &World, o: &K) -> bool {
+        let carried = || o.finalizers().iter().any(|name| name == names::STORE_FINALIZER);
+        guards(w, o).map_or_else(carried, |guards| !guards.is_empty())
+    }
+
     fn failed(o: &K, fault: &Fault, now: Timestamp) -> Finish {
         let found = Found::Invalid(Fault::new(fault.kind(), fault.chain()));
         let interval = GoDuration::ZERO;
         let facts = Facts { found, capabilities: "", maintenance: None, interval, now };
         decide(&o.store(), o.known(), facts).unwrap_or_default().retried()
     }
+}
+
+/// The index of PushSecrets by the stores that they need for taking values back.
+const BY_GUARDED: &str = "guarded";
+
+/// A store whose PushSecrets come or go looks whether it must stay.
+fn wake_guarded<K: Kind>(shared: &Shared, enqueue: Enqueue) {
+    let (stores, pushers) = (shared.caches().store::<K>(), shared.caches().store::<PushSecret>());
+    pushers.index(BY_GUARDED, ps::guarded);
+    pushers.listen(move |changed: &Changed<PushSecret>| {
+        let of = |o: &Option<Arc<PushSecret>>| -> BTreeSet<String> {
+            o.as_deref().map(ps::guarded).into_iter().flatten().collect()
+        };
+        if changed.is_initial {
+            return;
+        }
+        for key in of(&changed.before).symmetric_difference(&of(&changed.after)) {
+            let parts = key.split_once('/').and_then(|(home, rest)| Some((home, rest.split_once('/')?)));
+            match parts {
+                Some((home, (kind, "*"))) if kind == K::KIND.as_str() => {
+                    stores.within(home).iter().for_each(|store| enqueue.add(name_of(store.meta()), Lane::Changed));
+                }
+                Some((home, (kind, name))) if kind == K::KIND.as_str() => {
+                    enqueue.add((home.into(), name.into()), Lane::Changed);
+                }
+                _ => {}
+            }
+        }
+    });
+}
+
+/// The PushSecrets that will have to take values back from this store; none where that is not for us to know: another class
+/// serves it, PushSecrets are not ours, or nobody lets us see them.
+fn guards<K: Kind>(w: &World, o: &K) -> Option<Vec<Arc<PushSecret>>> {
+    let pushers = w.cache::<PushSecret>();
+    let is_ours =
+        w.shared().recall::<Providers>().is_ok_and(|own| o.store().class().is_none_or(|it| it == own.class()));
+    if !is_ours || !w.memory::<Settings>().pushes || !pushers.is_ready() {
+        return None;
+    }
+    let meta = o.meta();
+    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    let mut all = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, name));
+    let labels = meta.labels.clone().unwrap_or_default();
+    let chooses = |store: &PushSecretStoreRef| {
+        let selector = store.label_selector.as_ref().filter(|_| store.kind == K::KIND && store.name().is_none());
+        selector.is_some_and(|selector| selects(selector, &labels))
+    };
+    let choosing = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, "*"));
+    all.extend(choosing.into_iter().filter(|pusher| pusher.store_refs().iter().any(chooses)));
+    Some(all)
 }
 
 async fn found(w: &World, providers: &Providers, store: &Store) -> Found {

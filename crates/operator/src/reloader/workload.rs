@@ -159,10 +159,7 @@ async fn make_again(w: &World, name: &Name, create: Write) -> Result<(), Fault> 
 
 /// Tells what the workload reacts to.
 fn explain<H: Source>(w: &World, workload: &Workload, settings: &Settings) {
-    let mut all = w.cache::<Seen<H>>().all();
-    all.retain(|seen| *seen.namespace == *workload.namespace);
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    for seen in all {
+    for seen in w.cache::<Seen<H>>().within(&workload.namespace) {
         let change = source::change(&settings.options, &seen);
         if rules::verdict(&change, workload, &settings.options).hit.is_some() {
             w.note(|| source::told(workload, &seen));

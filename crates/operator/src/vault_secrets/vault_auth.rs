@@ -59,7 +59,7 @@ impl Controller for Check {
         Ok(Finish::settled())
     }
 
-    fn wants_finalizer(o: &VaultAuth) -> bool {
+    fn wants_finalizer(_: &World, o: &VaultAuth) -> bool {
         super::is_guarded(o.conditions(), &o.metadata, names::AUTH_FINALIZER)
     }
 }

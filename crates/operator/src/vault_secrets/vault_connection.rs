@@ -56,7 +56,7 @@ impl Controller for Ping {
         vault_connection::told(o, Err(Fault::bug(fault.chain())), now)
     }
 
-    fn wants_finalizer(o: &VaultConnection) -> bool {
+    fn wants_finalizer(_: &World, o: &VaultConnection) -> bool {
         super::is_guarded(o.conditions(), &o.metadata, names::CONNECTION_FINALIZER)
     }
 }

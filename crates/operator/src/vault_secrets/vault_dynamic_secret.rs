@@ -113,7 +113,7 @@ impl Controller for Sync {
         Some(synced::status_lost(fault))
     }
 
-    fn wants_finalizer(o: &VaultDynamicSecret) -> bool {
+    fn wants_finalizer(_: &World, o: &VaultDynamicSecret) -> bool {
         super::is_guarded(o.conditions(), &o.metadata, names::DYNAMIC_SECRET_FINALIZER)
     }
 }

@@ -116,7 +116,7 @@ impl Controller for Sync {
         Some(synced::status_lost(fault))
     }
 
-    fn wants_finalizer(o: &VaultPKISecret) -> bool {
+    fn wants_finalizer(_: &World, o: &VaultPKISecret) -> bool {
         super::is_guarded(o.conditions(), &o.metadata, names::PKI_SECRET_FINALIZER)
     }
 }

@@ -62,7 +62,7 @@ impl Controller for Sync {
         Some(synced::status_lost(fault))
     }
 
-    fn wants_finalizer(o: &VaultStaticSecret) -> bool {
+    fn wants_finalizer(_: &World, o: &VaultStaticSecret) -> bool {
         super::is_guarded(o.conditions(), &o.metadata, names::STATIC_SECRET_FINALIZER)
     }
 }

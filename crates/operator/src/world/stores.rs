@@ -90,6 +90,21 @@ impl World {
         self.open(providers, &store, namespace).await
     }
 
+    /// An opened client for whoever writes to a store: there the flood gate does not count (ESO §6.9).
+    ///
+    /// # Errors
+    /// The store may not be used, or it cannot be opened.
+    pub(crate) async fn writing_client(
+        &self,
+        providers: &Providers,
+        kind: StoreKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Client, Fault> {
+        let store = self.usable_store(providers, kind, namespace, name).await?;
+        self.open(providers, &store, namespace).await.map(|(client, _)| client)
+    }
+
     /// The store, if this namespace may use it (ESO §6.9: exists, class, conditions).
     async fn usable_store(
         &self,

@@ -8,6 +8,7 @@ use operator::roles::Line;
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::cluster::Rights;
+use testkit::scenario::Named;
 use testkit::vault::{Engine, ROOT, Role, Terms};
 
 use crate::cluster_external_secret::{by_name, everywhere};
@@ -16,7 +17,8 @@ use crate::sealed_secret::sealed_secret;
 use crate::stage::Stage;
 use crate::vault_static_secret::{restarted_at, secret as static_secret};
 use crate::{
-    explain, external_secret as eso, push_secret as push, reloader, sealed_secret, vault_static_secret as vso,
+    cluster_push_secret as stamped, explain, external_secret as eso, push_secret as push, reloader, sealed_secret,
+    vault_static_secret as vso,
 };
 
 /// A stage whose process has the rights that the chart would grant.
@@ -86,7 +88,7 @@ async fn external_secrets() {
     assert_eq!(stage.secret("db").await, None, "{}", ready(&stage).await);
 }
 
-/// A Secret goes out and comes back again, and an ExternalSecret is stamped out and taken away.
+/// A Secret goes out and comes back again, and objects are stamped out and taken away.
 #[tokio::test]
 async fn pushed_and_stamped_out() {
     let mut stage = stage(FeatureName::ExternalSecrets, "pushed").await;
@@ -101,6 +103,14 @@ async fn pushed_and_stamped_out() {
     assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
     stage.remove(&object).await;
     assert_eq!(vault.value("secret/app/db"), None, "it is taken back");
+    let pushing = stamped::everywhere(&stage, json!({}));
+    stage.apply(pushing.clone()).await;
+    stamped::choose(&stage, true).await;
+    assert_eq!(push::ready(&stage).await, push::SYNCED);
+    stamped::choose(&stage, false).await;
+    stage.vanishes(Named::new(push::ALPHA, "PushSecret", "out")).await;
+    assert_eq!(vault.value("secret/app/db"), None, "it is taken back from there, too");
+    stage.remove(&pushing).await;
     vault.put("secret/db", json!({"v": "one"}));
     let mut everywhere = everywhere(&stage, by_name(&stage));
     everywhere["spec"]["externalSecretSpec"]["secretStoreRef"]["name"] = json!("vault");

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod cluster_external_secret;
+mod cluster_push_secret;
 mod definitions;
 mod explain;
 mod external_secret;
@@ -11,6 +12,7 @@ mod generator;
 mod interop;
 mod providers;
 mod push_secret;
+mod push_secret_faults;
 mod reloader;
 mod reloader_jobs;
 mod reloader_outside;

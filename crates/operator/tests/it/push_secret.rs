@@ -34,7 +34,7 @@ pub fn store(name: &str, vault: &Vault) -> Value {
         "spec": {"provider": {"vault": {"server": vault.url(), "path": "secret", "version": "v2", "auth": auth}}}})
 }
 
-fn data(secret_key: &str, remote_key: &str, property: &str) -> Value {
+pub fn data(secret_key: &str, remote_key: &str, property: &str) -> Value {
     json!({"match": {"secretKey": secret_key, "remoteRef": {"remoteKey": remote_key, "property": property}}})
 }
 

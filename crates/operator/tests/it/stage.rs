@@ -209,6 +209,9 @@ impl Stage {
             "CronJob" => self.cached::<Reduced<CronJob>>(name, object).await,
             "Job" => self.cached::<Reduced<Job>>(name, object).await,
             "ExternalSecret" => self.cached::<api::ExternalSecret>(name, object).await,
+            "PushSecret" => self.cached::<api::PushSecret>(name, object).await,
+            "ClusterExternalSecret" => self.cached::<api::ClusterExternalSecret>(name, object).await,
+            "ClusterPushSecret" => self.cached::<api::ClusterPushSecret>(name, object).await,
             "SecretStore" => self.cached::<api::SecretStore>(name, object).await,
             "ClusterSecretStore" => self.cached::<api::ClusterSecretStore>(name, object).await,
             "SealedSecret" => self.cached::<api::SealedSecret>(name, object).await,
@@ -258,8 +261,13 @@ impl Stage {
 
     /// What `explain` tells of an object; nothing where it knows none.
     pub async fn explained(&self, kind: &str, name: &str) -> Vec<String> {
+        self.explained_in(kind, self.namespace(), name).await
+    }
+
+    /// The same for an object of that namespace, or of none.
+    pub async fn explained_in(&self, kind: &str, namespace: &str, name: &str) -> Vec<String> {
         let driver = self.driver.as_ref().expect("a process runs");
-        let lines = driver.explain(&kind.to_lowercase(), self.namespace(), name).await;
+        let lines = driver.explain(&kind.to_lowercase(), namespace, name).await;
         lines.into_iter().flatten().map(|line| line.to_string()).collect()
     }
 
@@ -288,6 +296,7 @@ impl Stage {
             [
                 "external-secrets",
                 "secret-store",
+                "pushsecret",
                 "sealed-secrets",
                 "reloader",
                 "Vault",

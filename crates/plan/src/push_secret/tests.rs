@@ -181,6 +181,56 @@ fn a_second_pass_changes_nothing() {
 }
 
 #[test]
+fn what_is_stuck_is_not_forgotten_and_a_store_that_is_away_is_left_alone() {
+    let ps = object(json!({"deletionPolicy": "Delete"}), known("SecretStore/far", "r"));
+    let all = everything(&ps);
+    let mut outcome = Outcome::of(&ps);
+    outcome.failed("SecretStore/far", not_taken_back(&all[0], Fault::denied("no")));
+    outcome.keeps(&all[0]);
+    assert!(!outcome.is_down("SecretStore/far"), "another entry may be allowed");
+    outcome.failed("SecretStore/far", Fault::unreachable("it is away"));
+    assert!(outcome.is_down("SecretStore/far") && !outcome.is_down("SecretStore/s"));
+    outcome.forget_unwanted(&[]);
+    assert!(outcome.synced["SecretStore/far"].contains_key("r"));
+    let told = outcome.fault.as_ref().map(Fault::chain);
+    assert_eq!(told.as_deref(), Some("could not delete remote ref r of target secretstore far: no"), "the first one");
+    let mut other = Outcome::of(&ps);
+    other.forget_unwanted(&[]);
+    assert!(other.synced.is_empty());
+}
+
+#[test]
+fn a_push_that_changed_nothing_is_not_told_again() {
+    let spec = json!({"data": [data(Some("k"), "r", None)]});
+    let ps = object(spec.clone(), Value::Null);
+    let first = synced(&ps, Outcome::of(&ps), at(NOW)).expect("it can be told");
+    assert_eq!(first.events.len(), 1, "the first one always");
+    let ps = object(spec, first.status.expect("it is told").value);
+    let events = |outcome| synced(&ps, outcome, at(NOW)).expect("it can be told").events.len();
+    assert_eq!(events(Outcome::of(&ps)), 0);
+    assert_eq!(events(Outcome { changed: true, ..Outcome::of(&ps) }), 1);
+}
+
+#[test]
+fn stores_are_guarded_by_whoever_will_take_values_back() {
+    let refs = json!([{"name": "s", "kind": "SecretStore"}, {"name": "all", "kind": "ClusterSecretStore"},
+        {"kind": "ClusterSecretStore", "labelSelector": {"matchLabels": {"a": "b"}}}]);
+    let status = known("SecretStore/old", "r");
+    let ps = object(json!({"deletionPolicy": "Delete", "secretStoreRefs": refs}), status.clone());
+    assert_eq!(
+        guarded(&ps),
+        ["/ClusterSecretStore/*", "/ClusterSecretStore/all", "n/SecretStore/old", "n/SecretStore/s"]
+    );
+    assert!(
+        guarded(&object(json!({"secretStoreRefs": refs}), status)).is_empty(),
+        "deletionPolicy None keeps no store"
+    );
+    for broken in ["", "vault", "Other/vault"] {
+        assert!(split_key(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn a_half_done_pass_tells_what_lies_there() {
     let ps = object(json!({}), known("SecretStore/s", "r"));
     let finish = half_done(&ps, Outcome::of(&ps), &Fault::unreachable("it is away"), at(NOW));

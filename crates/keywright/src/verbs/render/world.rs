@@ -125,6 +125,7 @@ impl Stage {
             validates_cluster_stores: false,
             // Nothing leaves the machine.
             pushes: false,
+            stamps_pushes: false,
             ..external_secrets::Settings::default()
         };
         process.shared().remember(settings.clone());

@@ -1,0 +1,184 @@
+//! PushSecret in trouble: stores that are to go, are away or deny, changes while nobody looked, a process that ends between a push and
+//! its record. Specification: ESO §6.8 (finalizer), §6.9, §6.11, §14.
+
+use sandbox::{Fate, Trouble};
+use serde_json::{Value, json};
+use testkit::Vault;
+use testkit::scenario::Named;
+use testkit::vault::ROOT;
+
+use crate::external_secret::start;
+use crate::push_secret::{ALPHA, SYNCED, data, push_secret, ready, secret, stage, store};
+use crate::stage::Stage;
+
+const V1: &str = "external-secrets.io/v1";
+const FINALIZER: &str = "secretstore.externalsecrets.io/finalizer";
+
+fn refs(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"name": name, "kind": "SecretStore"})).collect()
+}
+
+async fn finalizers(stage: &Stage, name: &str) -> Value {
+    stage.object(V1, "SecretStore", name).await.expect("it stands")["metadata"]["finalizers"].clone()
+}
+
+fn version(object: Option<Value>) -> Value {
+    object.expect("it stands")["metadata"]["resourceVersion"].clone()
+}
+
+#[tokio::test]
+async fn a_store_stays_until_its_values_are_taken_back() {
+    let (mut stage, vault) = stage("a-store-stays-until").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    stage.apply(push_secret(json!({}))).await;
+    assert_eq!(finalizers(&stage, "vault").await, Value::Null, "deletionPolicy None keeps no store");
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    assert_eq!(finalizers(&stage, "vault").await, json!([FINALIZER]));
+    let before = version(stage.object(V1, "SecretStore", "vault").await);
+    stage.stop().await;
+    start(&mut stage).await;
+    assert_eq!(version(stage.object(V1, "SecretStore", "vault").await), before, "a restart writes nothing");
+    stage.delete(V1, "SecretStore", "vault").await.expect("the cluster deletes");
+    stage.settle().await;
+    let going = stage.object(V1, "SecretStore", "vault").await.expect("it is kept");
+    assert!(!going["metadata"]["deletionTimestamp"].is_null());
+    let lines = stage.explained("SecretStore", "vault").await.join("\n");
+    let told = format!("stays until PushSecret {}/out has taken its values back", stage.namespace());
+    assert!(lines.contains(&told), "{lines}");
+    stage.remove(&push_secret(json!({}))).await;
+    assert_eq!(vault.value("secret/app/db"), None);
+    stage.vanishes(Named::new(V1, "SecretStore", "vault")).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_no_longer_needed_is_let_go() {
+    let (stage, vault) = stage("a-store-no-longer-needed").await;
+    let other = Vault::start().await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let mut labelled = store("second", &other);
+    labelled["metadata"]["labels"] = json!({"pushed": "to"});
+    stage.apply(labelled).await;
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    let chosen = json!([{"kind": "SecretStore", "labelSelector": {"matchLabels": {"pushed": "to"}}}]);
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete", "secretStoreRefs": chosen}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    assert_eq!(
+        (vault.value("secret/app/db"), other.value("secret/app/db").is_some()),
+        (None, true),
+        "emptied, and moved"
+    );
+    assert_eq!(finalizers(&stage, "vault").await, Value::Null, "it holds nothing any more");
+    assert_eq!(finalizers(&stage, "second").await, json!([FINALIZER]), "chosen by label");
+    stage.apply(push_secret(json!({"secretStoreRefs": chosen}))).await;
+    assert_eq!(finalizers(&stage, "second").await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_store_that_comes_into_the_choice_gets_its_values_at_once() {
+    let (stage, vault) = stage("a-store-comes-into-the-choice").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let chosen = json!([{"kind": "SecretStore", "labelSelector": {"matchLabels": {"pushed": "to"}}}]);
+    let mut first = store("first", &vault);
+    first["metadata"]["labels"] = json!({"pushed": "to"});
+    stage.apply(first).await;
+    stage.apply(push_secret(json!({"secretStoreRefs": chosen}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    let other = Vault::start().await;
+    let mut second = store("second", &other);
+    second["metadata"]["labels"] = json!({"pushed": "to"});
+    stage.apply(second).await;
+    assert_eq!(other.value("secret/app/db"), Some(json!({"password": "one"})));
+}
+
+#[tokio::test]
+async fn one_store_in_trouble_keeps_nobody_else_from_their_values() {
+    let (stage, away) = stage("one-store-in-trouble").await;
+    let well = Vault::start().await;
+    stage.apply(store("well", &well)).await;
+    stage.apply(secret("src", &[("pw", "one"), ("user", "app")])).await;
+    away.deny("secret/data/app/db");
+    let both = |extra: Value| {
+        let mut object = push_secret(json!({"secretStoreRefs": refs(&["vault", "well"]), "deletionPolicy": "Delete",
+            "data": [data("pw", "app/db", "password"), data("user", "app/user", "name")]}));
+        for (key, value) in extra.as_object().into_iter().flatten() {
+            object["spec"][key] = value.clone();
+        }
+        object
+    };
+    stage.apply(both(json!({}))).await;
+    let told = ready(&stage).await;
+    let start = "False Errored: set secret failed: could not write remote ref app/db to target secretstore vault: ";
+    assert!(told.starts_with(start), "{told}");
+    assert_eq!(well.value("secret/app/db"), Some(json!({"password": "one"})));
+    assert_eq!(away.value("secret/app/user"), Some(json!({"name": "app"})), "one place denied, the others not");
+    let synced =
+        stage.object(ALPHA, "PushSecret", "out").await.expect("it stands")["status"]["syncedPushSecrets"].clone();
+    let keys =
+        |store: &str| synced[store].as_object().map(|entries| entries.keys().cloned().collect::<Vec<_>>().join(" "));
+    assert_eq!(keys("SecretStore/vault").as_deref(), Some("app/user/name"));
+    assert_eq!(keys("SecretStore/well").as_deref(), Some("app/db/password app/user/name"));
+    // What cannot be taken back is not forgotten, and keeps nobody from new values.
+    away.deny("secret/data/app/user");
+    stage.apply(both(json!({"secretStoreRefs": refs(&["well"]), "data": [data("pw", "app/new", "password")]}))).await;
+    assert!(
+        ready(&stage)
+            .await
+            .starts_with("False Errored: could not delete remote ref app/user of target secretstore vault")
+    );
+    assert_eq!((well.value("secret/app/db"), well.value("secret/app/new").is_some()), (None, true));
+    away.allow_all();
+    stage.patch(&push_secret(json!({})), json!({"metadata": {"annotations": {"again": "1"}}})).await;
+    assert_eq!((ready(&stage).await.as_str(), away.value("secret/app/user")), (SYNCED, None));
+}
+
+#[tokio::test]
+async fn the_flood_gate_is_not_for_pushes() {
+    let (stage, vault) = stage("the-flood-gate-is-not-for").await;
+    vault.deny("auth/token/lookup-self");
+    stage.patch(&store("vault", &vault), json!({"metadata": {"annotations": {"look": "again"}}})).await;
+    assert!(stage.condition(V1, "SecretStore", "vault", "Ready").await.starts_with("False InvalidProviderConfig"));
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    stage.apply(push_secret(json!({}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+}
+
+#[tokio::test]
+async fn what_changed_while_no_process_looked_is_pushed_at_the_start() {
+    let (mut stage, vault) = stage("changed-while-no-process").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete", "refreshInterval": "0"}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    stage.stop().await;
+    stage.replace(&secret("src", &[("pw", "two")])).await.expect("the cluster takes it");
+    start(&mut stage).await;
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "two"})));
+    stage.stop().await;
+    stage.delete("v1", "Secret", "src").await.expect("the cluster deletes");
+    start(&mut stage).await;
+    assert_eq!(ready(&stage).await, "False SourceDeleted: source secret deleted; provider secrets cleaned up");
+    assert_eq!(vault.value("secret/app/db"), None);
+}
+
+#[tokio::test]
+async fn a_process_that_ends_between_a_push_and_its_record_goes_on() {
+    let mut stage = Stage::in_memory("external-secrets", "ends-between-a-push").await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    start(&mut stage).await;
+    let vault = Vault::start().await;
+    stage.apply(secret("vault", &[("token", ROOT)])).await;
+    stage.apply(store("vault", &vault)).await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let lost = sandbox.trouble(Trouble::on("update", "pushsecrets/status", Fate::Away));
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
+    assert_eq!(ready(&stage).await, " : ", "nothing is on record");
+    stage.stop().await;
+    lost.end();
+    let writes = vault.count("PUT", "secret/data/app/db") + vault.count("POST", "secret/data/app/db");
+    start(&mut stage).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    let now = vault.count("PUT", "secret/data/app/db") + vault.count("POST", "secret/data/app/db");
+    assert_eq!(now, writes, "the provider holds it already");
+    stage.remove(&push_secret(json!({}))).await;
+    assert_eq!(vault.value("secret/app/db"), None);
+}
