@@ -17,7 +17,6 @@ use api::external_secrets::external_secret::Binding;
 use api::external_secrets::names;
 use api::external_secrets::target::{CreationPolicy, DeletionPolicy};
 use base::{Fault, Kind, SecretBytes, SecretMap, SecretValue, Timestamp};
-use jiff::SignedDuration;
 use rand_core::CryptoRng;
 use serde_json::json;
 use source::Made;
@@ -105,19 +104,14 @@ pub fn decide(es: &ExternalSecret, mut facts: Facts, rng: &mut dyn CryptoRng) ->
     Ok(after)
 }
 
-/// Values that end are renewed before they do: at the end less a margin, the larger of a minute and a tenth of their life, but
-/// never before half of it is over. Where nothing refreshes them, a warning says that they will end (ESO §6.7, field report).
+/// Values that end are renewed before they do. Where nothing refreshes them, a warning says that they will end.
 fn renewing(after: &mut After, end: Timestamp, now: Timestamp) {
-    const SMALLEST_SECONDS: i64 = 60;
-    let life = end.duration_since(now).as_secs().max(0);
-    let margin = SMALLEST_SECONDS.max(life / 10).min(life / 2);
-    let moment = end.checked_sub(SignedDuration::from_secs(margin)).unwrap_or(end);
+    let moment = schedule::renewal(end, now);
     if let Next::At(next) = &mut after.finish.next {
         *next = moment.min(*next);
         after.renew_at = Some(moment);
     } else if after.finish.next == Next::Settled {
-        let text = format!("a generated value ends at {end}, and nothing refreshes it");
-        after.finish.events.push(Event::warning("ValueExpires", text));
+        after.finish.events.push(schedule::ends_unrenewed(end));
     }
 }
 

@@ -23,6 +23,7 @@ pub mod sealed_secret;
 pub mod sealing_keys;
 pub mod secret_store;
 pub mod secret_transformation;
+pub mod selector;
 pub mod stamp;
 pub mod sync_reason;
 

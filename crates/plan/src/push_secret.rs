@@ -65,6 +65,8 @@ pub struct Now {
     pub pushed: Option<Timestamp>,
     /// Whether its source has changed since.
     pub has_new_values: bool,
+    /// When what a generator made must be renewed.
+    pub renew_at: Option<Timestamp>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -87,6 +89,7 @@ pub fn due(ps: &PushSecret, at: &Now) -> Result<Option<Next>, Fault> {
         return Ok(Some(Next::Settled));
     }
     let next = pushed.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+    let next = at.renew_at.map_or(next, |moment| next.min(moment));
     Ok((pushed <= at.now && next > at.now).then_some(Next::At(next)))
 }
 
@@ -256,11 +259,11 @@ impl Outcome {
 
 /// The end of a pass that pushed everything.
 ///
-/// It is told where something changed; the peer tells it every time.
+/// It is told where something changed; the peer tells it every time. Values that end are pushed anew before they do.
 ///
 /// # Errors
 /// The interval cannot be read.
-pub fn synced(ps: &PushSecret, outcome: Outcome, now: Timestamp) -> Result<Finish, Fault> {
+pub fn synced(ps: &PushSecret, outcome: Outcome, ends: Option<Timestamp>, now: Timestamp) -> Result<Finish, Fault> {
     let mut message = "PushSecret synced successfully".to_owned();
     if ps.spec.update_policy == UpdatePolicy::IfNotExists {
         message.push_str(". Existing secrets in providers unchanged.");
@@ -275,9 +278,14 @@ pub fn synced(ps: &PushSecret, outcome: Outcome, now: Timestamp) -> Result<Finis
         status.refresh_time = Some(conditions::time(now));
     }
     let interval = ps.refresh_interval()?;
-    let next = now.saturating_add(interval.to_signed()).map_or(Next::Settled, Next::At);
-    let next = if interval.is_positive() { next } else { Next::Settled };
-    let events = if changed { vec![Event::normal("Synced", message)] } else { Vec::new() };
+    let mut events = if changed { vec![Event::normal("Synced", message)] } else { Vec::new() };
+    let next = if interval.is_positive() {
+        let next = now.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+        Next::At(ends.map_or(next, |end| next.min(schedule::renewal(end, now))))
+    } else {
+        events.extend(ends.map(schedule::ends_unrenewed));
+        Next::Settled
+    };
     Ok(Finish { status: Some(status_of(&status)), events, next, failed: false })
 }
 

@@ -7,6 +7,9 @@ use base::Timestamp;
 use base::duration::GoDuration;
 use chrono::{DateTime, Utc};
 use croner::Cron;
+use jiff::SignedDuration;
+
+use crate::Event;
 
 /// A refresh that changes nothing else moves `refreshTime` at most this often (ESO §6.7, WE DIFFER).
 const REFRESH_TIME_SECONDS: i64 = 300;
@@ -15,6 +18,22 @@ const REFRESH_TIME_SECONDS: i64 = 300;
 #[must_use]
 pub fn is_old(refreshed: Option<&Time>, now: Timestamp) -> bool {
     refreshed.is_none_or(|time| time.0 > now || now.duration_since(time.0).as_secs() >= REFRESH_TIME_SECONDS)
+}
+
+/// When values that end are renewed: at the end less a margin, the larger of a minute and a tenth of their life, but never before
+/// half of it is over (ESO §6.7, field report).
+#[must_use]
+pub fn renewal(end: Timestamp, now: Timestamp) -> Timestamp {
+    const SMALLEST_SECONDS: i64 = 60;
+    let life = end.duration_since(now).as_secs().max(0);
+    let margin = SMALLEST_SECONDS.max(life / 10).min(life / 2);
+    end.checked_sub(SignedDuration::from_secs(margin)).unwrap_or(end)
+}
+
+/// The warning about values that end while nothing refreshes them.
+#[must_use]
+pub fn ends_unrenewed(end: Timestamp) -> Event {
+    Event::warning("ValueExpires", format!("a generated value ends at {end}, and nothing refreshes it"))
 }
 
 /// Whether a periodic refresh may happen now; if not, when that changes at the latest.

@@ -76,6 +76,7 @@ impl Stamp for ClusterExternalSecret {
 
     const SPEC: &'static str = "spec.externalSecretSpec";
     const TAKEN: &'static str = "external secret already exists in namespace";
+    const NAMESPACE_FINALIZER_PREFIX: Option<&'static str> = Some(names::NAMESPACE_FINALIZER_PREFIX);
 
     fn child_spec(&self) -> &Value {
         &self.spec.external_secret_spec
@@ -114,9 +115,5 @@ impl Stamp for ClusterExternalSecret {
             conditions: vec![ready],
         };
         serde_json::to_value(status).unwrap_or_default()
-    }
-
-    fn namespace_finalizer(&self) -> Option<String> {
-        Some(format!("{}{}", names::NAMESPACE_FINALIZER_PREFIX, self.metadata.name.as_deref().unwrap_or_default()))
     }
 }

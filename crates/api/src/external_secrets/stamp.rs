@@ -23,6 +23,8 @@ pub trait Stamp: Resource<DynamicType = ()> + Sized {
     const SPEC: &'static str;
     /// The reason of a namespace that has an object of that name already.
     const TAKEN: &'static str;
+    /// The finalizer that the peer puts on its namespaces, if it does; the object's name follows.
+    const NAMESPACE_FINALIZER_PREFIX: Option<&'static str> = None;
 
     /// The spec of each child, as it was written.
     fn child_spec(&self) -> &Value;
@@ -49,11 +51,6 @@ pub trait Stamp: Resource<DynamicType = ()> + Sized {
 
     /// The status that tells this.
     fn told(&self, provisioned: Vec<String>, failed: Vec<FailedNamespace>, ready: Condition) -> Value;
-
-    /// The finalizer that the peer puts on the namespaces of this object, if it does.
-    fn namespace_finalizer(&self) -> Option<String> {
-        None
-    }
 
     /// The name of each child: that of this object, unless another is given.
     fn child_name(&self) -> &str {

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource, UpdatePolicy};
-use api::external_secrets::{Store, StoreKind, names};
+use api::external_secrets::{GeneratorRef, Store, StoreKind, names};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, PushSecret, SecretStore};
 use base::fingerprint::Fingerprint;
 use base::{Fault, Kind, ObjectRef, Timestamp};
 use plan::push_secret::{self as ps, Entry, Given, Obsolete, Outcome, Push, TakeBack};
-use plan::{Delimiters, Finish, Rendering};
+use plan::selector::{self, selects};
+use plan::{Delimiters, Finish, Rendering, schedule};
 use providers::row::Client;
 
 use super::memory::Memory;
@@ -26,7 +27,6 @@ use crate::queue::Enqueue;
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
 use crate::subject::{Subject, spec_changed};
-use crate::world::stores::selects;
 
 /// The row.
 pub struct Reconcile;
@@ -38,6 +38,19 @@ struct Known {
     pushed: Option<Timestamp>,
     /// What it was pushed from, and to.
     looked: Looked,
+    /// When what a generator made must be renewed.
+    renew_at: Option<Timestamp>,
+    /// What a generator made for a push that failed: the next one takes it, so that no account is made in vain.
+    unspent: Option<Made>,
+}
+
+/// What a generator made.
+#[derive(Clone)]
+struct Made {
+    /// The generator's uid and generation.
+    by: (String, i64),
+    given: Given,
+    ends: Option<Timestamp>,
 }
 
 /// The sources and stores of an object.
@@ -128,12 +141,17 @@ impl Controller for Reconcile {
         let (memory, providers) = (w.memory::<Memory<Known>>(), w.shared().recall::<Providers>()?);
         let stores = stores(w, &providers, o);
         let looked = look(w, o, stores.as_deref().unwrap_or_default());
-        let known = memory.of(o, |known| (known.pushed, stores.is_ok() && known.looked.differs(&looked)));
-        let at = ps::Now {
-            pushed: known.and_then(|(pushed, _)| pushed),
-            has_new_values: known.map_or(looked.is_later, |(_, is_new)| is_new),
+        let known = |known: &Known| ps::Now {
+            pushed: known.pushed,
+            has_new_values: if known.pushed.is_some() {
+                stores.is_ok() && known.looked.differs(&looked)
+            } else {
+                looked.is_later
+            },
+            renew_at: known.renew_at,
             now: w.now(),
         };
+        let at = memory.of(o, known).unwrap_or_else(|| known(&Known::default()));
         if let Some(next) = ps::due(o, &at)? {
             return Ok(Finish { next, ..Finish::default() });
         }
@@ -141,15 +159,23 @@ impl Controller for Reconcile {
         if stores.is_empty() {
             return Ok(Finish::settled());
         }
-        let Some(given) = sources(w, &providers, o).await? else { return without_source(w, &providers, o).await };
+        let (given, made) = match sources(w, &providers, o).await? {
+            Sources::Given(given) => (given, None),
+            Sources::Made(made) => (vec![made.given.clone()], Some(made)),
+            Sources::Gone => return without_source(w, &providers, o).await,
+            Sources::Foreign => return Ok(Finish::settled()),
+        };
         let entries = decide(w, o, given, &stores).await?;
         let mut outcome = Outcome::of(o);
         carry_out(w, &providers, o, &stores, &entries, &mut outcome).await;
         if let Some(fault) = outcome.fault.take() {
+            note(w, o, |known| known.unspent = made);
             return Ok(ps::half_done(o, outcome, &fault, w.now()));
         }
-        memory.note(o, |known| *known = Known { pushed: Some(w.now()), looked });
-        ps::synced(o, outcome, w.now())
+        let ends = made.and_then(|made| made.ends);
+        let renew_at = ends.map(|end| schedule::renewal(end, w.now()));
+        note(w, o, |known| *known = Known { pushed: Some(w.now()), looked, renew_at, unspent: None });
+        ps::synced(o, outcome, ends, w.now())
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
@@ -173,6 +199,13 @@ impl Controller for Reconcile {
 
     fn wants_finalizer(_: &World, o: &PushSecret) -> bool {
         o.deletes()
+    }
+}
+
+/// Learns something of an object; telling what would be done teaches nothing.
+fn note(w: &World, o: &PushSecret, learn: impl FnOnce(&mut Known)) {
+    if !w.is_dry() {
+        w.memory::<Memory<Known>>().note(o, learn);
     }
 }
 
@@ -279,33 +312,57 @@ async fn without_source(w: &World, providers: &Providers, o: &PushSecret) -> Res
     })
 }
 
-/// The Secrets whose values are pushed, or what a generator makes; none where the named Secret does not exist.
-async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Option<Vec<Given>>, Fault> {
-    let namespace = namespace(o);
-    let names: Vec<String> = match o.source() {
-        None => return Err(Fault::wrong("could not get source secret").because("`spec.selector` names none")),
-        Some(PushSource::Secret(name)) => vec![name.to_owned()],
+/// Where values come from.
+enum Sources {
+    /// Secrets.
+    Given(Vec<Given>),
+    /// A generator.
+    Made(Made),
+    /// The named Secret does not exist.
+    Gone,
+    /// The generator is another controller class's.
+    Foreign,
+}
+
+/// The Secrets whose values are pushed, or what a generator makes.
+async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Sources, Fault> {
+    let read = async |name: &str| -> Result<Option<Given>, Fault> {
+        let present =
+            w.secret(namespace(o), name).await.map_err(|fault| fault.within("could not get source secret"))?;
+        Ok(present.map(|present| Given { kind: present.kind, data: present.data }))
+    };
+    match o.source() {
+        None => Err(Fault::wrong("could not get source secret").because("`spec.selector` names none")),
+        Some(PushSource::Secret(name)) => {
+            Ok(read(name).await?.map_or(Sources::Gone, |given| Sources::Given(vec![given])))
+        }
         Some(PushSource::Selector(selector)) => {
-            selected(w, namespace, selector).into_iter().map(|seen| seen.name.to_string()).collect()
+            selector::check(selector).map_err(|fault| fault.within("could not get source secret"))?;
+            let mut given = Vec::new();
+            for seen in selected(w, namespace(o), selector) {
+                given.extend(read(&seen.name).await?);
+            }
+            Ok(Sources::Given(given))
         }
         Some(PushSource::Generator(generator)) => {
-            let failed = |fault: Fault| fault.within("error using generator");
-            let generate = w.generator(&o.address().object(), generator, providers.class()).await.map_err(failed)?;
-            let Some(generate) = generate else { return Ok(Some(Vec::new())) };
-            let made = w.act(generate).await.map_err(failed)?;
-            return Ok(Some(vec![Given { kind: "Opaque".to_owned(), data: made.values }]));
-        }
-    };
-    let is_named = matches!(o.source(), Some(PushSource::Secret(_)));
-    let mut given = Vec::with_capacity(names.len());
-    for name in names {
-        match w.secret(namespace, &name).await.map_err(|fault| fault.within("could not get source secret"))? {
-            Some(present) => given.push(Given { kind: present.kind, data: present.data }),
-            None if is_named => return Ok(None),
-            None => {}
+            made(w, providers, o, generator).await.map_err(|fault| fault.within("error using generator"))
         }
     }
-    Ok(Some(given))
+}
+
+/// What a generator makes, or made for a push that failed.
+async fn made(w: &World, providers: &Providers, o: &PushSecret, generator: &GeneratorRef) -> Result<Sources, Fault> {
+    let generate = w.generator(&o.address().object(), generator, providers.class()).await?;
+    let Some(generate) = generate else { return Ok(Sources::Foreign) };
+    let by = (generate.uid.clone(), generate.generation);
+    let is_good = |made: &&Made| made.by == by && made.ends.is_none_or(|end| schedule::renewal(end, w.now()) > w.now());
+    let unspent = w.memory::<Memory<Known>>().of(o, |known| known.unspent.as_ref().filter(is_good).cloned());
+    if let Some(made) = unspent.flatten() {
+        return Ok(Sources::Made(made));
+    }
+    let made = w.act(generate).await?;
+    let given = Given { kind: "Opaque".to_owned(), data: made.values };
+    Ok(Sources::Made(Made { by, given, ends: made.expires }))
 }
 
 /// The Secrets that a selector chooses, by name.
@@ -374,6 +431,7 @@ fn chosen_by(w: &World, o: &PushSecret, reference: &PushSecretStoreRef) -> Resul
     let Some(selector) = &reference.label_selector else {
         return Err(Fault::wrong("`spec.secretStoreRefs` needs a name or a labelSelector"));
     };
+    selector::check(selector)?;
     // Only the own namespace's: a selector must not reach foreign stores (GHSA-fcxq-v2r3-cc8h).
     let is_chosen = |meta: &api::meta::ObjectMeta| selects(selector, &meta.labels.clone().unwrap_or_default());
     Ok(match kind {

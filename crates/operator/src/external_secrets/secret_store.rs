@@ -12,6 +12,7 @@ use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::push_secret as ps;
 use plan::secret_store::{Facts, Found, decide};
+use plan::selector::selects;
 use plan::{Finish, Line, Next};
 use providers::registry;
 use providers::row::Maintenance;
@@ -26,7 +27,7 @@ use crate::feature::FeatureName;
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
 use crate::subject::{Subject, settings_changed};
-use crate::world::stores::{Providers, selects};
+use crate::world::stores::Providers;
 
 /// A kind of store.
 pub trait Kind: kube::Resource<DynamicType = ()> + Kept + Subject + Serialize + Sized {

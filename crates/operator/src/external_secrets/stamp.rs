@@ -11,6 +11,7 @@ use api::external_secrets::stamp::{FailedNamespace, Resource as _, Stamp};
 use api::{ClusterExternalSecret, ClusterPushSecret, ExternalSecret, PushSecret};
 use base::{Fault, Kind as FaultKind, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
+use plan::selector::{self, selects};
 use plan::stamp::{self, Standing};
 use plan::write::{Media, Resource};
 use plan::{Address, Finish, Write};
@@ -25,7 +26,6 @@ use crate::feature::FeatureName;
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
 use crate::subject::{Subject, spec_changed};
-use crate::world::stores::selects;
 
 /// A kind that stamps out.
 pub trait Kind: Stamp<Child: Kept + Subject> + Kept + Subject + Serialize {
@@ -137,6 +137,10 @@ impl<K: Kind> Controller for StampOut<K> {
             if matters(changed) {
                 wake(&enqueue, &own.all());
             }
+            // Whose finalizer stands there looks, or is found to be gone.
+            for name in changed.after.iter().flat_map(|namespace| stampers_on::<K>(namespace)) {
+                enqueue.add(("".into(), name.into()), Lane::Startup);
+            }
         });
         caches.watch_cluster::<Namespace>(&Selectors::default());
         K::watch_children(caches);
@@ -144,8 +148,8 @@ impl<K: Kind> Controller for StampOut<K> {
     }
 
     async fn reconcile(w: &World, o: &K) -> Result<Finish, Fault> {
-        let wanted = wanted(w, o);
-        free_namespaces(w, o).await?;
+        free_namespaces::<K>(w, o.meta().name.as_deref().unwrap_or_default()).await?;
+        let wanted = wanted(w, o)?;
         for child in w.cache::<K::Child>().by(BY_STAMPER, o.uid()) {
             let meta = child.meta();
             let stays = wanted.contains(meta.namespace.as_deref().unwrap_or_default());
@@ -170,7 +174,12 @@ impl<K: Kind> Controller for StampOut<K> {
 
     /// The children go by their owner references.
     async fn cleanup(w: &World, o: &K) -> Result<Finish, Fault> {
-        free_namespaces(w, o).await.map(|()| Finish::settled())
+        free_namespaces::<K>(w, o.meta().name.as_deref().unwrap_or_default()).await.map(|()| Finish::settled())
+    }
+
+    /// What the peer left on namespaces for an object that is no more.
+    async fn gone(w: &World, _: &str, name: &str) -> Result<(), Fault> {
+        if w.cache::<K>().is_ready() { free_namespaces::<K>(w, name).await } else { Ok(()) }
     }
 }
 
@@ -182,8 +191,15 @@ fn matters<T: kube::Resource>(changed: &Changed<T>) -> bool {
     }
 }
 
+/// The names in the peer's finalizers on a namespace.
+fn stampers_on<K: Kind>(namespace: &Namespace) -> impl Iterator<Item = &str> {
+    let all = namespace.metadata.finalizers.iter().flatten();
+    all.filter_map(|finalizer| finalizer.strip_prefix(K::NAMESPACE_FINALIZER_PREFIX?))
+}
+
 /// The namespaces that are named or selected and are not on their way out.
-fn wanted<K: Kind>(w: &World, o: &K) -> BTreeSet<String> {
+fn wanted<K: Kind>(w: &World, o: &K) -> Result<BTreeSet<String>, Fault> {
+    o.namespace_selectors().try_for_each(selector::check)?;
     let none = BTreeMap::new();
     let mut all = w.cache::<Namespace>().all();
     all.retain(|namespace| {
@@ -192,7 +208,7 @@ fn wanted<K: Kind>(w: &World, o: &K) -> BTreeSet<String> {
         let is_named = o.namespaces().iter().any(|name| Some(name) == meta.name.as_ref());
         meta.deletion_timestamp.is_none() && (is_named || o.namespace_selectors().any(|one| selects(one, labels)))
     });
-    all.iter().filter_map(|namespace| namespace.metadata.name.clone()).collect()
+    Ok(all.iter().filter_map(|namespace| namespace.metadata.name.clone()).collect())
 }
 
 /// Sees to it that a namespace has its child; answers whether it is ours.
@@ -236,8 +252,9 @@ async fn restamp_once<K: Kind>(w: &World, o: &K, namespace: &str) -> Result<bool
 
 /// Takes off what the peer put on namespaces. We need none, because the owner references say all; one that stands would
 /// let its namespace hang (ESO §6.10, BUG).
-async fn free_namespaces<K: Kind>(w: &World, o: &K) -> Result<(), Fault> {
-    let Some(finalizer) = o.namespace_finalizer() else { return Ok(()) };
+async fn free_namespaces<K: Kind>(w: &World, name: &str) -> Result<(), Fault> {
+    let Some(prefix) = K::NAMESPACE_FINALIZER_PREFIX else { return Ok(()) };
+    let finalizer = format!("{prefix}{name}");
     for namespace in w.cache::<Namespace>().all() {
         let meta = &namespace.metadata;
         if !meta.finalizers.iter().flatten().any(|one| *one == finalizer) {

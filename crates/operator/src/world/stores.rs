@@ -5,13 +5,13 @@
 
 use api::external_secrets::secret_store::StoreCondition;
 use api::external_secrets::{Store, StoreKind};
-use api::meta::LabelSelector;
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
 use base::fingerprint::Fingerprint;
 use base::{Fault, ObjectRef, Tenant};
 use futures::future::join_all;
 use plan::Address;
 use plan::external_secret::{Answer, Read, What};
+use plan::selector::selects;
 use plan::write::Resource;
 use providers::join::Reader;
 use providers::reach::{Reach, Retrying};
@@ -202,24 +202,4 @@ fn matches_any(patterns: &[String], text: &str) -> Result<bool, Fault> {
         }
     }
     Ok(false)
-}
-
-/// Whether labels fulfil a selector; an unknown operator fulfils nothing.
-pub(crate) fn selects(selector: &LabelSelector, labels: &std::collections::BTreeMap<String, String>) -> bool {
-    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
-    equal
-        && selector.match_expressions.iter().flatten().all(|requirement| {
-            let value = labels.get(&requirement.key);
-            let among = || {
-                let values = requirement.values.as_deref().unwrap_or_default();
-                value.is_some_and(|value| values.contains(value))
-            };
-            match requirement.operator.as_str() {
-                "In" => among(),
-                "NotIn" => !among(),
-                "Exists" => value.is_some(),
-                "DoesNotExist" => value.is_none(),
-                _ => false,
-            }
-        })
 }

@@ -105,3 +105,28 @@ async fn a_new_name_moves_it_and_a_refresh_is_handed_on() {
     assert!(stage.object(V1, "ExternalSecret", "other").await.is_some());
     stage.remove(&everywhere(&stage, json!({}))).await;
 }
+
+#[tokio::test]
+async fn what_the_peer_left_on_namespaces_goes() {
+    let mut stage = stage("what-the-peer-left").await;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace()}});
+    let finalizers = async |stage: &Stage| {
+        stage.settle().await;
+        let object = stage.object("v1", "Namespace", stage.namespace()).await.expect("it stands");
+        let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        all.iter().filter(|one| one.as_str().is_some_and(|text| text.contains("/ces-"))).count()
+    };
+    let left =
+        |name: &str| json!({"metadata": {"finalizers": [format!("externalsecrets.external-secrets.io/ces-{name}")]}});
+    stage.patch(&namespace, left("nobody-of-that-name")).await;
+    assert_eq!(finalizers(&stage).await, 0, "its object is no more");
+    stage.stop().await;
+    stage.patch(&namespace, left("nobody-of-that-name")).await;
+    start(&mut stage).await;
+    assert_eq!(finalizers(&stage).await, 0, "at the start, too");
+    let name = stage.namespace().to_owned();
+    stage.apply(everywhere(&stage, by_name(&stage))).await;
+    stage.patch(&namespace, left(&name)).await;
+    assert_eq!(finalizers(&stage).await, 0, "its object needs none");
+    stage.remove(&everywhere(&stage, json!({}))).await;
+}

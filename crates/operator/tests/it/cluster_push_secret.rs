@@ -105,6 +105,13 @@ async fn what_cannot_be_read_is_told_and_touches_nothing() {
     choose(&stage, true).await;
     stage.apply(everywhere(&stage, json!({}))).await;
     assert!(child(&stage).await.is_some());
+    let unread = json!([{"matchExpressions": [{"key": "pushes", "operator": "Has", "values": ["x"]}]}]);
+    stage.apply(everywhere(&stage, json!({"namespaceSelectors": unread}))).await;
+    let status = told(&stage).await;
+    let expected = json!([{"namespace": "unknown",
+        "reason": "cannot read the label selector's expression on `pushes`: \"Has\" is not a valid label selector operator"}]);
+    assert_eq!(status["failedNamespaces"], expected);
+    assert!(child(&stage).await.is_some(), "what it chose yesterday stays");
     stage.apply(everywhere(&stage, json!({"refreshTime": "1d"}))).await;
     let status = told(&stage).await;
     let failed = &status["failedNamespaces"][0];

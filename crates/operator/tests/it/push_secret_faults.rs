@@ -5,11 +5,11 @@ use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::scenario::Named;
-use testkit::vault::ROOT;
+use testkit::vault::{Engine, ROOT, Terms};
 
 use crate::external_secret::start;
 use crate::push_secret::{ALPHA, SYNCED, data, push_secret, ready, secret, stage, store};
-use crate::stage::Stage;
+use crate::stage::{Stage, comes};
 
 const V1: &str = "external-secrets.io/v1";
 const FINALIZER: &str = "secretstore.externalsecrets.io/finalizer";
@@ -181,4 +181,111 @@ async fn a_process_that_ends_between_a_push_and_its_record_goes_on() {
     assert_eq!(now, writes, "the provider holds it already");
     stage.remove(&push_secret(json!({}))).await;
     assert_eq!(vault.value("secret/app/db"), None);
+}
+
+fn generated(kind: &str) -> Value {
+    let selector =
+        json!({"generatorRef": {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": kind, "name": "new"}});
+    push_secret(json!({"selector": selector, "data": [data("password", "app/made", "p")], "deletionPolicy": "Delete"}))
+}
+
+fn generator(kind: &str, spec: Value) -> Value {
+    json!({"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": kind, "metadata": {"name": "new"}, "spec": spec})
+}
+
+#[tokio::test]
+async fn what_was_made_for_a_push_that_failed_is_pushed_later() {
+    let (stage, vault) = stage("made-for-a-push-that-failed").await;
+    vault.mount("database", Engine::database(&[("app", Terms { ttl_seconds: 600, ..Terms::default() })], &[]));
+    let auth = json!({"tokenSecretRef": {"name": "vault", "key": "token"}});
+    let spec =
+        json!({"path": "/database/creds/app", "method": "GET", "provider": {"server": vault.url(), "auth": auth}});
+    stage.apply(generator("VaultDynamicSecret", spec)).await;
+    vault.deny("secret/");
+    stage.apply(generated("VaultDynamicSecret")).await;
+    assert!(ready(&stage).await.starts_with("False Errored: set secret failed"), "{}", ready(&stage).await);
+    stage.patch(&generated("VaultDynamicSecret"), json!({"metadata": {"annotations": {"again": "1"}}})).await;
+    assert_eq!(vault.live_leases().len(), 1, "no account is made in vain");
+    vault.allow_all();
+    stage.patch(&generated("VaultDynamicSecret"), json!({"metadata": {"annotations": {"again": "2"}}})).await;
+    assert_eq!((ready(&stage).await.as_str(), vault.live_leases().len()), (SYNCED, 1));
+    let first = vault.value("secret/app/made").expect("it is stored");
+    stage.patch(&generated("VaultDynamicSecret"), json!({"metadata": {"annotations": {"again": "3"}}})).await;
+    assert_ne!(vault.value("secret/app/made"), Some(first), "each push makes a new one");
+    assert_eq!(vault.live_leases().len(), 2);
+}
+
+#[tokio::test]
+async fn a_generator_of_another_class_pushes_and_takes_back_nothing() {
+    let (stage, vault) = stage("pushes-another-class").await;
+    stage.apply(generator("Fake", json!({"data": {"password": "one"}}))).await;
+    stage.apply(generated("Fake")).await;
+    assert_eq!(vault.value("secret/app/made"), Some(json!({"p": "one"})));
+    stage.apply(generator("Fake", json!({"controller": "other", "data": {"password": "two"}}))).await;
+    stage.patch(&generated("Fake"), json!({"metadata": {"annotations": {"again": "1"}}})).await;
+    assert_eq!(vault.value("secret/app/made"), Some(json!({"p": "one"})));
+}
+
+/// Conflicts are no failures: nobody is told of them, and nothing is lost.
+#[tokio::test]
+async fn two_writers_at_once_lose_nothing() {
+    let mut stage = Stage::in_memory("external-secrets", "push-two-writers").await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    start(&mut stage).await;
+    let vault = Vault::start().await;
+    stage.apply(secret("vault", &[("token", ROOT)])).await;
+    stage.apply(store("vault", &vault)).await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let of_object = sandbox.trouble(Trouble::on("patch", "pushsecrets", Fate::Conflict).times(1));
+    let of_store = sandbox.trouble(Trouble::on("patch", "secretstores", Fate::Conflict).times(1));
+    let of_status = sandbox.trouble(Trouble::on("update", "pushsecrets/status", Fate::Conflict).times(2));
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    comes("a push", async || ready(&stage).await == SYNCED).await;
+    comes("a finalizer", async || finalizers(&stage, "vault").await == json!([FINALIZER])).await;
+    assert_eq!((of_object.hits(), of_store.hits(), of_status.hits()), (1, 1, 2));
+    let told = stage.events().await;
+    assert!(!told.iter().any(|event| event.starts_with("Warning")), "{told:?}");
+    assert!(stage.condition(V1, "SecretStore", "vault", "Ready").await.starts_with("True"));
+}
+
+#[tokio::test]
+async fn a_provider_that_goes_away_and_comes_back_loses_nothing() {
+    let (stage, vault) = stage("a-provider-goes-away").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    vault.seal(true);
+    stage.apply(secret("src", &[("pw", "two")])).await;
+    assert!(ready(&stage).await.starts_with("False Errored: set secret failed: could not write remote ref app/db"));
+    let object = stage.object(ALPHA, "PushSecret", "out").await.expect("it stands");
+    assert!(
+        object["status"]["syncedPushSecrets"]["SecretStore/vault"]["app/db/password"].is_object(),
+        "it is on record"
+    );
+    stage.delete(ALPHA, "PushSecret", "out").await.expect("the cluster deletes");
+    stage.settle().await;
+    assert!(
+        ready(&stage)
+            .await
+            .starts_with("False Errored: could not delete remote ref app/db of target secretstore vault")
+    );
+    vault.seal(false);
+    stage.vanishes(Named::new(ALPHA, "PushSecret", "out")).await;
+    assert_eq!(vault.value("secret/app/db"), None);
+}
+
+#[tokio::test]
+async fn a_selector_that_nobody_can_read_takes_nothing_back() {
+    let (stage, vault) = stage("a-selector-nobody-can-read").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let chosen = |operator: &str| {
+        let selector = json!({"matchExpressions": [{"key": "role", "operator": operator, "values": ["src"]}]});
+        push_secret(json!({"deletionPolicy": "Delete", "selector": {"secret": {"selector": selector}}}))
+    };
+    stage.apply(chosen("In")).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    stage.apply(chosen("Is")).await;
+    let told = "False Errored: could not get source secret: cannot read the label selector's expression on `role`: \
+        \"Is\" is not a valid label selector operator";
+    assert_eq!(ready(&stage).await, told);
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
 }

@@ -203,7 +203,7 @@ fn renewal(spec: Value, life: i64) -> (String, Vec<String>) {
     spec["data"] = json!([]);
     spec["dataFrom"] = json!([{"sourceRef": {"generatorRef": {"kind": "Password", "name": "p"}}}]);
     let values = [("k".to_owned(), SecretBytes::from("v"))].into_iter().collect();
-    let expires = at(NOW).checked_add(SignedDuration::from_secs(life)).ok();
+    let expires = at(NOW).checked_add(jiff::SignedDuration::from_secs(life)).ok();
     let mut facts = facts(None, value("v"));
     facts.read.clear();
     facts.made = vec![(0, Made { values, state: None, expires })];

@@ -159,7 +159,7 @@ fn a_push_is_due_after_changes_failures_and_the_interval() {
         ("no interval", json!({"refreshInterval": "0"}), status(old, &version, "True"), false, "settled"),
         ("no interval, spec changed", json!({"refreshInterval": "0"}), status(old, "1-x", "True"), false, "now"),
     ] {
-        let now = Now { pushed: None, has_new_values, now: at(NOW) };
+        let now = Now { pushed: None, has_new_values, renew_at: None, now: at(NOW) };
         let said = match due(&object(spec, status), &now).expect("the spec can be read") {
             None => "now".to_owned(),
             Some(Next::At(moment)) => moment.to_string(),
@@ -173,9 +173,9 @@ fn a_push_is_due_after_changes_failures_and_the_interval() {
 #[test]
 fn a_second_pass_changes_nothing() {
     let ps = object(json!({"data": [data(Some("k"), "r", None)]}), Value::Null);
-    let first = synced(&ps, Outcome::of(&ps), at(NOW)).expect("it can be told").status.expect("it is told").value;
+    let first = synced(&ps, Outcome::of(&ps), None, at(NOW)).expect("it can be told").status.expect("it is told").value;
     let again = object(json!({"data": [data(Some("k"), "r", None)]}), first.clone());
-    let second = synced(&again, Outcome::of(&again), at("2026-01-01T12:01:00Z")).expect("it can be told");
+    let second = synced(&again, Outcome::of(&again), None, at("2026-01-01T12:01:00Z")).expect("it can be told");
     assert_eq!(second.status.expect("it is told").value, first);
     assert_eq!(first["conditions"][0]["message"], "PushSecret synced successfully");
 }
@@ -203,12 +203,31 @@ fn what_is_stuck_is_not_forgotten_and_a_store_that_is_away_is_left_alone() {
 fn a_push_that_changed_nothing_is_not_told_again() {
     let spec = json!({"data": [data(Some("k"), "r", None)]});
     let ps = object(spec.clone(), Value::Null);
-    let first = synced(&ps, Outcome::of(&ps), at(NOW)).expect("it can be told");
+    let first = synced(&ps, Outcome::of(&ps), None, at(NOW)).expect("it can be told");
     assert_eq!(first.events.len(), 1, "the first one always");
     let ps = object(spec, first.status.expect("it is told").value);
-    let events = |outcome| synced(&ps, outcome, at(NOW)).expect("it can be told").events.len();
+    let events = |outcome| synced(&ps, outcome, None, at(NOW)).expect("it can be told").events.len();
     assert_eq!(events(Outcome::of(&ps)), 0);
     assert_eq!(events(Outcome { changed: true, ..Outcome::of(&ps) }), 1);
+}
+
+#[test]
+fn values_that_end_are_pushed_anew_before_they_do() {
+    let of = |interval: &str, end: &str| {
+        let ps = object(json!({"refreshInterval": interval}), Value::Null);
+        let finish = synced(&ps, Outcome::of(&ps), Some(at(end)), at(NOW)).expect("it can be told");
+        let events: Vec<String> = finish.events.into_iter().map(|event| event.reason).collect();
+        (finish.next, events.join(" "))
+    };
+    let synced = || "Synced".to_owned();
+    assert_eq!(of("1h", "2026-01-01T12:20:00Z"), (Next::At(at("2026-01-01T12:18:00Z")), synced()));
+    assert_eq!(of("1h", "2026-01-01T18:00:00Z"), (Next::At(at("2026-01-01T13:00:00Z")), synced()));
+    assert_eq!(of("0", "2026-01-01T12:20:00Z"), (Next::Settled, "Synced ValueExpires".to_owned()));
+    let version = hash::version_of(&object(json!({}), Value::Null).metadata);
+    let status = json!({"refreshTime": NOW, "syncedResourceVersion": version, "conditions": [{"type": "Ready", "status": "True"}]});
+    let now = Now { pushed: None, has_new_values: false, renew_at: Some(at("2026-01-01T12:18:00Z")), now: at(NOW) };
+    let next = due(&object(json!({"refreshInterval": "1h"}), status), &now).expect("the spec can be read");
+    assert_eq!(next, Some(Next::At(at("2026-01-01T12:18:00Z"))));
 }
 
 #[test]
