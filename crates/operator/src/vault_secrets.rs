@@ -242,6 +242,15 @@ fn on_change<T: Kept + kube::Resource>(shared: &Arc<Shared>, then: impl Fn(&T) +
     });
 }
 
+/// Calls when an object is gone.
+fn on_end<T: Kept>(shared: &Arc<Shared>, then: impl Fn() + Send + Sync + 'static) {
+    shared.caches().store::<T>().listen(move |changed: &Changed<T>| {
+        if changed.after.is_none() {
+            then();
+        }
+    });
+}
+
 fn wake<O: Syncable>(row: &Enqueue, users: Vec<Arc<O>>) {
     for user in users {
         row.add(name_of(user.meta()), Lane::Changed);

@@ -140,6 +140,32 @@ pub fn tell_health(all: &mut Vec<Condition>, kind: &str, is_well: bool, generati
     tell(all, condition("Ready", is_well, "Ready", &format!("{kind}Ready"), now), generation);
 }
 
+/// Why nobody watches Vault's events for an object that asks for it (VSO §12).
+pub const NO_EVENTS: &str = "instant updates are not built yet: Vault is asked by the interval alone";
+
+/// `Healthy` and `Ready` of an object that is well, the latter with what its user must know. Whether that is new.
+pub fn tell_ready(
+    all: &mut Vec<Condition>,
+    kind: &str,
+    note: Option<&str>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> bool {
+    let text = note.map(|note| format!("{kind}Ready, but {note}"));
+    let is_new =
+        text.is_some() && api::meta::condition(all, "Ready").and_then(|old| old.message.as_ref()) != text.as_ref();
+    tell(all, condition("Healthy", true, "Healthy", &format!("{kind}Healthy"), now), generation);
+    let text = text.unwrap_or_else(|| format!("{kind}Ready"));
+    tell(all, condition("Ready", true, "Ready", &text, now), generation);
+    is_new
+}
+
+/// The event of an object that asks for instant updates.
+#[must_use]
+pub fn no_events() -> Event {
+    Event::warning("EventWatcherError", format!("Failed to watch events: {NO_EVENTS}"))
+}
+
 /// A message without the span that it names; what is left tells whether something new happened.
 fn without_horizon(message: &str) -> (&str, &str) {
     let Some((before, rest)) = message.split_once("horizon=") else { return (message, "") };

@@ -106,16 +106,20 @@ fn waiting(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, next: Next
     let mut noted = VaultDynamicSecretStatus { last_generation: generation.unwrap_or_default(), ..status.clone() };
     let say = condition("SecretSynced", true, "Synced", "Secret synced", now);
     synced::tell(&mut noted.conditions, say, generation);
-    tell_ready(&mut noted, !life(o, &status.secret_lease).is_positive(), generation, now);
-    finish.with_status(serde_json::to_value(noted).unwrap_or_default())
+    let events = tell_ready(o, &mut noted, now).into_iter().collect();
+    Finish { events, ..finish }.with_status(serde_json::to_value(noted).unwrap_or_default())
 }
 
-/// `Healthy` and `Ready`; the latter tells where nothing says when the values end.
-fn tell_ready(status: &mut VaultDynamicSecretStatus, is_endless: bool, generation: Option<i64>, now: Timestamp) {
-    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
-    if is_endless {
-        synced::tell(&mut status.conditions, condition("Ready", true, "Ready", NEVER, now), generation);
-    }
+/// `Healthy` and `Ready` of an object that is well; the event of what is new about it.
+fn tell_ready(o: &VaultDynamicSecret, status: &mut VaultDynamicSecretStatus, now: Timestamp) -> Option<Event> {
+    let is_static = status.static_creds_meta_data.is_some();
+    let wants_events = o.spec.sync_config.as_ref().and_then(|config| config.instant_updates).unwrap_or(false);
+    let (note, event) = if !is_static && !life(o, &status.secret_lease).is_positive() {
+        (Some(NEVER), Event::warning("SecretLeaseRenewal", format!("{KIND}Ready, but {NEVER}")))
+    } else {
+        (wants_events.then_some(synced::NO_EVENTS), synced::no_events())
+    };
+    synced::tell_ready(&mut status.conditions, KIND, note, o.metadata.generation, now).then_some(event)
 }
 
 fn reason(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus, facts: &Facts<'_>) -> Option<SyncReason> {
@@ -344,7 +348,7 @@ pub fn renewed(
     };
     say("LeaseRenewal", "SecretLeaseRenewal", "Successfully renewed lease");
     say("SecretSynced", "Synced", "Updated for lease renewal");
-    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    let news = tell_ready(o, &mut status, now);
     let wait = horizon::lease(life(o, &status.secret_lease), o.spec.renewal_percent, now);
     // A renewal does not bind the lease to the token that asks for it.
     let wait = if lookup(o, client).is_some() { wait.min(FOREIGN) } else { wait };
@@ -355,6 +359,7 @@ pub fn renewed(
         let text = format!("Lease is not renewable, staticCreds={is_static}, info=new credentials follow in {wait}");
         events.push(Event::warning("SecretLeaseRenewal", text));
     }
+    events.extend(news);
     Renewed::Kept(Finish {
         events,
         next: Next::At(horizon::after(now, wait)),
@@ -426,13 +431,11 @@ pub fn synced(o: &VaultDynamicSecret, after: &Synced<'_>, now: Timestamp) -> Fin
     let wait = span.is_positive().then(|| horizon::lease(span, o.spec.renewal_percent, now));
     let say = condition("SecretSynced", true, "Synced", "Secret synced", now);
     synced::tell(&mut status.conditions, say, generation);
-    tell_ready(&mut status, wait.is_none(), generation, now);
+    let news = tell_ready(o, &mut status, now);
     synced::tell_restarts(&mut status.conditions, &after.restarts, ": ", generation, now);
     let mut events = vec![synced_event(is_first, &after.answer.lease_id, wait.unwrap_or_default(), after.reason)];
     events.extend(synced::restart_events(&after.restarts));
-    if wait.is_none() {
-        events.push(Event::warning("SecretLeaseRenewal", NEVER));
-    }
+    events.extend(news);
     let next = wait.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
 }
@@ -456,8 +459,7 @@ fn synced_event(is_first: bool, lease_id: &str, wait: GoDuration, reason: SyncRe
 }
 
 /// What is told where nothing says when the values end (VSO §7.4.4, Field report).
-const NEVER: &str =
-    "VaultDynamicSecretReady, but it will never be refreshed: the response has no lease and `refreshAfter` is missing";
+const NEVER: &str = "it will never be refreshed: the response has no lease and `refreshAfter` is missing";
 
 /// The end of a pass that failed; lease and Secret stay as they are.
 #[must_use]

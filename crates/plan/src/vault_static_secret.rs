@@ -1,7 +1,7 @@
 //! VaultStaticSecret: which path is read, whether what came is a secret at all, whether the destination is to be written, and
 //! what is told. A secret that is deleted in Vault never empties the Secret. Specification: VSO §4.5, §7.3.
 
-use api::hashicorp::vault_static_secret::{KvType, VaultClientMeta, VaultStaticSecretStatus};
+use api::hashicorp::vault_static_secret::{KvType, VaultClientMeta};
 use api::hashicorp::{Syncable as _, VaultStaticSecret};
 use api::meta::Filled as _;
 use base::duration::GoDuration;
@@ -13,6 +13,8 @@ use crate::secret_transformation::Response;
 use crate::synced::{self, Failure, Restarted, Step};
 use crate::vault_call::{VaultAnswer, VaultCall, joined};
 use crate::{Event, Finish, Next, horizon, mac};
+
+const KIND: &str = "VaultStaticSecret";
 
 /// How often an object is read that does not say so.
 const DEFAULT_REFRESH: GoDuration = GoDuration::from_seconds(60);
@@ -114,8 +116,9 @@ pub fn synced(o: &VaultStaticSecret, after: &Synced<'_>, now: Timestamp) -> Fini
     status.last_generation = o.metadata.generation.unwrap_or_default();
     status.secret_mac = o.spec.hmac_secret_data.then(|| mac::mac(after.facts.mac_key, after.facts.data));
     let text = format!("Secret synced, horizon={}", interval.unwrap_or_default());
-    tell(o, &mut status, true, &text, now);
     let generation = o.metadata.generation;
+    synced::tell(&mut status.conditions, condition("SecretSynced", true, "Synced", &text, now), generation);
+    let is_new = synced::tell_ready(&mut status.conditions, KIND, note(o), generation, now);
     synced::tell_restarts(&mut status.conditions, &after.restarts, ", err=", generation, now);
     let key = |meta: &Option<VaultClientMeta>| meta.as_ref().and_then(|meta| meta.cache_key.clone());
     if status != before || key(&before.vault_client_meta) != after.client.cache_key {
@@ -124,6 +127,9 @@ pub fn synced(o: &VaultStaticSecret, after: &Synced<'_>, now: Timestamp) -> Fini
     let mut events = synced::restart_events(&after.restarts);
     if after.changed {
         events.insert(0, Event::normal("SecretSynced", "Secret synced"));
+    }
+    if is_new {
+        events.push(synced::no_events());
     }
     let next = interval.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
@@ -146,7 +152,10 @@ pub fn failed(o: &VaultStaticSecret, failure: &Failure, backoff: &Backoff, failu
         Step::Write => ("SecretSyncError", format!("Failed to update k8s secret: {text}")),
     };
     let mut status = o.status.clone().unwrap_or_default();
-    tell(o, &mut status, false, &format!("Failed to sync the secret, horizon={wait}, err={text}"), now);
+    let generation = o.metadata.generation;
+    let told = format!("Failed to sync the secret, horizon={wait}, err={text}");
+    synced::tell(&mut status.conditions, condition("SecretSynced", false, "Synced", &told, now), generation);
+    synced::tell_health(&mut status.conditions, KIND, false, generation, now);
     Finish {
         events: vec![Event::warning(reason, message)],
         next: Next::At(horizon::after(now, wait)),
@@ -155,10 +164,9 @@ pub fn failed(o: &VaultStaticSecret, failure: &Failure, backoff: &Backoff, failu
     }
 }
 
-fn tell(o: &VaultStaticSecret, status: &mut VaultStaticSecretStatus, is_well: bool, text: &str, now: Timestamp) {
-    let generation = o.metadata.generation;
-    synced::tell(&mut status.conditions, condition("SecretSynced", is_well, "Synced", text, now), generation);
-    synced::tell_health(&mut status.conditions, "VaultStaticSecret", is_well, generation, now);
+/// What the user of an object that is well must know.
+fn note(o: &VaultStaticSecret) -> Option<&'static str> {
+    o.spec.sync_config.as_ref().and_then(|config| config.instant_updates).unwrap_or(false).then_some(synced::NO_EVENTS)
 }
 
 #[cfg(test)]

@@ -344,8 +344,23 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
     if let Some(listener) = health_listener {
         tokio::spawn(listener.serve(health, std::future::pending()));
     }
-    process.run(end).await;
-    Ok(())
+    let leads = process.leads(feature).filter(|_| is_elected);
+    tokio::select! {
+        biased;
+        () = process.run(end) => Ok(()),
+        () = lost(leads) => Err(Fault::conflict("leader election lost")),
+    }
+}
+
+/// Resolves when the lease is lost, once it was held: the peer ends then, so that the next one begins afresh.
+async fn lost(leads: Option<tokio::sync::watch::Receiver<bool>>) {
+    if let Some(mut leads) = leads
+        && leads.wait_for(|leads| *leads).await.is_ok()
+        && leads.wait_for(|leads| !*leads).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Nothing, or a zero, serves nothing.

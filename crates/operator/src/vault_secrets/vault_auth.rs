@@ -7,7 +7,7 @@ use api::hashicorp::{VaultAuth, VaultAuthGlobal, VaultConnection, names};
 use base::{Fault, Timestamp};
 use plan::{Finish, vault_auth};
 
-use super::{BACKOFF, on_change, rights};
+use super::{BACKOFF, on_change, on_end, rights};
 use crate::World;
 use crate::cache::{Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
@@ -37,9 +37,11 @@ impl Controller for Check {
         enqueue.own::<VaultAuth>(caches, super::matters);
         let all = caches.store::<VaultAuth>();
         let wake = move || all.all().iter().for_each(|auth| enqueue.add(name_of(&auth.metadata), Lane::Changed));
-        let other = wake.clone();
+        let [changed, lost, gone] = [wake.clone(), wake.clone(), wake.clone()];
         on_change::<VaultAuthGlobal>(shared, move |_| wake());
-        on_change::<VaultConnection>(shared, move |_| other());
+        on_change::<VaultConnection>(shared, move |_| changed());
+        on_end::<VaultAuthGlobal>(shared, lost);
+        on_end::<VaultConnection>(shared, gone);
         caches.watch::<VaultAuthGlobal>(&Selectors::default());
         caches.watch::<VaultConnection>(&Selectors::default());
         caches.watch::<VaultAuth>(&Selectors::default());

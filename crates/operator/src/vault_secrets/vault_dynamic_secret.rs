@@ -225,7 +225,7 @@ impl Pass<'_> {
         let ask = vds::issue(o);
         let call = ask.call.clone();
         let answer = self.ask(ask).await.map_err(Step::Vault.failed())?;
-        if !static_role::is_known(o) && answer.data.is_some() {
+        if !static_role::is_known(o) && answer.data.is_some() && answer.status != 404 {
             known.keep(o, Issued { call, answer: answer.clone(), at: w.now() });
         }
         Ok(answer)
@@ -234,7 +234,9 @@ impl Pass<'_> {
     async fn data(&self, answer: &VaultAnswer, rules: &Rules) -> Result<(Response, SecretMap), Failure> {
         let (w, o, settings) = (self.w, self.o, self.settings);
         let empty = || Fault::wrong(format!("empty response from Vault, path={:?}", vds::call(o).path));
-        let data = answer.data.as_ref().ok_or_else(empty).map_err(Step::Vault.failed())?;
+        // Not found, and yet with data: the version of a secret that was deleted. It must not empty ours.
+        let data = answer.data.as_ref().filter(|_| answer.status != 404);
+        let data = data.ok_or_else(empty).map_err(Step::Vault.failed())?;
         let response = Response::parse(data.expose(), false).map_err(Step::Data.failed())?;
         let mut chance = super::chance(w, o, settings, rules, &response).await.map_err(Step::Data.failed())?;
         let data = secret_transformation::data(&response, rules, &super::subject(o), w.now(), &mut chance);

@@ -170,3 +170,38 @@ async fn bad_connections_are_told() {
     stage.apply(connection(json!({}))).await;
     assert_eq!(stage.object(V1, "VaultConnection", "bao").await.expect("it stands")["status"]["valid"], true);
 }
+
+#[tokio::test]
+async fn what_is_not_built_is_told_once_and_stops_nothing() {
+    let (stage, _vault) = on("not-built").await;
+    let wanting = secret(json!({"syncConfig": {"instantUpdates": true}}));
+    stage.apply(wanting.clone()).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=one user=app"));
+    let ready = async || stage.condition(V1, "VaultStaticSecret", "db", "Ready").await;
+    let text = "instant updates are not built yet: Vault is asked by the interval alone";
+    assert_eq!(ready().await, format!("True Ready: VaultStaticSecretReady, but {text}"));
+    stage.patch(&wanting, json!({"metadata": {"annotations": {"again": "1"}}})).await;
+    let told = stage.events().await;
+    let warning = format!("Warning EventWatcherError: Failed to watch events: {text}");
+    assert_eq!(told.iter().filter(|event| **event == warning).count(), 1, "{told:?}");
+    stage.apply(secret(json!({}))).await;
+    assert_eq!(ready().await, "True Ready: VaultStaticSecretReady");
+    for method in ["aws", "gcp"] {
+        stage.apply(auth(json!({ "method": method }))).await;
+        let text = format!("logging in to Vault with `{method}` is not built yet");
+        let object = stage.object(V1, "VaultAuth", "app").await.expect("it stands");
+        assert_eq!((&object["status"]["valid"], &object["status"]["error"]), (&json!(false), &json!(text)));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_is_told_on_those_that_name_it() {
+    let (stage, vault) = on("connection-gone").await;
+    let valid = async || stage.object(V1, "VaultAuth", "app").await.expect("it stands")["status"]["valid"].clone();
+    assert_eq!(valid().await, true);
+    let connection = object("VaultConnection", "bao", json!({"address": vault.url(), "skipTLSVerify": false}));
+    stage.remove(&connection).await;
+    assert_eq!(valid().await, false);
+    stage.apply(connection).await;
+    assert_eq!(valid().await, true);
+}

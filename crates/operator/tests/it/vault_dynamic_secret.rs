@@ -225,6 +225,19 @@ async fn a_broken_template_issues_once() {
 }
 
 #[tokio::test]
+async fn a_deleted_version_never_empties_the_secret() {
+    let (stage, vault) = issuing("dynamic-deleted-version", hour()).await;
+    let dynamic = dynamic(json!({"mount": "secret", "path": "data/db", "refreshAfter": "2s"}));
+    stage.apply(dynamic).await;
+    let before = stage.secret("creds").await;
+    assert!(before.as_ref().is_some_and(|data| data.contains("\"password\":\"one\"")), "{before:?}");
+    vault.remove("secret/db");
+    comes("its word", async || told(&stage, "SecretSynced").await.starts_with("False Synced:")).await;
+    assert!(told(&stage, "SecretSynced").await.contains("empty response from Vault, path=\"secret/data/db\""));
+    assert_eq!(stage.secret("creds").await, before);
+}
+
+#[tokio::test]
 async fn a_static_role_is_read_again_and_written_only_if_rotated() {
     let (mut stage, vault) = issuing("dynamic-static", hour()).await;
     stage.apply(dynamic(json!({"path": "static-creds/fixed", "allowStaticCreds": true, "refreshAfter": "1s"}))).await;

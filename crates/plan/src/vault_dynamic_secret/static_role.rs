@@ -7,7 +7,7 @@ use api::hashicorp::{Syncable as _, VaultDynamicSecret};
 use base::duration::GoDuration;
 use base::{SecretMap, Timestamp};
 
-use super::{KIND, lease_of, note_sync, refresh_after, synced_event};
+use super::{lease_of, note_sync, refresh_after, synced_event, tell_ready};
 use crate::conditions::condition;
 use crate::secret_transformation::Response;
 use crate::sync_reason::SyncReason;
@@ -110,12 +110,13 @@ pub fn read(o: &VaultDynamicSecret, after: &Read<'_>, now: Timestamp) -> Finish 
     status.last_generation = generation.unwrap_or_default();
     let say = condition("SecretSynced", true, "Synced", "Secret synced", now);
     synced::tell(&mut status.conditions, say, generation);
-    synced::tell_health(&mut status.conditions, KIND, true, generation, now);
+    let news = tell_ready(o, &mut status, now);
     synced::tell_restarts(&mut status.conditions, &after.restarts, ": ", generation, now);
     let mut events = synced::restart_events(&after.restarts);
     if after.changed {
         events.insert(0, synced_event(is_first, "", wait, after.reason));
     }
+    events.extend(news);
     let next = Next::At(horizon::after(now, wait));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
 }
