@@ -360,7 +360,7 @@ async fn lost(leads: Option<tokio::sync::watch::Receiver<bool>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Nothing, or a zero, serves nothing.
