@@ -7,6 +7,7 @@ pub mod mac_key;
 pub mod restarts;
 pub mod secret_transformation;
 pub mod superseded;
+pub mod uninstall;
 pub mod vault_auth;
 pub mod vault_auth_global;
 pub mod vault_connection;

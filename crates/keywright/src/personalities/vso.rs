@@ -1,10 +1,13 @@
 //! Vault Secrets Operator's command line: flags with one dash or two, environment that wins over them, JSON logs, addresses and
 //! the lease. Clients are kept in memory only; the modes that persist them are told to be missing. Specification: VSO §13.
 
+use std::time::Duration;
+
 use base::Fault;
 use base::duration::GoDuration;
 use http::StatusCode;
 use operator::cache::Scope;
+use operator::cluster::Cluster;
 use operator::controllers;
 use operator::feature::FeatureName;
 use operator::leader::Election;
@@ -55,8 +58,8 @@ const FLAGS: &[Flag] = &[
     value("kube-client-qps", "accepted"),
     value("kube-client-burst", "accepted"),
     value("min-refresh-after-hvsa", "accepted"),
-    switch("uninstall", "not built yet: take our finalizers off and end"),
-    value("pre-delete-hook-timeout-seconds", "accepted"),
+    switch("uninstall", "take our finalizers off every object, and end"),
+    value("pre-delete-hook-timeout-seconds", "how long --uninstall may take (60)"),
     switch("zap-devel", "accepted"),
     value("zap-encoder", "json or console, accepted: logs are JSON"),
     value("zap-log-level", "debug, info, error, panic or a number (info)"),
@@ -86,6 +89,11 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     }
     if parsed.is_set("version") {
         return version(call, &parsed);
+    }
+    if parsed.is_set("uninstall") {
+        logs::start(form(&parsed), To::Stderr, level("info"));
+        cluster::block_on(uninstall(&parsed))?;
+        return Ok(Exit::SUCCESS);
     }
     let options = Options { parsed: &parsed, environment: &call.environment };
     let settings = options.check()?;
@@ -236,11 +244,6 @@ impl Options<'_> {
     }
 
     fn check(&self) -> Result<Settings, Fault> {
-        if self.parsed.is_set("uninstall") {
-            return Err(
-                Fault::wrong("`--uninstall` is not built yet").hint("take the finalizers off with kubectl patch")
-            );
-        }
         let model =
             self.value("client-cache-persistence-model", "VSO_CLIENT_CACHE_PERSISTENCE_MODEL").unwrap_or("none");
         match model {
@@ -350,6 +353,19 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
         () = process.run(end) => Ok(()),
         () = lost(leads) => Err(Fault::conflict("leader election lost")),
     }
+}
+
+/// What the chart's hook runs before everything goes.
+async fn uninstall(parsed: &Parsed) -> Result<(), Fault> {
+    let seconds = parsed.value("pre-delete-hook-timeout-seconds").and_then(|text| text.parse().ok()).unwrap_or(60);
+    let done = async {
+        let client = cluster::client_from(parsed.value("kubeconfig")).await?;
+        vault_secrets::uninstall::uninstall(&Cluster::new(client)).await
+    };
+    let late = |_| Fault::unreachable(format!("the finalizers could not be taken off within {seconds} s"));
+    let freed = tokio::time::timeout(Duration::from_secs(seconds), done).await.map_err(late)??;
+    tracing::info!(objects = freed, "finalizers were taken off");
+    Ok(())
 }
 
 /// Resolves when the lease is lost, once it was held: the peer ends then, so that the next one begins afresh.

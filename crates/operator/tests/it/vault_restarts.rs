@@ -291,3 +291,32 @@ async fn the_manifests_of_the_specification_are_worked_on() {
     assert_eq!(status(&stage, "VaultAuthGlobal", "default").await["valid"], true);
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn whoever_uninstalls_leaves_no_finalizer_in_any_namespace() {
+    let (mut stage, vault, sandbox) = in_memory("uninstalled").await;
+    stage.apply(secret(json!({}))).await;
+    stage.apply(dynamic(&json!({}))).await;
+    stage.apply(certificate()).await;
+    stage.stop().await;
+    let app = json!({"apiVersion": V1, "kind": "HCPVaultSecretsApp", "spec": {"appName": "web", "destination": destination("web")},
+        "metadata": {"name": "left", "namespace": "another", "uid": "11111111-1111-4111-8111-111111111111",
+            "finalizers": ["somebody.example.com/else", "hcpvaultsecretsapp.secrets.hashicorp.com/finalizer"]}});
+    sandbox.load(&app, "peer").expect("the sandbox takes it");
+    let leases = vault.live_leases();
+    let cluster = operator::cluster::Cluster::new(
+        stage.client_as("uninstall", &testkit::peer_role("vault-secrets", stage.namespace())).await,
+    );
+    sandbox.trouble(Trouble::on("patch", "vaultauths", Fate::Conflict).times(1));
+    let freed = operator::vault_secrets::uninstall::uninstall(&cluster).await.map_err(|fault| fault.chain());
+    assert_eq!(freed, Ok(6), "VaultConnection, VaultAuth, three secrets and what HCP left");
+    let carried: Vec<_> = sandbox
+        .objects()
+        .into_iter()
+        .filter(|one| one["apiVersion"] == V1)
+        .map(|one| one["metadata"]["finalizers"].clone())
+        .filter(|all| !all.is_null())
+        .collect();
+    assert_eq!(carried, [json!(["somebody.example.com/else"])]);
+    assert_eq!(vault.live_leases(), leases, "nothing is revoked");
+}
