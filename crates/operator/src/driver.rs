@@ -15,9 +15,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::World;
-use crate::cache::Kept;
+use crate::cache::{Kept, Name};
 use crate::controller::{Controller, Rights, Row};
-use crate::effects::write::{add_finalizer, remove_finalizer, write_status};
+use crate::effects::write::{Decided, add_finalizer, remove_finalizer, write_status};
 use crate::metrics::Metrics;
 use crate::observer::{Observer, Passed};
 use crate::queue::{Enqueue, Outcome, Queue, Work};
@@ -326,8 +326,11 @@ async fn conclude<C: Controller>(
         && status.value != object.status()
         && *driver.leads.borrow()
     {
-        let version = object.resource_version().to_owned();
-        match write_status(world.cluster(), &at, Some(object.uid()), version, status, C::ROW.manager).await {
+        let is_same =
+            |answer: &[u8]| kept::<C::Object>(answer).is_some_and(|(_, fresh)| fresh.status() == object.status());
+        let (uid, resource_version) = (object.uid(), object.resource_version().to_owned());
+        let decided = Decided { at: &at, uid, resource_version, is_same: &is_same };
+        match write_status(world.cluster(), decided, status, C::ROW.manager).await {
             Ok((_, answer)) => learn::<C::Object>(world, &answer),
             // The object went away meanwhile: there is nobody left to tell.
             Err(fault) if fault.kind() == Kind::NotFound => {}
@@ -365,12 +368,16 @@ async fn guard<C: Controller>(world: &World, object: &C::Object) {
 
 /// Takes what a status write answered into the cache, so that the next pass does not see the old status.
 fn learn<T: Subject>(world: &World, answer: &[u8]) {
-    if let Ok(wire) = serde_json::from_slice::<T::Wire>(answer) {
-        let name = crate::cache::name_of(kube::Resource::meta(&wire));
-        if let Ok(object) = T::keep(wire) {
-            world.cache::<T>().learn(name, object);
-        }
+    if let Some((name, object)) = kept::<T>(answer) {
+        world.cache::<T>().learn(name, object);
     }
+}
+
+/// The object of an answer as a cache keeps it.
+fn kept<T: Subject>(answer: &[u8]) -> Option<(Name, T)> {
+    let wire = serde_json::from_slice::<T::Wire>(answer).ok()?;
+    let name = crate::cache::name_of(kube::Resource::meta(&wire));
+    Some((name, T::keep(wire).ok()?))
 }
 
 /// A moment of the world's clock as a moment of the runtime's; one that has passed is now.

@@ -48,9 +48,23 @@ pub struct Issued {
     pub answer: VaultAnswer,
     /// When it came.
     pub at: Timestamp,
+    /// The id that the status told of then.
+    pub over: Option<String>,
 }
 
 impl Issued {
+    /// An answer to what an object asks for.
+    #[must_use]
+    pub fn new<O: Issues>(o: &O, answer: VaultAnswer, at: Timestamp) -> Self {
+        Self { call: o.asked(), answer, at, over: o.issued_id().map(str::to_owned) }
+    }
+
+    /// Whether the status tells of something else than it did, and not of this: another operator has issued meanwhile.
+    #[must_use]
+    pub fn has_lost<O: Issues>(&self, o: &O) -> bool {
+        o.issued_id() != self.over.as_deref() && !self.is_told(o)
+    }
+
     /// Whether the status tells of this answer, so that it need not be kept.
     #[must_use]
     pub fn is_told<O: Issues>(&self, o: &O) -> bool {

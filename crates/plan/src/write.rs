@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::ObjectRef;
 use serde_json::Value;
 
-use crate::{Describe, Line, Present, Rule, Status, Target};
+use crate::{Describe, Line, Present, Rule, Target};
 
 /// Which kind of object, as the API's path names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -176,17 +176,6 @@ pub enum Write {
         /// Why, for `explain`.
         why: String,
     },
-    /// The status subresource, read again and written again on a conflict; the new value does not depend on the old.
-    Status {
-        /// Where.
-        at: Address,
-        /// The version that the decision was made on.
-        resource_version: String,
-        /// The status and the request that writes it.
-        status: Status,
-        /// The field manager.
-        manager: String,
-    },
 }
 
 /// What a write came to.
@@ -213,8 +202,7 @@ impl Write {
             Self::CreateObject { at, .. }
             | Self::ReplaceObject { at, .. }
             | Self::Patch { at, .. }
-            | Self::Delete { at, .. }
-            | Self::Status { at, .. } => at.object(),
+            | Self::Delete { at, .. } => at.object(),
         }
     }
 }
@@ -235,7 +223,6 @@ impl Describe for Write {
             Self::CreateObject { .. } => "create".to_owned(),
             Self::ReplaceObject { .. } => "update".to_owned(),
             Self::Patch { why, .. } | Self::Delete { why, .. } => why.clone(),
-            Self::Status { .. } => "write the status".to_owned(),
         };
         vec![Line::on(self.object(), text)]
     }

@@ -46,9 +46,6 @@ impl Effect for Write {
             Self::Delete { at, uid, resource_version, background, .. } => {
                 delete(cluster, &at, uid.as_deref(), resource_version.as_deref(), background).await
             }
-            Self::Status { at, resource_version, status, manager } => {
-                write_status(cluster, &at, None, resource_version, status, &manager).await.map(|(written, _)| written)
-            }
         }
     }
 
@@ -150,15 +147,27 @@ async fn delete(
     }
 }
 
-/// Writes a status; the answer is the whole object, for the cache.
+/// The object that a status was decided on.
+pub(crate) struct Decided<'a> {
+    pub at: &'a Address,
+    pub uid: &'a str,
+    pub resource_version: String,
+    /// Whether an answer of the API server still holds the status that was decided on.
+    pub is_same: &'a (dyn Fn(&[u8]) -> bool + Sync),
+}
+
+/// Writes a status; the answer is the whole object, for the cache. Where somebody else has written the object meanwhile, it is
+/// written over theirs only if the status is still the one that was decided on: else it must be decided again.
+///
+/// # Errors
+/// The object is gone, or another one has its name; its status is somebody else's; or the API server says no.
 pub(crate) async fn write_status(
     cluster: &Cluster,
-    at: &Address,
-    uid: Option<&str>,
-    mut resource_version: String,
+    decided: Decided<'_>,
     status: Status,
     manager: &str,
 ) -> Result<(Written, Bytes), Fault> {
+    let Decided { at, uid, mut resource_version, is_same } = decided;
     let path = managed(cluster::object_path(at, Some("status")), manager);
     if status.form == plan::finish::StatusForm::MergePatch {
         let body = json!({ "status": status.value }).to_string().into_bytes();
@@ -180,13 +189,16 @@ pub(crate) async fn write_status(
         match cluster.call(call).await {
             Ok(answer) => return Ok((written(&answer, false)?, answer)),
             Err(fault) if fault.kind() == Kind::Conflict && tries < TRIES => {
-                let fresh: Option<Head> = cluster.read_as(at).await?;
-                let Some(fresh) = fresh else { return Err(fault.about(at.object())) };
-                if uid.is_some_and(|uid| uid != fresh.metadata.uid) {
-                    let gone = format!("{} was replaced by another of its name", at.object());
-                    return Err(Fault::new(Kind::NotFound, gone));
+                let gone = || Fault::new(Kind::NotFound, "the object is gone, or another one has its name");
+                let fresh = cluster.read(at).await?.ok_or_else(gone)?;
+                let head: Head = cluster::parse(&fresh, "answer to a read")?;
+                if head.metadata.uid != uid {
+                    return Err(gone().because(fault).about(at.object()));
                 }
-                resource_version = fresh.metadata.resource_version;
+                if !is_same(&fresh) {
+                    return Err(Fault::conflict("somebody else has written the status").about(at.object()));
+                }
+                resource_version = head.metadata.resource_version;
             }
             Err(fault) => return Err(fault.about(at.object())),
         }

@@ -51,6 +51,18 @@ impl<O: Issues> AllIssued<O> {
         })
     }
 
+    /// The answer that came too late: the status tells of another operator's. On what that was issued is not known.
+    #[must_use]
+    pub fn lost(&self, o: &O) -> Option<Issued> {
+        self.with(o, |known| {
+            let lost = known.untold.take_if(|issued| issued.has_lost(o));
+            if lost.is_some() {
+                known.basis = None;
+            }
+            lost
+        })
+    }
+
     /// Keeps an answer until a status tells of it.
     pub fn keep(&self, o: &O, issued: Issued) {
         self.with(o, |known| known.untold = Some(issued));

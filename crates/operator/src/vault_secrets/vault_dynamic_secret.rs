@@ -122,6 +122,9 @@ async fn sync(w: &World, o: &VaultDynamicSecret, settings: &Settings) -> Result<
     let client = w.vault_client(o).await.map_err(Step::Client.failed())?;
     let meta = client.meta(o.vault_namespace()).await.map_err(Step::Client.failed())?;
     let known = w.memory::<AllIssued<VaultDynamicSecret>>();
+    if let Some(lost) = known.lost(o).map(|lost| lost.answer.lease_id).filter(|lease| !lease.is_empty()) {
+        log_ended(&lost, &revoke(w, o, &lost).await);
+    }
     let basis = vds::basis(o, &super::transformations(w, o));
     let change = known.change(o, &basis);
     let facts = Facts {
@@ -222,11 +225,9 @@ impl Pass<'_> {
             }
             None => {}
         }
-        let ask = vds::issue(o);
-        let call = ask.call.clone();
-        let answer = self.ask(ask).await.map_err(Step::Vault.failed())?;
+        let answer = self.ask(vds::issue(o)).await.map_err(Step::Vault.failed())?;
         if !static_role::is_known(o) && answer.data.is_some() && answer.status != 404 {
-            known.keep(o, Issued { call, answer: answer.clone(), at: w.now() });
+            known.keep(o, Issued::new(o, answer.clone(), w.now()));
         }
         Ok(answer)
     }

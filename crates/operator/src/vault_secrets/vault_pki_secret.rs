@@ -125,6 +125,9 @@ async fn sync(w: &World, o: &VaultPKISecret, settings: &Settings) -> Result<Fini
     let mac_key = mac_key(w, settings).await.map_err(Step::Write.failed())?;
     let present = destination(w, o).await.map_err(Step::Write.failed())?;
     let known = w.memory::<Certificates>();
+    if let Some(lost) = known.lost(o).and_then(|lost| lost.serial_to_revoke(o)) {
+        w.memory::<Superseded<VaultPKISecret>>().add(o, &lost);
+    }
     let basis = vps::basis(o, &super::transformations(w, o));
     let facts = Facts { change: known.change(o, &basis), present: present.as_ref(), mac_key: mac_key.expose() };
     let untold = known.untold(o);
@@ -182,11 +185,9 @@ async fn answer(w: &World, o: &VaultPKISecret, untold: Option<Issued>) -> Result
         None => {}
     }
     let client = w.vault_client(o).await.map_err(Step::Client.failed())?;
-    let ask = vps::issue(o);
-    let call = ask.call.clone();
-    let answer = w.act(Asking { client: &client, ask }).await.map_err(Step::Vault.failed())?;
+    let answer = w.act(Asking { client: &client, ask: vps::issue(o) }).await.map_err(Step::Vault.failed())?;
     if Certificate::read(&answer).is_ok() {
-        known.keep(o, Issued { call, answer: answer.clone(), at: w.now() });
+        known.keep(o, Issued::new(o, answer.clone(), w.now()));
     }
     Ok(answer)
 }

@@ -320,3 +320,34 @@ async fn whoever_uninstalls_leaves_no_finalizer_in_any_namespace() {
     assert_eq!(carried, [json!(["somebody.example.com/else"])]);
     assert_eq!(vault.live_leases(), leases, "nothing is revoked");
 }
+
+#[tokio::test]
+async fn whoever_comes_too_late_with_credentials_gives_them_back() {
+    let (stage, vault, sandbox) = in_memory("too-late").await;
+    stage.apply(deployment(false)).await;
+    stage.apply(dynamic(&json!({}))).await;
+    let first = vault.live_leases();
+    // Another operator's status, written while ours issues: our own is refused, and decided again.
+    let lost = sandbox.trouble(Trouble::on("update", "vaultdynamicsecrets/status", Fate::Broken));
+    touch(&stage, &dynamic(&json!({}))).await;
+    comes("the loss", async || lost.hits() > 0).await;
+    let ours: Vec<_> = vault.live_leases().into_iter().filter(|lease| !first.contains(lease)).collect();
+    let mut theirs = stage.object(V1, "VaultDynamicSecret", "creds").await.expect("it stands");
+    theirs["status"]["secretLease"] =
+        json!({"id": "database/creds/app/theirs", "duration": 3600, "renewable": true, "requestID": "r"});
+    sandbox.load(&theirs, "vault-secrets-operator").expect("the sandbox takes it");
+    lost.end();
+    comes("its end", async || !vault.live_leases().contains(&ours[0])).await;
+    comes("what belongs together", async || {
+        let lease = status(&stage, "VaultDynamicSecret", "creds").await["secretLease"]["id"].clone();
+        vault.live_leases().iter().any(|live| lease == json!(live))
+    })
+    .await;
+    let events = stage.events().await;
+    assert!(
+        events
+            .iter()
+            .any(|event| event.contains("sync_reason=\"SecretDataDrift\"") || event.contains("VaultTokenRotated")),
+        "{events:?}"
+    );
+}

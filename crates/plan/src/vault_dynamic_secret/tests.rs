@@ -286,11 +286,14 @@ fn the_lease_of_an_object_that_goes_is_ended_unless_it_shall_not() {
 #[test]
 fn an_answer_serves_until_a_status_tells_of_it() {
     let o = leased(json!({}));
-    let issued = Issued { call: call(&o), answer: answer("two", 100, true), at: at("00:00") };
+    let issued = Issued::new(&o, answer("two", 100, true), at("00:00"));
     assert!(!issued.is_told(&o) && issued.serves(&o, at("01:00")) && !issued.serves(&o, at("01:30")));
     assert!(!issued.serves(&leased(json!({"path": "creds/other"})), at("00:10")));
     let lease = json!({"id": "two", "duration": 100, "renewable": true, "requestID": "r2"});
-    assert!(issued.is_told(&object(json!({}), status(json!({"secretLease": lease})))));
+    let told = object(json!({}), status(json!({"secretLease": lease})));
+    assert!(issued.is_told(&told) && !issued.has_lost(&told) && !issued.has_lost(&o));
+    let lease = json!({"id": "three", "duration": 100, "renewable": true, "requestID": "r3"});
+    assert!(issued.has_lost(&object(json!({}), status(json!({"secretLease": lease})))), "another operator was faster");
 }
 
 #[test]

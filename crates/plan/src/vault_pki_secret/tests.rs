@@ -174,7 +174,7 @@ fn answers_that_hold_no_certificate_are_told() {
 #[test]
 fn a_certificate_that_was_issued_serves_retries_until_its_time() {
     let o = issued(json!({"expiryOffset": "100s"}), json!({}));
-    let kept = Issued { call: call(&o), answer: response(json!({})), at: at(11_000) };
+    let kept = Issued::new(&o, response(json!({})), at(11_000));
     assert!(kept.serves(&o, at(11_899)) && !kept.serves(&o, at(11_900)) && !kept.is_told(&o));
     assert!(kept.is_told(&issued(json!({}), json!({"serialNumber": "cc:dd"}))));
     let other = issued(json!({"commonName": "api.example.com"}), json!({}));
