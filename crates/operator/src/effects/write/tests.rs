@@ -33,7 +33,9 @@ async fn a_status_is_not_written_on_another_object_of_the_name() {
     let status = || Status { value: json!({"syncedResourceVersion": "1-x"}), form: plan::finish::StatusForm::Put };
     let write = async |o: &PushSecret| {
         let version = first.metadata.resource_version.clone().unwrap_or_default();
-        write_status(&cluster, &o.address(), Some(o.uid()), version, status(), "external-secrets").await.map(drop)
+        let (at, is_same) = (o.address(), |_: &[u8]| true);
+        let decided = Decided { at: &at, uid: o.uid(), resource_version: version, is_same: &is_same };
+        write_status(&cluster, decided, status(), "external-secrets").await.map(drop)
     };
     let fault = write(&first).await.expect_err("the first one is gone");
     assert_eq!(fault.kind(), Kind::NotFound, "{}", fault.chain());
