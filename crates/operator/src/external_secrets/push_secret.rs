@@ -1,6 +1,7 @@
 //! PushSecret: look at the source and the stores, take back what is no longer wanted, push the rest. A change of the source
 //! is pushed at once; the peer waits for the interval (ESO §17, #6069). Specification: ESO §6.11.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource, UpdatePolicy};
@@ -42,6 +43,8 @@ struct Known {
     renew_at: Option<Timestamp>,
     /// What a generator made for a push that failed: the next one takes it, so that no account is made in vain.
     unspent: Option<Made>,
+    /// The clients that pushed what will have to be taken back, by the store's key in the status.
+    clients: HashMap<String, Client>,
 }
 
 /// What a generator made.
@@ -174,7 +177,10 @@ impl Controller for Reconcile {
         }
         let ends = made.and_then(|made| made.ends);
         let renew_at = ends.map(|end| schedule::renewal(end, w.now()));
-        note(w, o, |known| *known = Known { pushed: Some(w.now()), looked, renew_at, unspent: None });
+        note(w, o, |known| {
+            let clients = std::mem::take(&mut known.clients);
+            *known = Known { pushed: Some(w.now()), looked, renew_at, unspent: None, clients };
+        });
         ps::synced(o, outcome, ends, w.now())
     }
 
@@ -256,6 +262,9 @@ async fn push(w: &World, providers: &Providers, o: &PushSecret, entry: &Entry, o
             Err(fault) => return outcome.failed(&entry.store, ps::not_pushed(entry, fault)),
         }
     }
+    if o.deletes() {
+        note(w, o, |known| drop(known.clients.insert(entry.store.clone(), Arc::clone(&client))));
+    }
     let push = Push { store: object_of(o, &entry.store), entry: entry.push.clone() };
     match w.act(Pushing { client, push }).await {
         Ok(pushed) => outcome.stored(entry, pushed),
@@ -289,10 +298,16 @@ async fn take_back(w: &World, providers: &Providers, o: &PushSecret, all: &[Obso
     }
 }
 
-/// The client behind a store's key in the status.
+/// The client behind a store's key in the status. With a namespace its credentials may go before what was pushed with them: the
+/// client that pushed may still do, or the namespace would hang.
 async fn opened(w: &World, providers: &Providers, o: &PushSecret, key: &str) -> Result<Client, Fault> {
     let (kind, name) = ps::split_key(key)?;
-    w.writing_client(providers, kind, namespace(o), name).await
+    let opened = w.writing_client(providers, kind, namespace(o), name).await;
+    let pushed = || w.memory::<Memory<Known>>().of(o, |known| known.clients.get(key).cloned()).flatten();
+    match opened {
+        Err(fault) if o.is_deleting() => pushed().ok_or(fault),
+        opened => opened,
+    }
 }
 
 /// The source is gone: what was pushed is taken back if that is wanted, and else the fault is told.

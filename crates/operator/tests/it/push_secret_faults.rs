@@ -289,3 +289,18 @@ async fn a_selector_that_nobody_can_read_takes_nothing_back() {
     assert_eq!(ready(&stage).await, told);
     assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
 }
+
+/// As when a namespace is deleted: nobody says in which order its objects go.
+#[tokio::test]
+async fn values_are_taken_back_though_the_credentials_went_first() {
+    let (stage, vault) = stage("the-credentials-went-first").await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    stage.delete(V1, "SecretStore", "vault").await.expect("the cluster deletes");
+    stage.remove(&secret("vault", &[])).await;
+    stage.remove(&push_secret(json!({}))).await;
+    stage.vanishes(Named::new(ALPHA, "PushSecret", "out")).await;
+    assert_eq!(vault.value("secret/app/db"), None);
+    stage.vanishes(Named::new(V1, "SecretStore", "vault")).await;
+}
