@@ -61,15 +61,28 @@ struct Made {
 struct Looked {
     /// The sources, by name.
     sources: Vec<(String, Fingerprint)>,
-    /// The stores, by uid and generation.
-    stores: Vec<(String, i64)>,
+    /// The stores, by uid and generation; none where one that is named is missing.
+    stores: Option<Vec<(String, i64)>>,
     /// Whether a source was written after the object, or is gone: only that tells what changed while no process looked.
     is_later: bool,
 }
 
-impl Looked {
-    fn differs(&self, other: &Self) -> bool {
-        self.sources != other.sources || self.stores != other.stores
+impl Known {
+    /// What the due date depends on, with what is seen now.
+    fn at(&self, looked: &Looked, now: Timestamp) -> ps::Now {
+        let has_new_values = match self.pushed {
+            Some(_) => {
+                let has_new_stores = looked.stores.is_some() && looked.stores != self.looked.stores;
+                has_new_stores || looked.sources != self.looked.sources
+            }
+            None => looked.is_later,
+        };
+        ps::Now { pushed: self.pushed, has_new_values, renew_at: self.renew_at, now }
+    }
+
+    /// It was pushed from and to what was looked at.
+    fn pushed(&mut self, looked: Looked, renew_at: Option<Timestamp>, now: Timestamp) {
+        (self.pushed, self.looked, self.renew_at, self.unspent) = (Some(now), looked, renew_at, None);
     }
 }
 
@@ -143,18 +156,9 @@ impl Controller for Reconcile {
     async fn reconcile(w: &World, o: &PushSecret) -> Result<Finish, Fault> {
         let (memory, providers) = (w.memory::<Memory<Known>>(), w.shared().recall::<Providers>()?);
         let stores = stores(w, &providers, o);
-        let looked = look(w, o, stores.as_deref().unwrap_or_default());
-        let known = |known: &Known| ps::Now {
-            pushed: known.pushed,
-            has_new_values: if known.pushed.is_some() {
-                stores.is_ok() && known.looked.differs(&looked)
-            } else {
-                looked.is_later
-            },
-            renew_at: known.renew_at,
-            now: w.now(),
-        };
-        let at = memory.of(o, known).unwrap_or_else(|| known(&Known::default()));
+        let looked = look(w, o, stores.as_deref().ok());
+        let at = memory.of(o, |known| known.at(&looked, w.now()));
+        let at = at.unwrap_or_else(|| Known::default().at(&looked, w.now()));
         if let Some(next) = ps::due(o, &at)? {
             return Ok(Finish { next, ..Finish::default() });
         }
@@ -177,10 +181,7 @@ impl Controller for Reconcile {
         }
         let ends = made.and_then(|made| made.ends);
         let renew_at = ends.map(|end| schedule::renewal(end, w.now()));
-        note(w, o, |known| {
-            let clients = std::mem::take(&mut known.clients);
-            *known = Known { pushed: Some(w.now()), looked, renew_at, unspent: None, clients };
-        });
+        note(w, o, |known| known.pushed(looked, renew_at, w.now()));
         ps::synced(o, outcome, ends, w.now())
     }
 
@@ -388,7 +389,7 @@ fn selected(w: &World, namespace: &str, selector: &LabelSelector) -> Vec<Arc<See
 }
 
 /// The sources and stores as the caches have them: whether they changed is seen without a request.
-fn look(w: &World, o: &PushSecret, stores: &[Chosen]) -> Looked {
+fn look(w: &World, o: &PushSecret, stores: Option<&[Chosen]>) -> Looked {
     let all = match o.source() {
         Some(PushSource::Secret(name)) => w.seen_secret(namespace(o), name).into_iter().collect(),
         Some(PushSource::Selector(selector)) => selected(w, namespace(o), selector),
@@ -399,7 +400,7 @@ fn look(w: &World, o: &PushSecret, stores: &[Chosen]) -> Looked {
     Looked {
         is_later: is_gone || all.iter().any(is_later),
         sources: all.into_iter().map(|seen| (seen.name.to_string(), seen.data)).collect(),
-        stores: stores.iter().map(|(store, _)| (store.uid.clone(), store.generation)).collect(),
+        stores: stores.map(|all| all.iter().map(|(store, _)| (store.uid.clone(), store.generation)).collect()),
     }
 }
 
