@@ -7,6 +7,7 @@ mod memory;
 pub mod push_secret;
 pub mod secret_store;
 pub mod stamp;
+mod unspent;
 
 use std::sync::Arc;
 

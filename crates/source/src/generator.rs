@@ -16,6 +16,7 @@ pub trait Generator: Send + Sync {
 }
 
 /// What a generator made.
+#[derive(Clone)]
 pub struct Made {
     /// The values.
     pub values: SecretMap,

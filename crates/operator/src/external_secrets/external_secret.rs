@@ -12,6 +12,7 @@ use plan::{Delimiters, Event, Finish, Generate, Present, Write};
 use source::Made;
 
 use super::memory::Memory;
+use super::unspent::Unspent;
 use super::{BACKOFF, wake, wake_users};
 use crate::World;
 use crate::cache::{Changed, Name, Selectors};
@@ -37,6 +38,15 @@ struct Known {
     whole: Option<(String, Fingerprint)>,
     /// When what a generator made must be renewed.
     renew_at: Option<Timestamp>,
+    /// What generators made for a refresh that then could not be written.
+    unspent: Unspent,
+}
+
+impl Known {
+    /// It was refreshed, and what was made for it is in its target.
+    fn refreshed(&mut self, renew_at: Option<Timestamp>, now: Timestamp) {
+        (self.refreshed, self.renew_at, self.unspent) = (Some(now), renew_at, Unspent::default());
+    }
 }
 
 /// The index of ExternalSecrets by the name of their target.
@@ -147,14 +157,14 @@ impl Controller for Reconcile {
             known => known,
         };
         let read = w.fetch(o.address().object(), asks.reads).await;
-        let made = make(w, generates, es::assemble::is_answered(o, &read)).await?;
+        let made = make(w, o, generates, es::assemble::is_answered(o, &read)).await?;
         let sources = w.template_sources(namespace(o), o.template()).await;
         let delimiters = (*w.memory::<Delimiters>()).clone();
         let orphans = orphans(w, o);
         let facts = Facts { target, orphans, read, made, sources, delimiters, now: w.now() };
         let mut after = decide(w, o, facts).await?;
         carry_out(w, o, &mut after, &memory).await?;
-        memory.note(o, |known| (known.refreshed, known.renew_at) = (Some(w.now()), after.renew_at));
+        memory.note(o, |known| known.refreshed(after.renew_at, w.now()));
         Ok(after.finish)
     }
 
@@ -216,13 +226,24 @@ async fn generates(
     Ok(Some(generates))
 }
 
-/// Makes the values, unless the refresh fails anyway.
-async fn make(w: &World, generates: Vec<(usize, Generate)>, is_answered: bool) -> Result<Vec<(usize, Made)>, Fault> {
-    let mut made = Vec::with_capacity(generates.len());
+/// Makes the values, unless the refresh fails anyway. What was made for a refresh that could not be written is not made again.
+async fn make(
+    w: &World,
+    o: &ExternalSecret,
+    generates: Vec<(usize, Generate)>,
+    is_answered: bool,
+) -> Result<Vec<(usize, Made)>, Fault> {
+    let memory = w.memory::<Memory<Known>>();
+    let mut all = Vec::with_capacity(generates.len());
     for (place, generate) in generates.into_iter().filter(|_| is_answered) {
-        made.push((place, w.act(generate).await.map_err(|fault| not_made(place, fault))?));
+        let made = match memory.of(o, |known| known.unspent.find(place, &generate, w.now())).flatten() {
+            Some(made) => made,
+            None => w.act(generate.clone()).await.map_err(|fault| not_made(place, fault))?,
+        };
+        memory.note(o, |known| known.unspent.keep(place, &generate, made.clone()));
+        all.push((place, made));
     }
-    Ok(made)
+    Ok(all)
 }
 
 fn not_made(place: usize, fault: Fault) -> Fault {
@@ -232,11 +253,13 @@ fn not_made(place: usize, fault: Fault) -> Fault {
 /// A template may make keys and certificates; it is run where it may take its time.
 async fn decide(w: &World, o: &ExternalSecret, facts: Facts) -> Result<After, Fault> {
     let mut rng = w.rng();
-    if o.template().is_none() {
-        return es::decide(o, facts, &mut rng);
-    }
-    let object = o.clone();
-    heavy::compute(move || es::decide(&object, facts, &mut rng)).await?
+    let decided = if o.template().is_none() {
+        es::decide(o, facts, &mut rng)
+    } else {
+        let object = o.clone();
+        heavy::compute(move || es::decide(&object, facts, &mut rng)).await?
+    };
+    decided.inspect_err(|_| w.memory::<Memory<Known>>().note(o, |known| known.unspent = Unspent::default()))
 }
 
 fn namespace(o: &ExternalSecret) -> &str {

@@ -16,6 +16,7 @@ use plan::{Delimiters, Finish, Rendering, schedule};
 use providers::row::Client;
 
 use super::memory::Memory;
+use super::unspent::Unspent;
 use super::{BACKOFF, wake, wake_users};
 use crate::World;
 use crate::cache::{Changed, Kept as _, Name, Selectors, is_newer};
@@ -41,19 +42,10 @@ struct Known {
     looked: Looked,
     /// When what a generator made must be renewed.
     renew_at: Option<Timestamp>,
-    /// What a generator made for a push that failed: the next one takes it, so that no account is made in vain.
-    unspent: Option<Made>,
+    /// What a generator made for a push that failed.
+    unspent: Unspent,
     /// The clients that pushed what will have to be taken back, by the store's key in the status.
     clients: HashMap<String, Client>,
-}
-
-/// What a generator made.
-#[derive(Clone)]
-struct Made {
-    /// The generator's uid and generation.
-    by: (String, i64),
-    given: Given,
-    ends: Option<Timestamp>,
 }
 
 /// The sources and stores of an object.
@@ -82,7 +74,8 @@ impl Known {
 
     /// It was pushed from and to what was looked at.
     fn pushed(&mut self, looked: Looked, renew_at: Option<Timestamp>, now: Timestamp) {
-        (self.pushed, self.looked, self.renew_at, self.unspent) = (Some(now), looked, renew_at, None);
+        (self.pushed, self.looked, self.renew_at) = (Some(now), looked, renew_at);
+        self.unspent = Unspent::default();
     }
 }
 
@@ -166,20 +159,19 @@ impl Controller for Reconcile {
         if stores.is_empty() {
             return Ok(Finish::settled());
         }
-        let (given, made) = match sources(w, &providers, o).await? {
-            Sources::Given(given) => (given, None),
-            Sources::Made(made) => (vec![made.given.clone()], Some(made)),
+        let (given, ends) = match sources(w, &providers, o).await? {
+            Sources::Given(given, ends) => (given, ends),
             Sources::Gone => return without_source(w, &providers, o).await,
             Sources::Foreign => return Ok(Finish::settled()),
         };
-        let entries = decide(w, o, given, &stores).await?;
+        let entries = decide(w, o, given, &stores)
+            .await
+            .inspect_err(|_| note(w, o, |known| known.unspent = Unspent::default()))?;
         let mut outcome = Outcome::of(o);
         carry_out(w, &providers, o, &stores, &entries, &mut outcome).await;
         if let Some(fault) = outcome.fault.take() {
-            note(w, o, |known| known.unspent = made);
             return Ok(ps::half_done(o, outcome, &fault, w.now()));
         }
-        let ends = made.and_then(|made| made.ends);
         let renew_at = ends.map(|end| schedule::renewal(end, w.now()));
         note(w, o, |known| known.pushed(looked, renew_at, w.now()));
         ps::synced(o, outcome, ends, w.now())
@@ -330,10 +322,8 @@ async fn without_source(w: &World, providers: &Providers, o: &PushSecret) -> Res
 
 /// Where values come from.
 enum Sources {
-    /// Secrets.
-    Given(Vec<Given>),
-    /// A generator.
-    Made(Made),
+    /// Secrets, or a generator with the end of its values.
+    Given(Vec<Given>, Option<Timestamp>),
     /// The named Secret does not exist.
     Gone,
     /// The generator is another controller class's.
@@ -350,7 +340,7 @@ async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Sou
     match o.source() {
         None => Err(Fault::wrong("could not get source secret").because("`spec.selector` names none")),
         Some(PushSource::Secret(name)) => {
-            Ok(read(name).await?.map_or(Sources::Gone, |given| Sources::Given(vec![given])))
+            Ok(read(name).await?.map_or(Sources::Gone, |given| Sources::Given(vec![given], None)))
         }
         Some(PushSource::Selector(selector)) => {
             selector::check(selector).map_err(|fault| fault.within("could not get source secret"))?;
@@ -358,7 +348,7 @@ async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Sou
             for seen in selected(w, namespace(o), selector) {
                 given.extend(read(&seen.name).await?);
             }
-            Ok(Sources::Given(given))
+            Ok(Sources::Given(given, None))
         }
         Some(PushSource::Generator(generator)) => {
             made(w, providers, o, generator).await.map_err(|fault| fault.within("error using generator"))
@@ -370,15 +360,13 @@ async fn sources(w: &World, providers: &Providers, o: &PushSecret) -> Result<Sou
 async fn made(w: &World, providers: &Providers, o: &PushSecret, generator: &GeneratorRef) -> Result<Sources, Fault> {
     let generate = w.generator(&o.address().object(), generator, providers.class()).await?;
     let Some(generate) = generate else { return Ok(Sources::Foreign) };
-    let by = (generate.uid.clone(), generate.generation);
-    let is_good = |made: &&Made| made.by == by && made.ends.is_none_or(|end| schedule::renewal(end, w.now()) > w.now());
-    let unspent = w.memory::<Memory<Known>>().of(o, |known| known.unspent.as_ref().filter(is_good).cloned());
-    if let Some(made) = unspent.flatten() {
-        return Ok(Sources::Made(made));
-    }
-    let made = w.act(generate).await?;
-    let given = Given { kind: "Opaque".to_owned(), data: made.values };
-    Ok(Sources::Made(Made { by, given, ends: made.expires }))
+    let unspent = w.memory::<Memory<Known>>().of(o, |known| known.unspent.find(0, &generate, w.now())).flatten();
+    let made = match unspent {
+        Some(made) => made,
+        None => w.act(generate.clone()).await?,
+    };
+    note(w, o, |known| known.unspent.keep(0, &generate, made.clone()));
+    Ok(Sources::Given(vec![Given { kind: "Opaque".to_owned(), data: made.values }], made.expires))
 }
 
 /// The Secrets that a selector chooses, by name.

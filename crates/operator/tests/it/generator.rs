@@ -1,5 +1,6 @@
 //! Values that are made: kept while nothing is due, made anew when it is, told when they cannot be. Specification: ESO §6.3, §11.
 
+use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::vault::{Engine, ROOT, Terms};
@@ -155,4 +156,30 @@ async fn a_generator_of_another_class_is_left_to_its_controller() {
     stage.apply(generator("Fake", json!({"controller": "other", "data": {"a": "b"}}))).await;
     stage.apply(user("Fake", "new")).await;
     assert_eq!((stage.secret("db").await, ready(&stage).await), (None, " : ".to_owned()));
+}
+
+#[tokio::test]
+async fn what_was_made_for_a_write_that_failed_is_written_later() {
+    let mut stage = Stage::in_memory("external-secrets", "made-for-a-write-that-failed").await;
+    start(&mut stage).await;
+    let vault = vault().await;
+    stage.apply(token()).await;
+    stage.apply(dynamic(&vault)).await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    let refused = sandbox.trouble(Trouble::on("create", "secrets", Fate::Away));
+    stage.apply(user("VaultDynamicSecret", "new")).await;
+    force(&stage, 1).await;
+    assert!(
+        ready(&stage).await.starts_with("False SecretSyncedError: could not update secret"),
+        "{}",
+        ready(&stage).await
+    );
+    assert!(refused.hits() > 1);
+    assert_eq!(vault.live_leases().len(), 1, "no account is made in vain");
+    refused.end();
+    force(&stage, 2).await;
+    assert!(stage.secret("db").await.is_some_and(|data| data.contains("username=")), "{}", ready(&stage).await);
+    assert_eq!(vault.live_leases().len(), 1);
+    force(&stage, 3).await;
+    assert_eq!(vault.live_leases().len(), 2, "each refresh makes a new one");
 }
