@@ -24,6 +24,7 @@ const CANARY: &str = "c4n4ry-that-must-not-sing";
 /// Hears every log line of this test's thread, on which all tasks of its runtime run.
 struct Ear {
     heard: Heard,
+    _second: tracing::Dispatch,
     _listening: tracing::subscriber::DefaultGuard,
 }
 
@@ -54,7 +55,11 @@ impl Ear {
         let heard = Heard::default();
         let lines =
             tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE).with_writer(heard.clone());
-        Self { heard, _listening: tracing::subscriber::set_default(lines.finish()) }
+        // With a single dispatcher, tracing asks only that of the thread which meets a line first – another test's, which
+        // has none – and never speaks of the line again. With two it asks all.
+        let second = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink);
+        let second = tracing::Dispatch::new(second.finish());
+        Self { heard, _second: second, _listening: tracing::subscriber::set_default(lines.finish()) }
     }
 
     fn text(&self) -> String {
