@@ -81,6 +81,10 @@ impl Driver {
         self.shared.caches().ready().await;
         let places = Arc::new(Semaphore::new(self.workers));
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            // Whoever has lost the lease begins nothing, and tells nobody of what it may not do.
+            if leads.wait_for(|leads| *leads).await.is_err() {
+                break;
+            }
             let Some(work) = self.queue.next().await else { break };
             let driver = Arc::clone(&self);
             tokio::spawn(async move {
