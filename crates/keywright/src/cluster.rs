@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::Fault;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use operator::requests::Requests;
 use providers::kubeconfig;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,13 +16,27 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 /// There is no usable configuration, neither file nor in-cluster.
 pub async fn client() -> Result<kube::Client, Fault> {
-    let config = kube::Config::infer().await.map_err(|error| {
+    client_of(config().await?)
+}
+
+async fn config() -> Result<kube::Config, Fault> {
+    kube::Config::infer().await.map_err(|error| {
         // Its own text quotes the file.
         let cause = error.source().and_then(|cause| cause.downcast_ref::<KubeconfigError>());
         let told = cause.map_or_else(|| "there is no kubeconfig".to_owned(), kubeconfig::told);
         Fault::wrong("cannot find a cluster").because(told).hint("set KUBECONFIG, or run inside a cluster")
-    })?;
-    client_of(config)
+    })
+}
+
+/// The same, and what counts its requests.
+///
+/// # Errors
+/// There is no usable configuration, neither file nor in-cluster.
+pub async fn counted_client() -> Result<(kube::Client, Requests), Fault> {
+    let config = set(config().await?);
+    let requests = Requests::new(config.cluster_url.authority().map(http::uri::Authority::as_str).unwrap_or_default());
+    let builder = kube::client::ClientBuilder::try_from(config).map_err(unusable)?;
+    Ok((builder.with_layer(&requests).build(), requests))
 }
 
 /// A client from the file that a flag names, else as [`client`].
@@ -52,10 +67,18 @@ const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/
 ///
 /// # Errors
 /// The configuration is not usable.
-pub fn client_of(mut config: kube::Config) -> Result<kube::Client, Fault> {
+pub fn client_of(config: kube::Config) -> Result<kube::Client, Fault> {
+    kube::Client::try_from(set(config)).map_err(unusable)
+}
+
+fn set(mut config: kube::Config) -> kube::Config {
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(30));
-    kube::Client::try_from(config).map_err(|error| Fault::wrong("cannot make a client for the cluster").because(error))
+    config
+}
+
+fn unusable(error: kube::Error) -> Fault {
+    Fault::wrong("cannot make a client for the cluster").because(error)
 }
 
 /// Runs a future to its end on a runtime of two threads: what the operators need on two cores, and no more memory.

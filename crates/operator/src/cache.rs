@@ -483,6 +483,12 @@ impl Caches {
         Self { client, scopes, stores: Mutex::default(), tasks: Mutex::default(), sights: Mutex::default() }
     }
 
+    /// Where namespaced kinds are watched.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
     /// The store of a kind. Without [`Self::watch`] it stays empty.
     pub fn store<T: Kept>(&self) -> Arc<Store<T>> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ use providers::reach::CountCalls;
 use crate::driver::Driver;
 use crate::external_secrets::counts::Counts;
 use crate::external_secrets::{self, external_secret, push_secret, secret_store, stamp};
-use crate::reloader::{self, source, workload};
+use crate::reloader::{self, csi, source, workload};
 use crate::sealed_secrets::{self, sealed_secret};
 use crate::seen::{OfConfigMap, OfSecret};
 use crate::vault_secrets::{
@@ -79,6 +79,10 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
     if watches(ResourceKind::Secret) {
         driver = driver.with::<source::ReloadSource<OfSecret>>();
     }
+    if settings.has_provider_classes {
+        driver = driver.with::<csi::ReloadClass>();
+    }
+    workload::take_over_pauses(driver.shared(), driver.leads());
     driver
 }
 

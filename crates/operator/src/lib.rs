@@ -21,6 +21,7 @@ pub mod process;
 pub mod queue;
 pub mod recorder;
 pub mod reloader;
+pub mod requests;
 pub mod roles;
 pub mod sealed_secrets;
 pub mod seen;

@@ -60,6 +60,12 @@ impl Metrics {
         }
     }
 
+    /// Tells of the process, too: `process_*`. Only where one feature has the process to itself.
+    pub fn tell_process(&self) {
+        let collector = prometheus::process_collector::ProcessCollector::for_self();
+        self.registry.register(Box::new(collector)).expect("each metric is registered once");
+    }
+
     /// The registry, for a feature's own metrics.
     #[must_use]
     pub fn registry(&self) -> &Registry {

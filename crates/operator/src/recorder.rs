@@ -89,11 +89,16 @@ impl Recorder {
         Self { send, pending }
     }
 
-    /// Tells an event on an object.
+    /// Tells an event on an object, and the log of it.
     pub fn tell(&self, component: &'static str, subject: &Subject, event: Event, now: Timestamp) {
         tracing::info!(
             object = %subject.at.object(), r#type = event.severity.as_str(), reason = %event.reason, "{}", event.message
         );
+        self.tell_alone(component, subject, event, now);
+    }
+
+    /// Tells an event on an object of which the log has its own line.
+    pub fn tell_alone(&self, component: &'static str, subject: &Subject, event: Event, now: Timestamp) {
         self.pending.count.fetch_add(1, Ordering::AcqRel);
         // The sender lives as long as the process; without it there is nobody left to tell.
         let _ = self.send.send(Told { component, subject: subject.clone(), event, now });

@@ -158,6 +158,14 @@ impl World {
         }
     }
 
+    /// The same, where the log has a line of its own.
+    pub fn tell_alone(&self, component: &'static str, subject: &recorder::Subject, event: Event) {
+        match &self.mode {
+            Mode::Live(_) => self.shared.recorder().tell_alone(component, subject, event, self.now),
+            Mode::Dry(_) => self.tell(component, subject, event),
+        }
+    }
+
     /// A remark for `explain`; a live world does not listen.
     pub fn note(&self, line: impl FnOnce() -> Line) {
         if let Mode::Dry(told) = &self.mode {

@@ -295,6 +295,17 @@ impl Cluster {
         serde_json::to_value(made).map_err(kube::Error::SerdeError)
     }
 
+    /// The same in another field manager's name.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn merge_as(&self, manager: &str, object: &Value, patch: &Value) -> kube::Result<Value> {
+        let (api, name, _) = self.api_of(object).await?;
+        let params = kube::api::PatchParams { field_manager: Some(manager.to_owned()), ..Default::default() };
+        let made = api.patch(&name, &params, &kube::api::Patch::Merge(patch)).await?;
+        serde_json::to_value(made).map_err(kube::Error::SerdeError)
+    }
+
     /// One object of the test's namespace (or of none), if it is there.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! `--coalesce-window` is ours. Specification: RL §4.1–§4.4, §5.1, §14, §15, §22.1.
 
 mod meta_info;
+mod selector;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use base::duration::GoDuration;
 use base::{Fault, SecretText};
 use http::StatusCode;
 use operator::cache::Scope;
+use operator::cluster::{Call, JSON};
 use operator::controllers;
 use operator::feature::FeatureName;
 use operator::leader::Election;
@@ -20,8 +22,10 @@ use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::reloader::Settings;
 use operator::reloader::alerts::Alerts;
+use operator::reloader::readiness::readiness;
 use operator::reloader::webhook::Webhook;
-use operator::shared::Clock;
+use operator::requests::Requests;
+use operator::shared::{Clock, Shared};
 use plan::reload::alert::Sink;
 use plan::reload::{Kind, Strategy};
 use tokio::sync::watch;
@@ -31,7 +35,7 @@ use wire::proxy::Proxy;
 use super::metrics_route;
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
 use crate::logs::{Form, To};
-use crate::{Call, Exit, Failure, cluster, logs};
+use crate::{Exit, Failure, cluster, logs};
 
 const fn value(name: &'static str, help: &'static str) -> Flag {
     Flag { name, short: None, takes: Takes::Value, help }
@@ -48,6 +52,14 @@ const FLAGS: &[Flag] = &[
     value("secret-annotation", "key of the annotation that names Secrets"),
     value("configmap-auto-annotation", "key of the annotation that reloads for referenced ConfigMaps"),
     value("secret-auto-annotation", "key of the annotation that reloads for referenced Secrets"),
+    value("secretproviderclass-annotation", "key of the annotation that names SecretProviderClasses"),
+    value(
+        "secretproviderclass-auto-annotation",
+        "key of the annotation that reloads for mounted SecretProviderClasses",
+    ),
+    value("configmap-exclude-annotation", "key of the annotation that leaves ConfigMaps out"),
+    value("secret-exclude-annotation", "key of the annotation that leaves Secrets out"),
+    value("secretproviderclass-exclude-annotation", "key of the annotation that leaves SecretProviderClasses out"),
     value("auto-search-annotation", "key of the annotation that opts into search mode"),
     value("search-match-annotation", "key of the annotation that makes a resource eligible for search mode"),
     value("ignore-annotation", "key of the annotation that makes a resource reload nothing"),
@@ -59,7 +71,7 @@ const FLAGS: &[Flag] = &[
     switch("sync-after-restart", "with reload-on-create: what is there at the start counts as created"),
     value("is-Argo-Rollouts", "reload Argo Rollouts, too"),
     switch("enable-ha", "elect a leader among several replicas"),
-    switch("enable-csi-integration", "not built yet: react to rotations by the Secrets Store CSI driver"),
+    switch("enable-csi-integration", "react to rotations by the Secrets Store CSI driver"),
     value("resources-to-ignore", "configmaps or secrets"),
     value("ignored-workload-types", "jobs, cronjobs or both"),
     value("namespaces", "watch these namespaces only"),
@@ -111,7 +123,7 @@ struct MetaInfo {
 ///
 /// # Errors
 /// The command line is wrong, the port is taken, or there is no cluster.
-pub fn run(call: &mut Call) -> Result<Exit, Failure> {
+pub fn run(call: &mut crate::Call) -> Result<Exit, Failure> {
     let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
         Ok(parsed) => parsed,
         Err(ArgvError::Help { .. }) => {
@@ -133,8 +145,9 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
     tracing::info!("Starting Reloader");
     checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let client = cluster::client().await?;
+    let (client, requests) = cluster::counted_client().await?;
     let listener = Listener::bind(ADDRESS).await?;
+    tell_watches(&checked.settings, &checked.scopes);
     let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
     process.shared().remember(checked.settings.clone());
     if let Some((client, url)) = checked.webhook {
@@ -152,6 +165,15 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
             }
         });
     }
+    tokio::spawn(tell_surroundings(Arc::clone(process.shared())));
+    let routes = routes(&process, &requests);
+    tokio::spawn(listener.serve(routes, std::future::pending()));
+    process.run(end).await;
+    Ok(())
+}
+
+/// What is served: liveness and metrics as the peer, and readiness.
+fn routes(process: &Process, requests: &Requests) -> Routes {
     let has_lost = process.leads(FeatureName::Reloader).map(lost_lead).unwrap_or_default();
     let routes = Routes::default().with("/live", move |_| {
         let has_lost = has_lost.load(Ordering::Relaxed);
@@ -159,10 +181,49 @@ async fn serve(checked: Checked) -> Result<(), Fault> {
             if has_lost { text(StatusCode::INTERNAL_SERVER_ERROR, "") } else { text(StatusCode::OK, "alive") }
         }
     });
-    let routes = metrics_route(routes, process.metrics(FeatureName::Reloader).into_iter().collect());
-    tokio::spawn(listener.serve(routes, std::future::pending()));
-    process.run(end).await;
-    Ok(())
+    let shared = Arc::clone(process.shared());
+    let routes = routes.with("/readyz", move |_| {
+        let (is_ready, told) = readiness(&shared);
+        let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        async move { text(code, told) }
+    });
+    let metrics = process.metrics(FeatureName::Reloader);
+    if let Some(metrics) = &metrics {
+        requests.show(metrics);
+        metrics.tell_process();
+    }
+    metrics_route(routes, metrics.into_iter().collect())
+}
+
+/// Says what is watched where, in the words that people look for (RL §4.4).
+fn tell_watches(settings: &Settings, scopes: &[Scope]) {
+    let watches = |kind: ResourceKind| !settings.ignored_resources.contains(&kind);
+    let types = [
+        ("configmaps", watches(ResourceKind::ConfigMap)),
+        ("secrets", watches(ResourceKind::Secret)),
+        ("namespaces", settings.namespace_selector.is_some()),
+        ("secretproviderclasspodstatuses", settings.has_provider_classes),
+    ];
+    for scope in scopes {
+        let namespace = if let Scope::Namespace(name) = scope { name } else { "" };
+        for (resources, _) in types.iter().filter(|(_, is_watched)| *is_watched) {
+            tracing::info!("created controller for: {resources}");
+            tracing::info!("Starting Controller to watch resource type: {resources} in namespace: {namespace}");
+        }
+    }
+}
+
+/// Says what the cluster is and has, as far as it answers; nothing depends on it (RL §4.4).
+async fn tell_surroundings(shared: Arc<Shared>) {
+    let has = async |group: &str| {
+        let path = format!("/apis/{group}");
+        let call = Call { method: http::Method::GET, path, media: JSON, body: Vec::new() };
+        shared.cluster().call(call).await.is_ok()
+    };
+    let environment = if has("project.openshift.io").await { "Openshift" } else { "Kubernetes" };
+    tracing::info!("Environment: {environment}");
+    let driver = if has("secrets-store.csi.x-k8s.io/v1").await { "is installed" } else { "is not installed" };
+    tracing::info!("CSI provider {driver}");
 }
 
 /// Becomes true once leadership was had and lost, and stays so: the kubelet starts such a process anew (RL §14).
@@ -194,16 +255,13 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     options.ignored = ignored_kinds(parsed)?;
     settings.has_rollouts = is_true(parsed, "is-Argo-Rollouts");
     settings.ignored_resources = ignored_resources(parsed)?;
-    settings.resource_selector = selector(parsed, "resource-label-selector")?;
-    settings.namespace_selector = selector(parsed, "namespace-selector")?;
+    settings.resource_selector = selector_of(parsed, "resource-label-selector")?;
+    settings.namespace_selector = selector_of(parsed, "namespace-selector")?;
     settings.ignored_namespaces = list(parsed, "namespaces-to-ignore").into_iter().collect();
     settings.replays_start = parsed.is_set("sync-after-restart");
     settings.coalesce_window = duration(parsed, "coalesce-window", Duration::ZERO)?;
     settings.counts_by_namespace = environment.value("METRICS_COUNT_BY_NAMESPACE") == Some("enabled");
-    if is_true(parsed, "enable-csi-integration") {
-        return Err(Fault::wrong("the CSI integration (`--enable-csi-integration`) is not built yet")
-            .hint("leave the flag away, or keep the peer for it"));
-    }
+    settings.has_provider_classes = parsed.is_set("enable-csi-integration");
     let scopes = scopes(parsed, environment, &mut settings, &mut warnings);
     let election = election(parsed, environment)?;
     let (form, level) = log_settings(parsed, &mut warnings);
@@ -258,6 +316,12 @@ fn set_keys(parsed: &Parsed, settings: &mut Settings) {
         ("secret-annotation", &mut keys.secret),
         ("configmap-auto-annotation", &mut keys.configmap_auto),
         ("secret-auto-annotation", &mut keys.secret_auto),
+        // The peer's next version has flags for these, too (RL §22.2).
+        ("secretproviderclass-annotation", &mut keys.provider_class),
+        ("secretproviderclass-auto-annotation", &mut keys.provider_class_auto),
+        ("configmap-exclude-annotation", &mut keys.configmap_exclude),
+        ("secret-exclude-annotation", &mut keys.secret_exclude),
+        ("secretproviderclass-exclude-annotation", &mut keys.provider_class_exclude),
         ("auto-search-annotation", &mut keys.search),
         ("search-match-annotation", &mut keys.matches),
         ("ignore-annotation", &mut keys.ignore),
@@ -314,25 +378,8 @@ fn ignored_resources(parsed: &Parsed) -> Result<BTreeSet<ResourceKind>, Fault> {
     words.into_iter().map(kind).collect()
 }
 
-/// A label selector in the peer's forms: `a:b` means `a=b`, `a:*` and `a=*` mean that the label is there (RL §4.1).
-fn selector(parsed: &Parsed, flag: &str) -> Result<Option<String>, Fault> {
-    let mut pieces = Vec::new();
-    for piece in list(parsed, flag) {
-        let piece = if piece.contains(['(', '!']) || piece.contains("==") {
-            piece
-        } else {
-            match piece.split_once([':', '=']) {
-                Some((key, "*")) => key.to_owned(),
-                Some((key, value)) => format!("{key}={}", value.split([':', '=']).next().unwrap_or_default()),
-                None => piece,
-            }
-        };
-        if piece.contains('*') {
-            return Err(Fault::wrong(format!("`--{flag}` holds `{piece}`, which is no label selector")));
-        }
-        pieces.push(piece);
-    }
-    Ok((!pieces.is_empty()).then(|| pieces.join(",")))
+fn selector_of(parsed: &Parsed, flag: &str) -> Result<Option<String>, Fault> {
+    selector::of_pieces(flag, list(parsed, flag))
 }
 
 /// Scoped, single or global mode (RL §5.1).
@@ -441,21 +488,6 @@ mod tests {
     }
 
     #[test]
-    fn selectors_take_the_legacy_forms() {
-        for (text, expected) in
-            [("a:b", "a=b"), ("a:*", "a"), ("a=*", "a"), ("a=b,c", "a=b,c"), ("\"a in (x,y)\"", "a in (x,y)")]
-        {
-            let words = vec![format!("--resource-label-selector={text}")];
-            let parsed = argv::parse(Grammar::Pflag, FLAGS, &words).unwrap();
-            assert_eq!(
-                selector(&parsed, "resource-label-selector").ok().flatten().as_deref(),
-                Some(expected),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
     fn wrong_settings_are_told_at_the_start() {
         for (line, expected) in [
             ("--reload-strategy=x", "reload-strategy must be one of: env-vars, annotations"),
@@ -471,8 +503,10 @@ mod tests {
                 "POD_NAME not set, cannot run in HA mode without POD_NAME set",
             ),
             ("--is-argo-rollouts=true", "unknown flag: --is-argo-rollouts"),
-            ("--enable-csi-integration", "the CSI integration (`--enable-csi-integration`) is not built yet"),
-            ("--resource-label-selector=a!=*", "`--resource-label-selector` holds `a!=*`, which is no label selector"),
+            (
+                "--resource-label-selector=a!=*",
+                "`--resource-label-selector` holds `a!=*`, which is no label selector: `*` cannot be the value of a label",
+            ),
         ] {
             assert_eq!(checked(line, &[]).map(drop), Err(expected.to_owned()), "{line}");
         }

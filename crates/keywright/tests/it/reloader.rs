@@ -34,7 +34,8 @@ fn every_wrong_line_ends_with_one() {
         (&["--ignored-workload-types=cronjobs,Jobs"], "takes jobs and cronjobs, not `Jobs`", false),
         (&["--namespace-selector=a!=*"], "no label selector", false),
         (&["--enable-ha"], "POD_NAME not set, cannot run in HA mode without POD_NAME set", false),
-        (&["--enable-csi-integration"], "not built yet", false),
+        (&["--resource-label-selector=a b"], "`a b`, which is no label selector", false),
+        (&["--enable-ha=maybe"], "Error: invalid argument \"maybe\" for \"--enable-ha\" flag", true),
         (&["--webhook-url=nowhere"], "cannot use `--webhook-url`", false),
     ] {
         let (code, out, err) = reloader(words, &[]);

@@ -61,6 +61,8 @@ pub struct Memory {
     rows: Mutex<HashMap<Kind, Enqueue>>,
     told: Mutex<HashSet<(String, String)>>,
     half_made: Mutex<HashMap<Name, plan::Write>>,
+    rolled: Mutex<HashMap<(Kind, Name), Vec<Cause>>>,
+    unlisted: Mutex<HashSet<Kind>>,
     leads: OnceLock<watch::Receiver<bool>>,
     counts: OnceLock<Counts>,
 }
@@ -207,6 +209,11 @@ impl Memory {
         }
     }
 
+    /// Looks at a workload though nothing has changed.
+    pub(super) fn look_at(&self, kind: Kind, name: Name) {
+        self.queue(vec![(kind, name)]);
+    }
+
     /// Where workloads of this kind are queued.
     pub(super) fn add_row(&self, kind: Kind, row: Enqueue) {
         lock(&self.rows).insert(kind, row);
@@ -227,6 +234,29 @@ impl Memory {
         }
     }
 
+    /// A workload was rolled for these. Only SecretProviderClasses are remembered: each of a workload's pods tells of the same
+    /// change, and the annotation that says so may be another resource's by then (RL §12).
+    pub(super) fn remember_rolled(&self, kind: Kind, name: &Name, done: &[Cause]) {
+        for cause in done.iter().filter(|cause| cause.kind == ResourceKind::SecretProviderClass) {
+            let mut all = lock(&self.rolled);
+            let rolled = all.entry((kind, name.clone())).or_default();
+            rolled.retain(|old| old.name != cause.name);
+            rolled.push(cause.clone());
+        }
+    }
+
+    /// Whether a workload was rolled for this state of a SecretProviderClass last.
+    pub(super) fn was_rolled(&self, kind: Kind, name: &Name, cause: &Cause) -> bool {
+        let all = lock(&self.rolled);
+        let rolled = all.get(&(kind, name.clone())).into_iter().flatten();
+        rolled.into_iter().any(|old| old.name == cause.name && old.happened == cause.happened)
+    }
+
+    /// A workload is gone.
+    pub(super) fn forget_rolled(&self, kind: Kind, name: &Name) {
+        lock(&self.rolled).remove(&(kind, name.clone()));
+    }
+
     /// A Job was deleted and is to be made by this write.
     pub(super) fn begin_job(&self, name: Name, create: plan::Write) {
         lock(&self.half_made).insert(name, create);
@@ -238,6 +268,17 @@ impl Memory {
 
     pub(super) fn end_job(&self, name: &Name) {
         lock(&self.half_made).remove(name);
+    }
+
+    /// Notes whether a kind of workload can be listed; answers whether that is news.
+    pub(super) fn note_listed(&self, kind: Kind, can_be: bool) -> bool {
+        let mut unlisted = lock(&self.unlisted);
+        if can_be { unlisted.remove(&kind) } else { unlisted.insert(kind) }
+    }
+
+    /// Whether a kind of workload could not be listed when it was last needed.
+    pub(super) fn is_unlisted(&self, kind: Kind) -> bool {
+        lock(&self.unlisted).contains(&kind)
     }
 
     /// Whether a sentence about an object is new; each is told once a process.

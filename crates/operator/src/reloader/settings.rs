@@ -22,6 +22,8 @@ pub struct Settings {
     pub namespace_selector: Option<String>,
     /// Whether Argo Rollouts are reloaded.
     pub has_rollouts: bool,
+    /// Whether what pods mount through the Secrets Store CSI driver is watched.
+    pub has_provider_classes: bool,
     /// Whether what is there at the start counts as created; it reloads where `on_create` says so.
     pub replays_start: bool,
     /// Whether reloads are counted by namespace, too.

@@ -138,7 +138,7 @@ pub fn watch_namespaces(shared: &Arc<Shared>, labels: &str) {
 }
 
 /// The watch's own word for a change.
-fn word<T>(changed: &Changed<T>) -> &'static str {
+pub(super) fn word<T>(changed: &Changed<T>) -> &'static str {
     match (&changed.before, &changed.after) {
         (None, _) => "add",
         (Some(_), Some(_)) => "update",
@@ -171,23 +171,47 @@ async fn settle<H: Source>(w: &World, name: Name, seen: Option<&Seen<H>>) -> Res
     let memory = Memory::of(w.shared());
     let Some((noted, following)) = memory.take(H::KIND, &name) else { return Ok(()) };
     let begun = Instant::now();
-    let done = if !is_selected(w, &name.0) {
-        Ok(false)
-    } else if let Ok(webhook) = w.shared().recall::<Webhook>() {
-        post::<H>(w, &name, noted, &webhook).await
-    } else {
-        follow::<H>(w, &name, seen, noted, &following).await
+    let done = match elsewhere(w, H::KIND, &name, noted).await {
+        Some(done) => done,
+        None => follow::<H>(w, &name, seen, noted, &following).await,
     };
+    conclude(&memory, (H::KIND, H::PLURAL), name, noted, done, begun)
+}
+
+/// Counts a pass over a resource, and keeps in mind what failed.
+pub(super) fn conclude(
+    memory: &Memory,
+    (kind, plural): (ResourceKind, &str),
+    name: Name,
+    noted: Noted,
+    done: Result<bool, Fault>,
+    begun: Instant,
+) -> Result<(), Fault> {
     if noted.event != Event::Initial {
-        memory.counts().reconciled(H::PLURAL, done.as_ref().map(|did| *did).map_err(drop), begun.elapsed());
+        memory.counts().reconciled(plural, done.as_ref().map(|did| *did).map_err(drop), begun.elapsed());
         if matches!(done, Ok(false)) {
             memory.counts().skipped(Skip::IgnoredOrNotSelected);
         }
     }
     if done.is_err() {
-        memory.note_failed(H::KIND, name, noted);
+        memory.note_failed(kind, name, noted);
     }
     done.map(drop)
+}
+
+/// What is done with a change whose workloads nobody asks for: nothing in a namespace that is not selected, and a post where
+/// there is a web hook. Else none.
+pub(super) async fn elsewhere(
+    w: &World,
+    kind: ResourceKind,
+    resource: &Name,
+    noted: Noted,
+) -> Option<Result<bool, Fault>> {
+    if !is_selected(w, &resource.0) {
+        return Some(Ok(false));
+    }
+    let webhook = w.shared().recall::<Webhook>().ok()?;
+    Some(post(w, kind, resource, noted, &webhook).await)
 }
 
 /// Whether the namespace carries the labels that are asked for. The caches are ready before the first pass.
@@ -196,11 +220,11 @@ fn is_selected(w: &World, namespace: &str) -> bool {
     settings.namespace_selector.is_none() || w.cache::<Namespace>().find("", namespace).is_some()
 }
 
-async fn post<H: Source>(w: &World, name: &Name, noted: Noted, webhook: &Webhook) -> Result<bool, Fault> {
+async fn post(w: &World, kind: ResourceKind, name: &Name, noted: Noted, webhook: &Webhook) -> Result<bool, Fault> {
     if noted.event == Event::Initial || !noted.was_leading {
         return Ok(false);
     }
-    let body = webhook::body(H::KIND, &name.0, &name.1, noted.event.as_str(), w.now());
+    let body = webhook::body(kind, &name.0, &name.1, noted.event.as_str(), w.now());
     w.act(Post { webhook: webhook.clone(), body }).await.map(|()| true)
 }
 
@@ -213,10 +237,7 @@ async fn follow<H: Source>(
     following: &Following,
 ) -> Result<bool, Fault> {
     let settings = w.memory::<Settings>();
-    let event = match noted.event {
-        event if noted.was_leading || noted.at.elapsed() < UNLED => event,
-        _ => Event::Initial,
-    };
+    let event = if is_ours(noted) { noted.event } else { Event::Initial };
     let mut change = match (seen, event) {
         (Some(seen), _) => change(&settings.options, seen),
         (None, Event::Deleted { is_ignored, is_match }) => deletion(H::KIND, name, is_ignored, is_match),
@@ -231,8 +252,12 @@ async fn follow<H: Source>(
     // Deleted and made again before anybody looked: what was never marked has nothing to catch up with.
     let catches_up = event == Event::Initial || (matches!(event, Event::Deleted { .. }) && seen.is_some());
     let cause = |change: &Change, hit: &Hit| Cause::new(change, hit, w.now());
-    if catches_up {
-        concerned.retain(|(workload, hit)| !strategy::standing_marks(workload, &cause(&change, hit)).is_empty());
+    let by = settings.options.strategy;
+    let is_marked = |(workload, hit): &(Arc<Workload>, Hit)| {
+        !strategy::standing_marks(workload, &cause(&change, hit), by).is_empty()
+    };
+    if catches_up && !concerned.iter().any(is_marked) {
+        return Ok(false);
     }
     // What another leader or an earlier start may have done is not done twice.
     if !noted.was_leading || event == Event::Replayed {
@@ -250,13 +275,38 @@ async fn follow<H: Source>(
         change.happened = Happened::Data(hash);
     }
     if catches_up {
-        concerned.retain(|(workload, hit)| strategy::has_missed(workload, &cause(&change, hit)));
+        concerned = missed(concerned, &change, by, w.now());
     }
     for (workload, hit) in &concerned {
         let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
         following.hit(workload.kind, name, cause(&change, hit));
     }
     Ok(true)
+}
+
+/// Those of the workloads that have not been rolled for the state of a resource that stands since we started: their mark is an
+/// older one, or the process before us ended among them.
+fn missed(
+    concerned: Vec<(Arc<Workload>, Hit)>,
+    change: &Change,
+    by: Strategy,
+    now: Timestamp,
+) -> Vec<(Arc<Workload>, Hit)> {
+    let cause = |hit: &Hit| Cause::new(change, hit, now);
+    let any = concerned.first().map(|(_, hit)| cause(hit));
+    let siblings = concerned.iter().map(|(workload, _)| &**workload);
+    let rolled = any.and_then(|cause| strategy::rolled_lately(siblings, &cause, by, now));
+    let is_missed = |(workload, hit): &(Arc<Workload>, Hit)| {
+        let cause = cause(hit);
+        strategy::has_missed(workload, &cause, by)
+            || rolled.is_some_and(|rolled| strategy::was_left_out(workload, &cause, by, rolled))
+    };
+    concerned.into_iter().filter(is_missed).collect()
+}
+
+/// Whether this process is the one to act on what was noted, as far as can be told.
+pub(super) fn is_ours(noted: Noted) -> bool {
+    noted.was_leading || noted.at.elapsed() < UNLED
 }
 
 /// A change of a resource's data, before it is hashed.
@@ -283,7 +333,7 @@ fn doubt<H: Source>(w: &World, seen: &Seen<H>, options: &Options) {
         if let (_, Some(notice)) = rules::is_marked(&seen.annotations, key) {
             let (at, uid) = (seen.address(), seen.uid.clone());
             let subject = recorder::Subject { at, uid, resource_version: seen.resource_version.clone() };
-            warn(w, H::KIND.component(), &subject, notice.0);
+            warn(w, H::KIND.component(), &subject, notice.sentence);
         }
     }
 }
@@ -295,7 +345,7 @@ pub(super) fn told<H: Source>(workload: &Workload, seen: &Seen<H>) -> Line {
 }
 
 /// Whether a second edit for the same state does nothing: what another leader may have done already must not be done twice.
-fn is_marked_for_good(workload: &Workload, options: &Options) -> bool {
+pub(super) fn is_marked_for_good(workload: &Workload, options: &Options) -> bool {
     let restarts = workload.annotations.get(&options.keys.rollout_strategy).is_some_and(|value| value == "restart");
     match workload.kind {
         Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => true,
@@ -306,7 +356,7 @@ fn is_marked_for_good(workload: &Workload, options: &Options) -> bool {
 }
 
 /// The workloads of the namespace that react, kind by kind in the peer's order.
-async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Arc<Workload>, Hit)>, Fault> {
+pub(super) async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Arc<Workload>, Hit)>, Fault> {
     let settings = w.memory::<Settings>();
     let mut all = Vec::new();
     if change.is_ignored {
@@ -328,8 +378,12 @@ async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Arc<Workload>
         let (scanned, before) = (workloads.len(), all.len());
         for workload in workloads {
             let verdict = rules::verdict(change, &workload, &settings.options);
+            let is_meant = |name: &String| is_there(w, change, name);
             for notice in verdict.notices {
-                warn(w, change.kind.component(), &super::subject(&workload), notice.0);
+                if notice.unless_there.as_ref().is_some_and(is_meant) {
+                    continue;
+                }
+                warn(w, change.kind.component(), &super::subject(&workload), notice.sentence);
             }
             if let Some(hit) = verdict.hit {
                 all.push((workload, hit));
@@ -342,17 +396,30 @@ async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Arc<Workload>
     Ok(all)
 }
 
+/// Whether the namespace has another resource of the changed one's type by this name.
+fn is_there(w: &World, change: &Change, name: &str) -> bool {
+    match change.kind {
+        ResourceKind::ConfigMap => w.cache::<Seen<OfConfigMap>>().find(&change.namespace, name).is_some(),
+        ResourceKind::Secret => w.cache::<Seen<OfSecret>>().find(&change.namespace, name).is_some(),
+        ResourceKind::SecretProviderClass => false,
+    }
+}
+
 /// The workloads of a kind; a kind that the role or the server does not give has none, which is told once.
 async fn listed<K: Of>(w: &World, namespace: &str, age: Age) -> Result<Vec<Arc<Workload>>, Fault> {
+    let memory = Memory::of(w.shared());
     match w.workloads::<K>(namespace, age).await {
         Err(fault) if matches!(fault.kind(), FaultKind::Denied | FaultKind::NotFound) => {
-            let memory = Memory::of(w.shared());
-            if memory.is_news(K::ROW, "cannot be listed") {
+            if memory.note_listed(K::KIND, false) {
                 tracing::error!("Failed to list {} {}", K::path().2, fault.chain());
             }
             memory.counts().failed();
             Ok(Vec::new())
         }
-        other => other,
+        Err(fault) => Err(fault),
+        Ok(workloads) => {
+            memory.note_listed(K::KIND, true);
+            Ok(workloads)
+        }
     }
 }

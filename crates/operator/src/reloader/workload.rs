@@ -12,6 +12,7 @@ use plan::reload::pause::Pause;
 use plan::reload::{Cause, Edit, Kind, Workload, alert, jobs, pause, rules, strategy};
 use plan::reload::{failed_message, reloaded_line, reloaded_message};
 use plan::{Address, Event, Finish, Next, Write};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::alerts::Alerts;
@@ -25,7 +26,7 @@ use crate::feature::FeatureName;
 use crate::queue::Enqueue;
 use crate::seen::{OfConfigMap, OfSecret, Seen};
 use crate::shared::Shared;
-use crate::world::workloads::{BY_NAMESPACE, Of, Reduced, by_namespace};
+use crate::world::workloads::{BY_NAMESPACE, Deployment, Of, Reduced, by_namespace};
 
 /// How long causes that are known wait for resources that changed together with them; some reads of the API server's.
 const ARRIVING: jiff::SignedDuration = jiff::SignedDuration::from_millis(250);
@@ -62,8 +63,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             let row = enqueue.clone();
             store.listen(move |changed| {
                 if let Some(after) = &changed.after
-                    && after.workload.is_paused
-                    && after.workload.annotations.contains_key(&paused_at)
+                    && is_paused_by_us(&after.workload, &paused_at)
                 {
                     row.add(changed.name.clone(), crate::queue::Lane::Due);
                 }
@@ -95,6 +95,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         };
         match next {
             Ok((next, did)) => {
+                memory.remember_rolled(K::KIND, &name, &causes);
                 memory.settle(K::KIND, &name, &causes);
                 count(&memory, workload, &causes, did, begun.elapsed());
                 let more = !memory.causes(K::KIND, &name).is_empty();
@@ -127,9 +128,52 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         {
             make_again(w, &key, create).await?;
         }
+        memory.forget_rolled(K::KIND, &key);
         memory.settle(K::KIND, &key, &causes);
         Ok(())
     }
+}
+
+fn is_paused_by_us(workload: &Workload, paused_at: &str) -> bool {
+    workload.is_paused && workload.annotations.contains_key(paused_at)
+}
+
+/// Looks for pauses of ours whenever we come to lead: where the role gives no watch, what the leader before us has paused since
+/// our first list is not known (RL §13).
+pub fn take_over_pauses(shared: &Arc<Shared>, mut leads: watch::Receiver<bool>) {
+    if *leads.borrow() {
+        return;
+    }
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        while leads.wait_for(|leads| *leads).await.is_ok() {
+            let w = World::live(&shared, leads.clone());
+            while let Err(fault) = look_for_pauses(&w).await {
+                tracing::warn!("Failed to list deployments {}", fault.chain());
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            if leads.wait_for(|leads| !leads).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// How long to wait after a list that failed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+async fn look_for_pauses(w: &World) -> Result<(), Fault> {
+    if w.cache::<Reduced<Deployment>>().is_watched() {
+        return Ok(());
+    }
+    let paused_at = &w.memory::<Settings>().options.keys.paused_at;
+    for workload in w.listed::<Deployment>().await? {
+        if is_paused_by_us(&workload, paused_at) {
+            let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+            Memory::of(w.shared()).look_at(Kind::Deployment, name);
+        }
+    }
+    Ok(())
 }
 
 /// Counts a pass that went well; one without causes ended a pause or had nothing to do.
@@ -200,7 +244,7 @@ async fn roll(w: &World, workload: &Workload, causes: &[Cause], settings: &Setti
     };
     let (pause, notice) = pause::pause(workload, !edits.is_empty(), options, w.now());
     if let Some(notice) = notice {
-        warn(w, ResourceKind::ConfigMap.component(), &subject(workload), notice.0);
+        warn(w, ResourceKind::ConfigMap.component(), &subject(workload), notice.sentence);
     }
     let next = match pause {
         Pause::None => Next::Settled,
@@ -258,7 +302,7 @@ fn tell_success(w: &World, workload: &Workload, causes: &[Cause]) {
     let (namespace, name, kind) = (&workload.namespace, &workload.name, workload.kind);
     for cause in causes {
         let event = Event::normal(api::reload::names::RELOADED, reloaded_message(cause, namespace, name, kind));
-        w.tell(cause.kind.component(), &subject(workload), event);
+        w.tell_alone(cause.kind.component(), &subject(workload), event);
         if w.is_dry() {
             continue;
         }
@@ -276,5 +320,5 @@ fn tell_failure(w: &World, workload: &Workload, causes: &[Cause], fault: &Fault)
     let Some(cause) = causes.first() else { return };
     tracing::error!("Rolling upgrade for '{}' failed with error = {error}", cause.name);
     let event = Event::warning(api::reload::names::RELOAD_FAIL, message);
-    w.tell(cause.kind.component(), &subject(workload), event);
+    w.tell_alone(cause.kind.component(), &subject(workload), event);
 }

@@ -15,7 +15,7 @@ use k8s_openapi::api::{apps, batch};
 use kube::Resource;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use plan::Address;
-use plan::reload::workload::Marker;
+use plan::reload::workload::{Marker, Times};
 use plan::reload::{Container, Kind, Volume, Workload};
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use url::form_urlencoded::byte_serialize;
 
 use crate::World;
-use crate::cache::{Kept, Name};
+use crate::cache::{Kept, Name, Scope};
 use crate::cluster::{self, Call, JSON};
 use crate::subject::Subject;
 
@@ -259,8 +259,11 @@ struct Csi {
     volume_attributes: Option<BTreeMap<String, String>>,
 }
 
-/// Longer annotations hold no rule of ours (`last-applied-configuration` is one).
-const ANNOTATION_BYTES: usize = 1024;
+/// Longer annotations hold no rule of ours: a list of names may well be long.
+const ANNOTATION_BYTES: usize = 16 * 1024;
+
+/// Holds the whole object once more, and is of no use to a rule.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 impl<K: Of> Resource for Wire<K> {
     type DynamicType = ();
@@ -378,6 +381,26 @@ impl World {
         Ok(store.by(BY_NAMESPACE, namespace).iter().map(|reduced| Arc::clone(&reduced.workload)).collect())
     }
 
+    /// The workloads of one kind in all namespaces that are watched, by a LIST, for kinds whose watch is denied; the cache
+    /// learns of them.
+    ///
+    /// # Errors
+    /// The LIST failed.
+    pub async fn listed<K: Of>(&self) -> Result<Vec<Arc<Workload>>, Fault> {
+        let mut all = Vec::new();
+        for scope in self.shared().caches().scopes() {
+            let namespace = match scope {
+                Scope::Cluster => "",
+                Scope::Namespace(namespace) => namespace,
+            };
+            for (name, reduced) in self.list::<K>(namespace).await? {
+                all.push(Arc::clone(&reduced.workload));
+                self.cache::<Reduced<K>>().learn(name, reduced);
+            }
+        }
+        Ok(all)
+    }
+
     async fn list<K: Of>(&self, namespace: &str) -> Result<Vec<(Name, Reduced<K>)>, Fault> {
         let collection = cluster::collection_path(&K::KIND.resource(), namespace);
         let (mut all, mut token) = (Vec::new(), String::new());
@@ -445,6 +468,7 @@ fn reduced(kind: Kind, meta: ObjectMeta, spec: Spec, status: &Status) -> Workloa
             .iter()
             .flatten()
             .any(|condition| condition.r#type == "Failed" && condition.status == "True");
+    let times = times(&meta);
     let by_cron_job = meta.owner_references.iter().flatten().any(|owner| owner.kind == "CronJob");
     Workload {
         kind,
@@ -460,12 +484,24 @@ fn reduced(kind: Kind, meta: ObjectMeta, spec: Spec, status: &Status) -> Workloa
         is_paused: spec.paused.unwrap_or(false),
         is_history: kind == Kind::Job && has_ended && by_cron_job,
         is_deleting: meta.deletion_timestamp.is_some(),
+        times,
     }
+}
+
+fn times(meta: &ObjectMeta) -> Times {
+    let mut times = Times { created: meta.creation_timestamp.as_ref().map(|time| time.0), ..Times::default() };
+    for entry in meta.managed_fields.iter().flatten().filter(|entry| entry.subresource.is_none()) {
+        let time = entry.time.as_ref().map(|time| time.0);
+        let is_ours = entry.manager.as_deref() == Some(names::MANAGER);
+        let known = if is_ours { &mut times.rolled } else { &mut times.edited };
+        *known = (*known).max(time);
+    }
+    times
 }
 
 fn short(annotations: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
     let mut annotations = annotations.unwrap_or_default();
-    annotations.retain(|_, value| value.len() <= ANNOTATION_BYTES);
+    annotations.retain(|key, value| value.len() <= ANNOTATION_BYTES && key != LAST_APPLIED);
     annotations
 }
 
@@ -473,6 +509,7 @@ fn container(container: PodContainer) -> Container {
     let mut reduced = Container {
         name: container.name,
         mounts: container.volume_mounts.into_iter().flatten().map(|mount| mount.name).collect(),
+        has_env: container.env.is_some(),
         ..Container::default()
     };
     for (place, entry) in container.env.into_iter().flatten().enumerate() {
@@ -544,6 +581,23 @@ mod tests {
         assert_eq!(app.markers, [Marker { variable: "STAKATER_DB_SECRET".into(), hash: "h".into(), place: 2 }]);
         assert_eq!(web.volumes.len(), 2);
         assert_eq!(web.referencing(ResourceKind::Secret, "tls"), Some(0));
+    }
+
+    #[test]
+    fn times_are_told_apart_and_long_lists_are_kept() {
+        let names = vec!["some-quite-long-name-of-a-secret"; 100].join(",");
+        let body = format!(
+            r#"{{"items":[{{"metadata":{{"name":"w","creationTimestamp":"2026-01-01T00:00:00Z",
+            "annotations":{{"secret.reloader.stakater.com/reload":"{names}","{LAST_APPLIED}":"x","long":"{}"}},
+            "managedFields":[{{"manager":"kubectl","operation":"Update","time":"2026-01-01T00:00:01Z"}},
+                {{"manager":"Reloader","operation":"Update","time":"2026-01-01T00:00:02Z"}},
+                {{"manager":"kcm","operation":"Update","subresource":"status","time":"2026-01-01T00:00:03Z"}}]}}}}]}}"#,
+            "y".repeat(20_000)
+        );
+        let workload = &from_list::<Deployment>(body.as_bytes())[0];
+        assert_eq!(workload.annotations.values().collect::<Vec<_>>(), [&names]);
+        let at = |second: u8| format!("2026-01-01T00:00:0{second}Z").parse().ok();
+        assert_eq!(workload.times, Times { created: at(0), rolled: at(2), edited: at(1) });
     }
 
     #[test]

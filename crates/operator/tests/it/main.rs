@@ -14,6 +14,8 @@ mod providers;
 mod push_secret;
 mod push_secret_faults;
 mod reloader;
+mod reloader_custom;
+mod reloader_faults;
 mod reloader_jobs;
 mod reloader_outside;
 mod reloader_rules;

@@ -11,11 +11,12 @@ use operator::feature::FeatureName;
 use operator::leader::Election;
 use operator::metrics::Metrics;
 use operator::process::Process;
+use operator::reloader::csi::PodStatus;
 use operator::sealed_secrets;
 use operator::seen::{SeenConfigMap, SeenSecret};
 use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
-use operator::world::workloads::{CronJob, DaemonSet, Deployment, Job, Reduced, StatefulSet};
+use operator::world::workloads::{CronJob, DaemonSet, Deployment, Job, Reduced, Rollout, StatefulSet};
 use providers::keys::{KeyRing, Nobody};
 use providers::reach::{Programs, Reach};
 use sandbox::Sandbox;
@@ -208,6 +209,8 @@ impl Stage {
             "DaemonSet" => self.cached::<Reduced<DaemonSet>>(name, object).await,
             "CronJob" => self.cached::<Reduced<CronJob>>(name, object).await,
             "Job" => self.cached::<Reduced<Job>>(name, object).await,
+            "Rollout" => self.cached::<Reduced<Rollout>>(name, object).await,
+            "SecretProviderClassPodStatus" => self.cached::<PodStatus>(name, object).await,
             "ExternalSecret" => self.cached::<api::ExternalSecret>(name, object).await,
             "PushSecret" => self.cached::<api::PushSecret>(name, object).await,
             "ClusterExternalSecret" => self.cached::<api::ClusterExternalSecret>(name, object).await,

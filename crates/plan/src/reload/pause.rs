@@ -32,13 +32,13 @@ pub fn pause(workload: &Workload, needs_reload: bool, options: &Options, now: Ti
     };
     if workload.kind != Kind::Deployment {
         let notice = format!("annotation `{}` works on Deployments only and is ignored here", keys.pause_period);
-        return (Pause::None, Some(Notice(notice)));
+        return (Pause::None, Some(Notice::new(notice)));
     }
     let period = match GoDuration::parse(text) {
         Ok(period) => period,
         Err(error) => {
             let notice = format!("annotation `{}` is ignored: {error}", keys.pause_period);
-            return (orphaned(workload, options), Some(Notice(notice)));
+            return (orphaned(workload, options), Some(Notice::new(notice)));
         }
     };
     let paused_at = workload.annotations.get(&keys.paused_at);

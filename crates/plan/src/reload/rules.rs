@@ -17,7 +17,20 @@ pub struct Hit {
 
 /// Something about the workload's annotations that its author should know: a Warning event, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice(pub String);
+pub struct Notice {
+    /// What to tell.
+    pub sentence: String,
+    /// Where a resource of this name exists, the annotation means it and nothing is told.
+    pub unless_there: Option<String>,
+}
+
+impl Notice {
+    /// A sentence that holds whatever else there is.
+    #[must_use]
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), unless_there: None }
+    }
+}
 
 /// The answer to "does it react?", and what is odd about the annotations that were asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +86,7 @@ fn doubt(triggers: &Triggers<'_>, change: &Change, workload: &Workload, options:
     let keys = &options.keys;
     for (key, value) in [(&*keys.auto, triggers.auto), (keys.typed_auto(change.kind), triggers.typed_auto)] {
         if let Some(word) = value.filter(|word| !word.is_empty() && !is_boolean(word)) {
-            notices.push(Notice(format!(
+            notices.push(Notice::new(format!(
                 "annotation `{key}` holds `{word}`, which is neither true nor false and counts as false"
             )));
         }
@@ -81,14 +94,14 @@ fn doubt(triggers: &Triggers<'_>, change: &Change, workload: &Workload, options:
     if let Some(word) =
         triggers.search.filter(|word| !word.is_empty() && *word != "true" && boolean_word(Some(word)) == Some(true))
     {
-        notices.push(Notice(format!(
+        notices.push(Notice::new(format!(
             "annotation `{}` holds `{word}`, which has no effect; only `true` switches it on",
             keys.search
         )));
     }
     if workload.kind != Kind::Rollout && workload.annotations.contains_key(&keys.rollout_strategy) {
         let key = &keys.rollout_strategy;
-        notices.push(Notice(format!("annotation `{key}` works on Rollouts only and is ignored here")));
+        notices.push(Notice::new(format!("annotation `{key}` works on Rollouts only and is ignored here")));
     }
 }
 
@@ -103,7 +116,7 @@ pub fn is_marked(annotations: &std::collections::BTreeMap<String, String>, key: 
     let meant = value.is_some_and(|value| value != "true" && boolean_word(Some(value)) == Some(true));
     let notice = meant.then(|| {
         let word = value.unwrap_or_default();
-        Notice(format!("annotation `{key}` holds `{word}`, which has no effect; only `true` switches it on"))
+        Notice::new(format!("annotation `{key}` holds `{word}`, which has no effect; only `true` switches it on"))
     });
     (value == Some("true"), notice)
 }
@@ -113,12 +126,13 @@ fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> boo
     let mut found = false;
     for item in list.split(',').map(str::trim) {
         if matches!(item, "true" | "false") && item != name {
-            notices.push(Notice(format!(
+            let sentence = format!(
                 "annotation `{key}` holds `{item}`, which is read as the name of a resource; for a switch use the `auto` annotation"
-            )));
+            );
+            notices.push(Notice { sentence, unless_there: Some(item.to_owned()) });
         }
         if item.contains('|') && !item.contains('(') {
-            notices.push(Notice(format!(
+            notices.push(Notice::new(format!(
                 "annotation `{key}` holds `{item}`, which matches names that start with its first or end with its last part; put the whole in brackets to match one of them"
             )));
         }
@@ -126,7 +140,7 @@ fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> boo
         let repeats_nothing = item.starts_with(['*', '+', '?']);
         match Regex::new(&format!("^{item}$")) {
             Ok(pattern) if !repeats_nothing => found |= pattern.is_match(name),
-            _ => notices.push(Notice(format!(
+            _ => notices.push(Notice::new(format!(
                 "annotation `{key}` holds `{item}`, which is no valid regular expression and is skipped{}",
                 if item == "*" { "; use `.*` for everything" } else { "" }
             ))),

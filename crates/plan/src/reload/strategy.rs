@@ -1,10 +1,13 @@
 //! What is written to a workload: exact patch bytes for the kinds whose controller rolls the template. A mark that stands
-//! already is not written again, so replays and retries roll nothing. Specification: RL §10, §17.
+//! already is not written again, so replays and retries roll nothing. Rollouts are custom resources, whose lists no
+//! strategic merge reaches: they get the same edit as a JSON patch. Specification: RL §10, §11.4, §17.
 
 use api::reload::names;
 use base::Timestamp;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::workload::Times;
 use super::{Cause, Happened, Kind, Options, Strategy, Workload};
 use crate::Write;
 use crate::write::Media;
@@ -61,27 +64,56 @@ fn is_marked(workload: &Workload, cause: &Cause) -> bool {
 }
 
 /// The hashes that a workload was rolled with for this resource, by marks of either strategy: what tells after a restart
-/// whether a change was missed (RL §14, §17).
+/// whether a change was missed (RL §14, §17). Where annotations are written and one stands, a variable is a leftover from
+/// before: the annotation remembers the last resource alone, so nobody knows what the others were rolled for since.
 #[must_use]
-pub fn standing_marks(workload: &Workload, cause: &Cause) -> Vec<String> {
-    let container = target(workload, cause);
-    let variable = container.and_then(|container| workload.marker(container, &variable(cause)));
-    let by_variable = variable.map(|marker| marker.hash.clone());
-    let by_annotation = || {
-        let text = workload.template_annotations.get(names::LAST_RELOADED_FROM)?;
-        let marker: Value = serde_json::from_str(text).ok()?;
-        let is_same = names_of(&marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str());
+pub fn standing_marks(workload: &Workload, cause: &Cause, strategy: Strategy) -> Vec<String> {
+    let text = workload.template_annotations.get(names::LAST_RELOADED_FROM);
+    let marker = text.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let by_annotation = marker.as_ref().and_then(|marker| {
+        let is_same = names_of(marker) == (cause.kind.token().to_ascii_lowercase(), cause.name.as_str());
         is_same.then(|| marker.get("hash").and_then(Value::as_str).map(str::to_owned)).flatten()
-    };
-    by_variable.into_iter().chain(by_annotation()).collect()
+    });
+    let has_variables = strategy == Strategy::EnvVars || marker.is_none();
+    let container = target(workload, cause).filter(|_| has_variables);
+    let by_variable = container.and_then(|container| workload.marker(container, &variable(cause)));
+    by_variable.map(|marker| marker.hash.clone()).into_iter().chain(by_annotation).collect()
 }
 
 /// Whether a workload that was rolled for this resource before has not been rolled for its state now. After a change of the
 /// strategy an old mark of the other one stands beside the new: one that fits is enough.
 #[must_use]
-pub fn has_missed(workload: &Workload, cause: &Cause) -> bool {
-    let marks = standing_marks(workload, cause);
+pub fn has_missed(workload: &Workload, cause: &Cause, strategy: Strategy) -> bool {
+    let marks = standing_marks(workload, cause, strategy);
     !marks.is_empty() && !marks.contains(&cause.hash())
+}
+
+/// How long ago a change may have been cut off by the end of the process that carried it out.
+const CUT_OFF: SignedDuration = SignedDuration::from_mins(10);
+
+/// When workloads were rolled for this very state lately: their marks say so, and the API server noted the time.
+#[must_use]
+pub fn rolled_lately<'a>(
+    workloads: impl IntoIterator<Item = &'a Workload>,
+    cause: &Cause,
+    strategy: Strategy,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let is_rolled = |workload: &&Workload| standing_marks(workload, cause, strategy).contains(&cause.hash());
+    let latest = workloads.into_iter().filter(is_rolled).filter_map(|workload| workload.times.rolled).max()?;
+    (now.duration_since(latest) < CUT_OFF).then_some(latest)
+}
+
+/// Whether a workload without any mark was left out when others were rolled for the same state at `rolled`, because the process
+/// that rolled them ended in between: it stood before, and nobody has written it since. The absence of a mark alone is no
+/// reason to roll (RL §14, §17).
+#[must_use]
+pub fn was_left_out(workload: &Workload, cause: &Cause, strategy: Strategy, rolled: Timestamp) -> bool {
+    let Times { created: Some(created), rolled: None, edited } = workload.times else { return false };
+    let has_mark = workload.template_annotations.contains_key(names::LAST_RELOADED_FROM)
+        || !standing_marks(workload, cause, strategy).is_empty();
+    let is_rolled = matches!(workload.kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet | Kind::Rollout);
+    is_rolled && !has_mark && created < rolled && edited.is_none_or(|edited| edited < rolled)
 }
 
 /// Type (lower case) and name in a marker, of either shape (RL §22.2).
@@ -142,19 +174,66 @@ fn by_variables(workload: &Workload, causes: &[Cause]) -> Vec<Edit> {
     edits
 }
 
-fn setting(workload: &Workload, sets: &[(usize, Vec<(String, &Cause)>)]) -> Edit {
-    let (mut bodies, mut whys, mut causes) = (Vec::new(), Vec::new(), Vec::new());
+/// The variables to set, by the place of their container.
+type Sets<'a> = [(usize, Vec<(String, &'a Cause)>)];
+
+fn setting(workload: &Workload, sets: &Sets<'_>) -> Edit {
+    let (mut whys, mut causes) = (Vec::new(), Vec::new());
     for (container, list) in sets {
-        let env: Vec<Value> = list.iter().map(|(name, cause)| json!({ "name": name, "value": cause.hash() })).collect();
-        let name = &workload.containers[*container].name;
-        // Written out, not through a map: the peer's order of keys is `name`, then `env`.
-        bodies.push(format!(r#"{{"name":{},"env":{}}}"#, Value::from(name.as_str()), Value::from(env)));
         let names: Vec<&str> = list.iter().map(|(name, _)| name.as_str()).collect();
-        whys.push(format!("set {} in container `{name}`", names.join(", ")));
+        whys.push(format!("set {} in container `{}`", names.join(", "), workload.containers[*container].name));
         causes.extend(list.iter().map(|(_, cause)| (*cause).clone()));
     }
-    let body = format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{}]}}}}}}}}"#, bodies.join(","));
-    Edit { write: patch(workload, Media::Strategic, body, whys.join(", ")), causes }
+    let (media, body) = match workload.kind {
+        Kind::Rollout => (Media::Json, set_by_place(workload, sets)),
+        _ => (Media::Strategic, set_by_name(workload, sets)),
+    };
+    Edit { write: patch(workload, media, body, whys.join(", ")), causes }
+}
+
+fn entries(list: &[(String, &Cause)]) -> Vec<Value> {
+    list.iter().map(|(name, cause)| json!({ "name": name, "value": cause.hash() })).collect()
+}
+
+fn set_by_name(workload: &Workload, sets: &Sets<'_>) -> String {
+    let bodies: Vec<String> = sets
+        .iter()
+        .map(|(container, list)| {
+            let name = Value::from(workload.containers[*container].name.as_str());
+            // Written out, not through a map: the peer's order of keys is `name`, then `env`.
+            format!(r#"{{"name":{name},"env":{}}}"#, Value::from(entries(list)))
+        })
+        .collect();
+    format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{}]}}}}}}}}"#, bodies.join(","))
+}
+
+/// Each place is tested first: the lists may have changed since they were read. That a list is still missing cannot be tested,
+/// so there the object's version is.
+fn set_by_place(workload: &Workload, sets: &Sets<'_>) -> String {
+    let test = |path: String, value: &str| json!({ "op": "test", "path": path, "value": value });
+    let mut steps = Vec::new();
+    if sets.iter().any(|(place, _)| !workload.containers[*place].has_env) {
+        steps.push(test("/metadata/resourceVersion".to_owned(), &workload.resource_version));
+    }
+    for (place, list) in sets {
+        let container = &workload.containers[*place];
+        let path = format!("/spec/template/spec/containers/{place}");
+        steps.push(test(format!("{path}/name"), &container.name));
+        if !container.has_env {
+            steps.push(json!({ "op": "add", "path": format!("{path}/env"), "value": entries(list) }));
+            continue;
+        }
+        for ((name, _), entry) in list.iter().zip(entries(list)) {
+            let standing = workload.marker(*place, name).map(|marker| format!("{path}/env/{}", marker.place));
+            if let Some(path) = &standing {
+                steps.push(test(format!("{path}/name"), name));
+            }
+            let op = if standing.is_some() { "replace" } else { "add" };
+            let path = standing.unwrap_or_else(|| format!("{path}/env/-"));
+            steps.push(json!({ "op": op, "path": path, "value": entry }));
+        }
+    }
+    Value::from(steps).to_string()
 }
 
 /// A `test` guards the removal: the list may have changed since it was read.

@@ -4,7 +4,7 @@ use api::reload::ResourceKind::{ConfigMap, Secret, SecretProviderClass};
 use serde_json::{Value, json};
 
 use super::pause::Pause;
-use super::workload::Marker;
+use super::workload::{Marker, Times};
 use super::*;
 use crate::Write;
 
@@ -38,6 +38,7 @@ fn workload() -> Workload {
         is_paused: false,
         is_history: false,
         is_deleting: false,
+        times: Times::default(),
     }
 }
 
@@ -142,7 +143,7 @@ fn a_bad_pattern_is_skipped_and_told() {
         rules::verdict(&change(ConfigMap, "conf"), &Workload { annotations: list, ..workload() }, &Options::default());
     assert!(verdict.hit.is_some());
     assert_eq!(verdict.notices.len(), 2);
-    assert!(verdict.notices[0].0.contains("use `.*`"), "{:?}", verdict.notices);
+    assert!(verdict.notices[0].sentence.contains("use `.*`"), "{:?}", verdict.notices);
 }
 
 #[test]
@@ -151,6 +152,7 @@ fn a_switch_in_a_named_list_is_told() {
     let workload = Workload { annotations: list, ..workload() };
     let verdict = rules::verdict(&change(ConfigMap, "conf"), &workload, &Options::default());
     assert!(verdict.hit.is_none() && verdict.notices.len() == 1);
+    assert_eq!(verdict.notices[0].unless_there.as_deref(), Some("true"));
     assert!(rules::verdict(&change(ConfigMap, "true"), &workload, &Options::default()).hit.is_some());
 }
 
@@ -260,6 +262,98 @@ fn causes_of_one_container_are_one_write() {
     uses.containers[0].uses = vec![(Secret, "a".into()), (ConfigMap, "b".into())];
     let edits = strategy::edits(&uses, &[cause(Secret, "a"), cause(ConfigMap, "b")], &Options::default(), now());
     assert_eq!((edits.len(), edits[0].causes.len()), (1, 2));
+}
+
+/// RL §11.4: no strategic merge on custom resources; each place is tested before it is written.
+#[test]
+fn a_rollout_gets_the_same_edit_by_place() {
+    let options = Options::default();
+    let mut rollout = Workload { kind: Kind::Rollout, ..workload() };
+    rollout.containers[0].uses = vec![(Secret, "a".into())];
+    rollout.containers[1].uses = vec![(ConfigMap, "b".into())];
+    let causes = [cause(ConfigMap, "b"), cause(Secret, "a")];
+    let entry = |name: &str| json!({ "name": name, "value": HASH });
+    let body = |steps: Value| [format!("Reloader Json {steps}")];
+    let (first, second) = ("/spec/template/spec/containers/0", "/spec/template/spec/containers/1");
+    assert_eq!(
+        edits(&rollout, &causes, &options),
+        body(json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": "1"},
+            {"op": "test", "path": format!("{first}/name"), "value": "app"},
+            {"op": "add", "path": format!("{first}/env"), "value": [entry("STAKATER_A_SECRET")]},
+            {"op": "test", "path": format!("{second}/name"), "value": "side"},
+            {"op": "add", "path": format!("{second}/env"), "value": [entry("STAKATER_B_CONFIGMAP")]},
+        ]))
+    );
+    rollout.containers.iter_mut().for_each(|container| container.has_env = true);
+    rollout.containers[1].markers =
+        vec![Marker { variable: "STAKATER_B_CONFIGMAP".into(), hash: "old".into(), place: 2 }];
+    assert_eq!(
+        edits(&rollout, &causes, &options),
+        body(json!([
+            {"op": "test", "path": format!("{first}/name"), "value": "app"},
+            {"op": "add", "path": format!("{first}/env/-"), "value": entry("STAKATER_A_SECRET")},
+            {"op": "test", "path": format!("{second}/name"), "value": "side"},
+            {"op": "test", "path": format!("{second}/env/2/name"), "value": "STAKATER_B_CONFIGMAP"},
+            {"op": "replace", "path": format!("{second}/env/2"), "value": entry("STAKATER_B_CONFIGMAP")},
+        ]))
+    );
+    rollout.containers.clear();
+    let named = Cause { is_named: true, ..cause(Secret, "a") };
+    assert!(edits(&rollout, &[named], &options).is_empty(), "its template stands elsewhere (workloadRef)");
+}
+
+/// RL §17, §20.3: marks of both strategies may stand side by side after a switch.
+#[test]
+fn what_was_missed_is_told_by_marks_that_can_still_be_true() {
+    let (secret, map_cause) = (cause(Secret, "db"), cause(ConfigMap, "conf"));
+    let variable = |hash: &str| Marker { variable: "STAKATER_CONF_CONFIGMAP".into(), hash: hash.into(), place: 0 };
+    let last = |cause: &Cause| {
+        let marker = strategy::last_reloaded_from(cause, "prod", "app", now());
+        map(&[("reloader.stakater.com/last-reloaded-from", &marker)])
+    };
+    let mut both = with_reference(workload());
+    let missed = |workload: &Workload, by: Strategy| strategy::has_missed(workload, &map_cause, by);
+    assert!(!missed(&both, Strategy::EnvVars) && !missed(&both, Strategy::Annotations), "no mark is no reason");
+    both.containers[0].markers = vec![variable("old")];
+    assert!(missed(&both, Strategy::EnvVars) && missed(&both, Strategy::Annotations));
+    both.template_annotations = last(&map_cause);
+    assert!(!missed(&both, Strategy::EnvVars) && !missed(&both, Strategy::Annotations), "one that fits is enough");
+    both.template_annotations = last(&secret);
+    assert!(missed(&both, Strategy::EnvVars));
+    assert!(!missed(&both, Strategy::Annotations), "the variable is a leftover, the annotation another resource's");
+}
+
+/// RL §14: the process before us may have ended among the workloads of one change.
+#[test]
+fn who_was_left_out_is_told_by_those_who_were_rolled() {
+    let at = |seconds: i64| now().saturating_add(jiff::SignedDuration::from_secs(seconds)).ok();
+    let times = |created: i64, rolled: Option<i64>, edited: i64| Times {
+        created: at(created),
+        rolled: rolled.and_then(at),
+        edited: at(edited),
+    };
+    let cause = cause(ConfigMap, "conf");
+    let by = Strategy::EnvVars;
+    let mut rolled = Workload { times: times(-60, Some(-5), -60), ..with_reference(workload()) };
+    rolled.containers[0].markers =
+        vec![Marker { variable: "STAKATER_CONF_CONFIGMAP".into(), hash: HASH.into(), place: 0 }];
+    let lately = |workload: &Workload, later: i64| {
+        strategy::rolled_lately([workload], &cause, by, at(later).expect("it is a time"))
+    };
+    assert_eq!(lately(&rolled, 0), at(-5));
+    assert_eq!(lately(&rolled, 3600), None, "long ago");
+    let by_hand = Workload { times: times(-60, None, -60), ..rolled.clone() };
+    assert_eq!(lately(&by_hand, 0), None, "a mark that was not written by Reloader");
+    let since = at(-5).expect("it is a time");
+    let out = |workload: &Workload| strategy::was_left_out(workload, &cause, by, since);
+    let idle = Workload { times: times(-60, None, -60), ..with_reference(workload()) };
+    assert!(out(&idle));
+    assert!(!out(&rolled));
+    assert!(!out(&Workload { times: times(-5, None, -5), ..idle.clone() }), "it may be younger than the change");
+    assert!(!out(&Workload { times: times(-60, None, -1), ..idle.clone() }), "somebody has written it since");
+    assert!(!out(&Workload { kind: Kind::CronJob, ..idle.clone() }));
+    assert!(!out(&Workload { times: times(-60, Some(-30), -60), ..idle }), "it was rolled for something else");
 }
 
 #[test]
@@ -410,7 +504,9 @@ fn what_was_probably_not_meant_is_told() {
         let verdict = rules::verdict(&change(ConfigMap, "conf"), &workload, &Options::default());
         assert_eq!(verdict.hit.is_some(), *reacts, "{annotations:?}");
         match told {
-            Some(part) => assert!(verdict.notices.len() == 1 && verdict.notices[0].0.contains(part), "{verdict:?}"),
+            Some(part) => {
+                assert!(verdict.notices.len() == 1 && verdict.notices[0].sentence.contains(part), "{verdict:?}")
+            }
             None => assert!(verdict.notices.is_empty(), "{verdict:?}"),
         }
     }

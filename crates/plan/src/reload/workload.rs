@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use api::reload::ResourceKind;
+use base::Timestamp;
 
 use crate::Address;
 use crate::write::Resource;
@@ -86,6 +87,19 @@ pub struct Workload {
     pub is_history: bool,
     /// Whether it is being deleted.
     pub is_deleting: bool,
+    /// When it was made, and when it was written last.
+    pub times: Times,
+}
+
+/// When a workload was made and written, in whole seconds, as the API server noted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Its creation.
+    pub created: Option<Timestamp>,
+    /// The last write of ours.
+    pub rolled: Option<Timestamp>,
+    /// The last write of anybody else's, statuses apart.
+    pub edited: Option<Timestamp>,
 }
 
 /// A container, reduced.
@@ -99,6 +113,8 @@ pub struct Container {
     pub mounts: Vec<String>,
     /// Its `STAKATER_` variables and where they stand in its `env` list.
     pub markers: Vec<Marker>,
+    /// Whether it has an `env` list: a JSON patch appends to one or makes one.
+    pub has_env: bool,
 }
 
 /// A `STAKATER_` variable.

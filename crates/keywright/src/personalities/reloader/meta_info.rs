@@ -9,7 +9,7 @@ use plan::reload::{Kind, Strategy};
 use serde_json::{Value, json};
 use wire::Environment;
 
-use super::{is_true, list};
+use super::list;
 use crate::argv::Parsed;
 
 /// The ConfigMap's entries.
@@ -73,7 +73,7 @@ fn options(parsed: &Parsed, settings: &Settings) -> [(&'static str, Value); 17] 
         ("reloadOnDelete", json!(options.on_delete)),
         ("syncAfterRestart", json!(parsed.is_set("sync-after-restart"))),
         ("enableHA", json!(parsed.is_set("enable-ha"))),
-        ("enableCSIIntegration", json!(is_true(parsed, "enable-csi-integration"))),
+        ("enableCSIIntegration", json!(settings.has_provider_classes)),
         ("webhookUrl", json!(webhook)),
         ("resourcesToIgnore", settings.ignored_resources.iter().map(resource).collect()),
         ("workloadTypesToIgnore", options.ignored.iter().map(workload).collect()),
