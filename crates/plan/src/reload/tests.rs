@@ -505,7 +505,7 @@ fn what_was_probably_not_meant_is_told() {
         assert_eq!(verdict.hit.is_some(), *reacts, "{annotations:?}");
         match told {
             Some(part) => {
-                assert!(verdict.notices.len() == 1 && verdict.notices[0].sentence.contains(part), "{verdict:?}")
+                assert!(verdict.notices.len() == 1 && verdict.notices[0].sentence.contains(part), "{verdict:?}");
             }
             None => assert!(verdict.notices.is_empty(), "{verdict:?}"),
         }
