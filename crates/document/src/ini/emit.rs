@@ -84,11 +84,13 @@ fn grouped(section: &Branch) -> (Vec<&Comment>, Vec<Line<'_>>) {
 
 fn write_comments(comments: &[&Comment], out: &mut Vec<u8>) {
     for line in comments.iter().flat_map(|comment| comment.text.expose().split(|byte| *byte == b'\n')) {
-        let line = parse::trimmed(line);
-        if !matches!(line.first(), Some(b'#' | b';')) {
-            out.extend_from_slice(b"; ");
-        }
-        out.extend_from_slice(line);
+        // Further lines of a comment have kept their marks.
+        let (mark, text) = match parse::trimmed(line) {
+            [mark @ (b'#' | b';'), text @ ..] => (*mark, parse::trimmed(text)),
+            text => (b';', text),
+        };
+        out.extend_from_slice(&[mark, b' ']);
+        out.extend_from_slice(text);
         out.push(b'\n');
     }
 }

@@ -56,6 +56,8 @@ fn sections_and_keys_have_their_quirks() {
         ("[empty]\n[e2]\n", "[empty]\n\n[e2]\n"),
         // Ours: a comment that nothing follows is kept, and a backslash at the end is not made a continuation.
         ("[s]\na=1\n; foot\n", "[s]\n; foot\na = 1\n"),
+        // Further lines of a comment keep their mark, with one blank behind it.
+        ("[s]\n#x\n;y\n#\n;  z\na = 1\n", "[s]\n; x\n; y\n# \n; z\na = 1\n"),
         ("[s]\nb = x\\#y\n", "[s]\n; y\nb = `x\\`\n"),
     ];
     for (text, expected) in cases {

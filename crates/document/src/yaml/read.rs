@@ -370,7 +370,8 @@ impl<'a> Reader<'a> {
 
     fn resolved(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar, Fault> {
         let dialect = self.reading.dialect;
-        match tag {
+        // A bare `!` says nothing.
+        match tag.filter(|tag| tag.original() != "!") {
             Some(tag) => match tag.suffix_in_namespace("tag:yaml.org,2002:") {
                 Some(suffix) => scalar::tagged(text, &suffix, dialect),
                 None => Ok(Scalar::Text(text.into())),

@@ -103,6 +103,7 @@ fn other_values_have_gos_form() {
         ("a: 2024-01-01\nb: 2006-01-02 15:04:05.10\n", "a: 2024-01-01T00:00:00Z\nb: 2006-01-02T15:04:05.1Z\n"),
         ("a: !!binary aGVsbG+Ah/8=\nb: !!binary aGk=\n", "a: !!binary aGVsbG+Ah/8=\nb: hi\n"),
         ("a: !foo 1\nb: !!str 1\nc: ! x\n", "a: \"1\"\nb: \"1\"\nc: x\n"),
+        ("a: ! 1\nb: ! \"1\"\nc: ! true\nd: !\n", "a: 1\nb: \"1\"\nc: true\nd: null\n"),
     ]);
 }
 
