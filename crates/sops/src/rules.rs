@@ -135,7 +135,8 @@ impl Recipe {
         })
     }
 
-    /// The metadata of a new file; its keys have not wrapped anything yet. A binary file has no selection.
+    /// The metadata of a new file; its keys have not wrapped anything yet. A binary file has no selection: all of it is
+    /// encrypted, so that a MAC over what is encrypted says nothing new either.
     #[must_use]
     pub fn metadata(self, is_binary: bool) -> Metadata {
         let selection = (!is_binary).then(|| self.selection.unwrap_or_default());
@@ -145,7 +146,7 @@ impl Recipe {
             last_modified: String::new(),
             mac: String::new(),
             selection,
-            mac_only_encrypted: self.mac_only_encrypted,
+            mac_only_encrypted: self.mac_only_encrypted && !is_binary,
             version: VERSION.to_owned(),
         }
     }

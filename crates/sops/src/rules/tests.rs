@@ -252,3 +252,12 @@ creation_rules:
     assert_eq!(told("/repo/secrets/a.yml"), ("age1alice FBC7B9E2".to_owned(), selection));
     assert_eq!(told("/repo/secrets/b/a.yml"), ("age1carol age1dave".to_owned(), None));
 }
+
+#[test]
+fn a_binary_file_has_neither_selection_nor_a_mac_of_its_own_kind() {
+    let json = r#"{"creation_rules": [{"pgp": "A", "encrypted_regex": "x", "mac_only_encrypted": true}]}"#;
+    let recipe = || recipe(json, "/repo/x").expect("reads").expect("a rule");
+    let (text, binary) = (recipe().metadata(false), recipe().metadata(true));
+    assert!(text.selection.is_some() && text.mac_only_encrypted);
+    assert!(binary.selection.is_none() && !binary.mac_only_encrypted);
+}
