@@ -12,7 +12,8 @@ pub enum Grammar {
     GoFlag,
     /// `--flag x`, `--flag=x`, `-o x`, `-ox`, bundled `-abc`; flags and positionals mix; `--` ends flags.
     Pflag,
-    /// As Go's, but flags may stand behind positionals.
+    /// As Go's, but flags may stand behind positionals; there a word that is no flag of the table is a positional, so that
+    /// `set FILE INDEX -7` sets a number.
     Urfave,
 }
 
@@ -148,6 +149,10 @@ pub fn parse(grammar: Grammar, flags: &[Flag], words: &[String]) -> Result<Parse
             }
             continue;
         }
+        if grammar == Grammar::Urfave && !parsed.positionals.is_empty() && !is_known(flags, &word) {
+            parsed.positionals.push(word);
+            continue;
+        }
         match grammar {
             Grammar::Pflag if !word.starts_with("--") => bundle(flags, &word, &mut words, &mut parsed)?,
             _ => single(grammar, flags, &word, &mut words, &mut parsed)?,
@@ -155,6 +160,13 @@ pub fn parse(grammar: Grammar, flags: &[Flag], words: &[String]) -> Result<Parse
     }
     parsed.before_dashes = dashes.unwrap_or(parsed.positionals.len());
     Ok(parsed)
+}
+
+/// Whether a word with dashes names a flag of the table, or asks for help.
+fn is_known(flags: &[Flag], word: &str) -> bool {
+    let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let is_meant = |flag: &Flag| flag.name == name || flag.short.is_some_and(|short| name.chars().eq([short]));
+    matches!(name, "help" | "h") || flags.iter().any(is_meant)
 }
 
 /// `--flag`, `--flag=value`, and in Go's grammar the same with one dash.

@@ -25,6 +25,7 @@ fn each_grammar_reads_its_own_forms() {
         (Pflag, "-f=x -- -y", "file=x yes=- all=- [\"-y\"]"),
         (Pflag, "-", "file=- yes=- all=- [\"-\"]"),
         (Urfave, "a -f x --yes", "file=x yes=true all=- [\"a\"]"),
+        (Urfave, "a -7 --bogus --yes", "file=- yes=true all=- [\"a\", \"-7\", \"--bogus\"]"),
     ] {
         assert_eq!(read(grammar, line), Ok(expected.to_owned()), "{grammar:?} {line}");
     }
@@ -46,7 +47,7 @@ fn each_grammar_complains_in_its_own_words() {
             "--yes=foo",
             "invalid argument \"foo\" for \"-y, --yes\" flag: strconv.ParseBool: parsing \"foo\": invalid syntax",
         ),
-        (Urfave, "a --bogus", "flag provided but not defined: -bogus"),
+        (Urfave, "--bogus a", "flag provided but not defined: -bogus"),
     ] {
         assert_eq!(read(grammar, line), Err(expected.to_owned()), "{grammar:?} {line}");
     }
