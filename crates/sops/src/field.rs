@@ -46,14 +46,17 @@ pub(crate) fn count(branch: &Branch, name: &str) -> Result<usize, Fault> {
     whole.map_or(text.as_str(), |(whole, _)| whole).parse().map_err(|_| wrong(name, "a whole number", node))
 }
 
-/// A truth value; absence is false.
+/// A truth value, in Go's spellings and in YAML 1.1's, which go-yaml takes where it knows that a truth is meant; absence is
+/// false.
 pub(crate) fn truth(branch: &Branch, name: &str) -> Result<bool, Fault> {
     let Some(node) = value(branch, name) else {
         return Ok(false);
     };
     match scalar_text(node).unwrap_or_default().as_str() {
-        "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
-        "false" | "False" | "FALSE" | "f" | "F" | "0" | "" => Ok(false),
+        "true" | "True" | "TRUE" | "t" | "T" | "1" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(true),
+        "false" | "False" | "FALSE" | "f" | "F" | "0" | "" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            Ok(false)
+        }
         _ => Err(wrong(name, "true or false", node)),
     }
 }

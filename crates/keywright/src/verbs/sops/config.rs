@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use base::{Fault, Kind, Timestamp};
-use document::{Format, ReadOptions};
+use document::{Branch, Document, Node, ReadOptions, Scalar, yaml};
 use sops::{Recipe, Rules};
 
 use crate::{Failure, files};
@@ -13,6 +13,8 @@ use crate::{Failure, files};
 pub struct Config {
     /// The folder it lies in, from the root: rules see the paths below it.
     folder: String,
+    /// How messages name it.
+    pub shown: String,
     /// What it says.
     pub rules: Rules,
 }
@@ -34,11 +36,19 @@ impl Config {
         let bytes =
             files::read(Path::new(path)).map_err(|fault| unreadable("could not read config file", shown, fault))?;
         let wrong = |fault: Fault| fault.within("error loading config");
-        let document = document::read(&bytes, Format::Yaml, &ReadOptions::default())
-            .map_err(|fault| wrong(fault.within("Could not unmarshal config file")))?;
-        let rules = Rules::read(&document).map_err(wrong)?;
+        let unmarshal = |fault: Fault| wrong(fault.within("Could not unmarshal config file"));
+        // Unlike in files of values, merge keys merge here, and a file of comments says nothing.
+        let documents = yaml::read_values(&bytes, &ReadOptions::default()).map_err(unmarshal)?;
+        let top = match documents.into_iter().next() {
+            None | Some(Node::Leaf(Scalar::Null)) => Branch::default(),
+            Some(Node::Branch(branch)) => branch,
+            Some(Node::List(_) | Node::Leaf(_)) => {
+                return Err(unmarshal(Fault::wrong("the top of the file must be a mapping")).into());
+            }
+        };
+        let rules = Rules::read(&Document { branches: vec![top] }).map_err(wrong)?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        Ok(Self { folder, rules })
+        Ok(Self { folder, shown: shown.to_owned(), rules })
     }
 
     /// What the first rule says that matches a file, given by its path from the root.

@@ -148,6 +148,43 @@ fn rules_choose_keys_and_values() {
 }
 
 #[test]
+fn a_configuration_merges_anchors_and_may_say_nothing() {
+    let folder = folder();
+    let (file, config) = (path(&folder, "f.yaml"), path(&folder, ".sops.yaml"));
+    let variables = [("SOPS_AGE_KEY", KEY), ("SOPS_CONFIG", config.as_str())];
+    let rule = format!("age: {RECIPIENT}, mac_only_encrypted: yes");
+    write(folder.path(), ".sops.yaml", &format!("x: &all {{{rule}}}\ncreation_rules:\n- <<: *all\n  path_regex: f\n"));
+    let ended = sops(&["encrypt", &file], b"", &variables);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains(RECIPIENT) && ended.out.contains("mac_only_encrypted: true"), "{}", ended.out);
+    for nothing in ["", "# to come\n", "null\n", "---\n"] {
+        write(folder.path(), ".sops.yaml", nothing);
+        let ended = sops(&["encrypt", "--age", RECIPIENT, &file], b"", &variables);
+        assert_eq!(ended.code, 0, "{nothing:?}: {}", ended.err);
+        let ended = sops(&["encrypt", &file], b"", &variables);
+        assert!(ended.err.starts_with("config file not found, or has no creation rules"), "{nothing:?}: {}", ended.err);
+    }
+    for (wrong, told) in [("[]\n", "the top of the file must be a mapping"), ("a: [\n", "yaml: line ")] {
+        write(folder.path(), ".sops.yaml", wrong);
+        let ended = sops(&["decrypt", &path(&folder, "e-f.yaml")], b"", &variables);
+        assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+        let begin = "error loading config: Could not unmarshal config file: ";
+        assert!(ended.err.starts_with(begin) && ended.err.contains(told), "{}", ended.err);
+    }
+}
+
+#[test]
+fn numbers_below_zero_can_be_set() {
+    let folder = folder();
+    let yaml = path(&folder, "e-f.yaml");
+    good(&["set", &yaml, "[\"a\"]", "-7"]);
+    assert_eq!(good(&["decrypt", "--extract", "[\"a\"]", &yaml]), "-7\n");
+    // As with the peer, a word that looks like a flag and is none is told and ignored.
+    let told = sops(&["decrypt", &yaml, "--bogus"], b"", &[("SOPS_AGE_KEY", KEY)]);
+    assert!(told.code == 0 && told.err.contains("looks like a flag"), "{}", told.err);
+}
+
+#[test]
 fn what_stays_clear_against_the_rule_of_today_is_told() {
     let folder = folder();
     write(folder.path(), "p.yaml", "a: 1\nb: 2\n");
