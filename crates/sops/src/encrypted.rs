@@ -12,7 +12,7 @@ use crate::data_key::DataKey;
 use crate::mac::{Mac, Sum};
 use crate::metadata::Metadata;
 use crate::plaintext::{self, Plaintext, Type};
-use crate::select::{Place, Selector, Visit};
+use crate::select::{Place, Selection, Selector, Visit, left_clear};
 use crate::stash::Stash;
 
 /// An encrypted file: values as envelopes, and the metadata taken out of the tree.
@@ -146,6 +146,14 @@ impl EncryptedDocument {
             format!("{clear_comments} comment(s) of the file are not encrypted, as old versions of SOPS left them")
         });
         Ok(DecryptedDocument { document, metadata, warnings: warnings.into_iter().collect() })
+    }
+
+    /// The values that this selection would encrypt, and the file's own does not. Comments count as they stand in the file.
+    ///
+    /// # Errors
+    /// A key of the file is no text.
+    pub fn left_clear(&mut self, today: &Selection) -> Result<Vec<String>, Fault> {
+        left_clear(&mut self.tree, self.metadata.selection.as_ref(), Some(today))
     }
 
     /// The file as a tree with its metadata, to be written in its encrypted form.

@@ -7,14 +7,20 @@ mod config;
 mod decrypt;
 mod edit;
 mod encrypt;
+mod exec;
+mod exec_env;
+mod exec_file;
 mod file;
+mod file_status;
 mod flags;
+mod groups;
 mod input;
 mod keys;
 mod rotate;
 mod session;
 mod set;
 mod unset;
+mod update_keys;
 
 use base::{Fault, SecretBytes, Timestamp};
 use document::{Format, Path};
@@ -60,8 +66,8 @@ pub(super) fn run_in(
             .hint("`keywright sops help` lists what is")
             .into()),
         Asked::NoTopic(name) => Err(Failure::new(3, Fault::wrong(format!("No help topic for '{name}'")))),
-        Asked::Wrong(reason, help) => {
-            ui.data(format!("Incorrect Usage. {reason}\n\n{help}").as_bytes())?;
+        Asked::Wrong(reason, text) => {
+            ui.data(text.as_bytes())?;
             Err(fatal(now, &Fault::wrong(reason)))
         }
     }

@@ -2,8 +2,10 @@
 //! both ways and the same lines are put to it. Specification: SOPS §8, §10, §15.
 
 mod edit;
+mod exec;
 mod files;
 mod interop;
+mod keys;
 mod lines;
 
 use crate::stage::{Ended, KEY, RECIPIENT, path, read, run, write};

@@ -4,7 +4,7 @@
 
 use super::flags::{self, Entry, Group, listed};
 use super::session::{Form, Session, Written};
-use super::{decrypt, edit, encrypt, rotate, set, unset};
+use super::{decrypt, edit, encrypt, exec_env, exec_file, file_status, groups, rotate, set, unset, update_keys};
 use crate::argv::{ArgvError, Flag, Grammar, Parsed, parse};
 use crate::{Exit, Failure};
 
@@ -33,7 +33,7 @@ pub enum Asked {
     NotYet(&'static str),
     /// There is no such command to tell about.
     NoTopic(String),
-    /// The line is wrong: why, and the text that helps.
+    /// The line is wrong: why, and the text that says so and helps.
     Wrong(String, String),
 }
 
@@ -146,6 +146,71 @@ const ALL: &[Command] = &[
         ],
         run: unset::run,
     },
+    Command {
+        name: "updatekeys",
+        about: "update the keys of files to what the configuration file says",
+        words: "file...",
+        groups: &[flags::YES, flags::CHECK, flags::INPUT_TYPE, flags::STRICT, flags::KEY_SERVICES],
+        run: update_keys::run,
+    },
+    Command {
+        name: "groups add",
+        about: "add a key group to a file",
+        words: "",
+        groups: &[
+            flags::GROUP_FILE,
+            flags::GROUP_KEYS,
+            flags::IN_PLACE,
+            flags::SHAMIR,
+            flags::CONTEXT,
+            flags::KEY_SERVICES,
+        ],
+        run: groups::add,
+    },
+    Command {
+        name: "groups delete",
+        about: "delete a key group from a file; the first one has the index 0",
+        words: "index",
+        groups: &[flags::GROUP_FILE, flags::IN_PLACE, flags::SHAMIR, flags::KEY_SERVICES],
+        run: groups::delete,
+    },
+    Command {
+        name: "exec-env",
+        about: "run a command with the decrypted values in its environment",
+        words: "file command",
+        groups: &[
+            flags::BACKGROUND,
+            flags::EXEC_ENV,
+            flags::USER,
+            flags::IGNORE_MAC,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: exec_env::run,
+    },
+    Command {
+        name: "exec-file",
+        about: "run a command with the decrypted content in a file, whose path stands for {} in the command",
+        words: "file command",
+        groups: &[
+            flags::BACKGROUND,
+            flags::EXEC_FILE,
+            flags::USER,
+            flags::INPUT_TYPE,
+            flags::OUTPUT_TYPE,
+            flags::IGNORE_MAC,
+            flags::ORDER,
+            flags::KEY_SERVICES,
+        ],
+        run: exec_file::run,
+    },
+    Command {
+        name: "filestatus",
+        about: "tell whether a file is encrypted, as JSON",
+        words: "file",
+        groups: &[flags::INPUT_TYPE],
+        run: file_status::run,
+    },
 ];
 
 /// The flags of the command line without a verb.
@@ -173,8 +238,7 @@ const LEGACY: &[Group] = &[
 ];
 
 /// Verbs of sops that are not built yet: each is told by its name instead of being taken for a file to edit.
-const NOT_YET: [&str; 8] =
-    ["completion", "exec-env", "exec-file", "filestatus", "groups", "keyservice", "publish", "updatekeys"];
+const NOT_YET: [&str; 3] = ["completion", "keyservice", "publish"];
 
 /// Reads a command line.
 pub fn read(words: &[String]) -> Asked {
@@ -182,19 +246,40 @@ pub fn read(words: &[String]) -> Asked {
     let before = match parsed(Grammar::GoFlag, &legacy, words) {
         Ok(before) => before,
         Err(ArgvError::Help { .. }) => return Asked::Help(help()),
-        Err(ArgvError::Wrong(reason)) => return Asked::Wrong(reason, help()),
+        Err(ArgvError::Wrong(reason)) => return wrong(reason, '.', &help()),
     };
     if before.is_set("version") {
         return Asked::Version(before);
     }
     match before.positionals.split_first() {
-        Some((word, topic)) if matches!(word.as_str(), "help" | "h") => told(topic.first()),
+        Some((word, topic)) if matches!(word.as_str(), "help" | "h") => told(topic),
+        Some((word, rest)) if word == GROUPS => in_groups(rest, &before),
         Some((word, rest)) => match (named(word), NOT_YET.iter().find(|name| *name == word)) {
             (Some(command), _) => with_verb(command, rest, &before),
             (None, Some(name)) => Asked::NotYet(name),
             (None, None) => without_verb(legacy, before),
         },
         None => without_verb(legacy, before),
+    }
+}
+
+/// The one verb that has verbs of its own.
+const GROUPS: &str = "groups";
+
+fn in_groups(words: &[String], before: &Parsed) -> Asked {
+    match words.split_first() {
+        None => Asked::Help(help_of_groups()),
+        Some((word, _)) if matches!(word.as_str(), "help" | "h" | "--help" | "-help" | "-h" | "--h") => {
+            Asked::Help(help_of_groups())
+        }
+        Some((word, _)) if word.starts_with('-') => {
+            let reason = format!("flag provided but not defined: -{}", word.trim_start_matches('-'));
+            wrong(reason, '.', &help_of_groups())
+        }
+        Some((word, rest)) => match named(&format!("{GROUPS} {word}")) {
+            Some(command) => with_verb(command, rest, before),
+            None => Asked::NoTopic(word.clone()),
+        },
     }
 }
 
@@ -206,7 +291,7 @@ fn with_verb(command: &Command, words: &[String], before: &Parsed) -> Asked {
             Asked::Work(written, command.run)
         }
         Err(ArgvError::Help { .. }) => Asked::Help(command.help()),
-        Err(ArgvError::Wrong(reason)) => Asked::Wrong(reason, command.help()),
+        Err(ArgvError::Wrong(reason)) => wrong(reason, ':', &command.help()),
     }
 }
 
@@ -220,10 +305,16 @@ fn without_verb(flags: Vec<Entry>, typed: Parsed) -> Asked {
         [] => edit::run,
         [(_, run)] => run,
         [(one, _), (other, _), ..] => {
-            return Asked::Wrong(format!("--{one} and --{other} exclude each other"), help());
+            return wrong(format!("--{one} and --{other} exclude each other"), '.', &help());
         }
     };
     Asked::Work(Written { form: Form::Legacy, flags, typed, before_verb: Parsed::default() }, run)
+}
+
+/// A wrong line; the sign behind the peer's first words differs between the command line without a verb and the verbs.
+fn wrong(reason: String, sign: char, help: &str) -> Asked {
+    let text = format!("Incorrect Usage{sign} {reason}\n\n{help}");
+    Asked::Wrong(reason, text)
 }
 
 /// Flags and words, with numbers checked.
@@ -248,9 +339,10 @@ fn named(name: &str) -> Option<&'static Command> {
     ALL.iter().find(|command| command.name == name)
 }
 
-fn told(topic: Option<&String>) -> Asked {
-    match topic {
+fn told(topic: &[String]) -> Asked {
+    match topic.first() {
         None => Asked::Help(help()),
+        Some(name) if name == GROUPS => Asked::Help(help_of_groups()),
         Some(name) => match named(name) {
             Some(command) => Asked::Help(command.help()),
             None => Asked::NoTopic(name.clone()),
@@ -258,7 +350,21 @@ fn told(topic: Option<&String>) -> Asked {
     }
 }
 
+fn help_of_groups() -> String {
+    let of_groups = ALL.iter().filter(|command| command.name.starts_with(GROUPS));
+    let commands: String = of_groups.map(Command::line).collect();
+    format!(
+        "NAME:\n   sops {GROUPS} - change the key groups of a file\n\nUSAGE:\n   sops {GROUPS} command [command options] \
+         [arguments...]\n\nCOMMANDS:\n{commands}"
+    )
+}
+
 impl Command {
+    /// Its line in a list of commands.
+    fn line(&self) -> String {
+        format!("   {:13}  {}\n", self.name, self.about)
+    }
+
     fn help(&self) -> String {
         let Self { name, about, words, groups, .. } = self;
         let flags = listed(&entries(groups));
@@ -269,11 +375,11 @@ impl Command {
 }
 
 fn help() -> String {
-    let commands: String = ALL.iter().map(|Command { name, about, .. }| format!("   {name:10}  {about}\n")).collect();
+    let commands: String = ALL.iter().map(Command::line).collect();
     format!(
         "NAME:\n   sops - encrypted files whose structure stays readable, by keywright\n\nUSAGE:\n   sops [global options] \
          command [command options] [arguments...]\n   sops [options] file\n\n   A file without a command is edited. Options \
-         go before the file there.\n\nCOMMANDS:\n{commands}   help, h     shows this list, or help for one command\n\n\
+         go before the file there.\n\nCOMMANDS:\n{commands}   help, h        shows this list, or help for one command\n\n\
          GLOBAL OPTIONS:\n{}",
         listed(&entries(LEGACY))
     )

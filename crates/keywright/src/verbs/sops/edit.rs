@@ -141,7 +141,7 @@ fn finish(
     }
     opened.metadata.raise_version().map_err(|fault| Failure::new(202, fault))?;
     if before.is_some() {
-        file::tell_left_clear(session, path, &mut opened)?;
+        file::tell_left_clear(session, path, |today| opened.left_clear(today))?;
     }
     let selection = opened.metadata.selection.clone();
     let (bytes, count) = file::seal(session, opened, format)?;

@@ -111,23 +111,38 @@ pub fn change(
     if !is_changed && session.is_set("idempotent") {
         return Ok(Exit::SUCCESS);
     }
-    tell_left_clear(session, path, &mut opened)?;
+    tell_left_clear(session, path, |today| opened.left_clear(today))?;
     let (bytes, _) = seal(session, opened, formats.output)?;
     replace(locked, &bytes)?;
     Ok(Exit::SUCCESS)
 }
 
-/// Tells the values that stay clear by the file's own selection, although today's rule would encrypt them.
+impl Opened {
+    /// The values that this selection would encrypt, and the file's own does not.
+    ///
+    /// # Errors
+    /// A key of the file is no text.
+    pub fn left_clear(&mut self, today: &Selection) -> Result<Vec<String>, Fault> {
+        select::left_clear(&mut self.document, self.metadata.selection.as_ref(), Some(today))
+    }
+}
+
+/// Tells the values that stay clear by the file's own selection, although today's rule would encrypt them: those that
+/// `left_clear` answers for the rule's selection.
 ///
 /// # Errors
 /// There are such values, and the run is strict.
-pub fn tell_left_clear(session: &mut Session<'_>, path: &str, opened: &mut Opened) -> Result<(), Failure> {
+pub fn tell_left_clear(
+    session: &mut Session<'_>,
+    path: &str,
+    left_clear: impl FnOnce(&Selection) -> Result<Vec<String>, Fault>,
+) -> Result<(), Failure> {
     let Some(rule) = rule_of_today(session, path)? else { return Ok(()) };
     if Format::of_file(path) == Format::Binary {
         return Ok(());
     }
     let today = rule.selection.unwrap_or_default();
-    let places = select::left_clear(&mut opened.document, opened.metadata.selection.as_ref(), Some(&today))?;
+    let places = left_clear(&today)?;
     if places.is_empty() {
         return Ok(());
     }

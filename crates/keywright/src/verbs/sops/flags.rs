@@ -187,6 +187,45 @@ pub const SET: Group = &[
 /// Nothing is done where nothing would change.
 pub const IDEMPOTENT: Group = &[switch("idempotent", "do nothing if the file is already as asked for")];
 
+/// Nobody is asked.
+pub const YES: Group = &[short('y', switch("yes", "pre-approve all changes and run non-interactively"))];
+
+/// A question instead of a change.
+pub const CHECK: Group = &[switch("check", "change nothing, and fail where a file is not in sync")];
+
+/// The file whose groups change.
+pub const GROUP_FILE: Group = &[short('f', value("file", "the file whose key groups are changed"))];
+
+/// The keys of a new group, each flag once a key or with several separated by commas.
+pub const GROUP_KEYS: Group = &[
+    value("pgp", "a PGP fingerprint for the new group; may be repeated"),
+    value("kms", "a KMS ARN for the new group; may be repeated"),
+    AWS_PROFILE,
+    value("gcp-kms", "a GCP KMS resource ID for the new group; may be repeated"),
+    value("hckms", "a HuaweiCloud KMS key ID (format: region:key-uuid) for the new group; may be repeated"),
+    value("azure-kv", "an Azure Key Vault key URL for the new group; may be repeated"),
+    value("hc-vault-transit", "a Vault key URI for the new group; may be repeated"),
+    value("age", "an age recipient for the new group; may be repeated"),
+];
+
+/// What becomes of the environment.
+pub const EXEC_ENV: Group = &[
+    switch("pristine", "give the command the decrypted values only, without the variables that there are"),
+    switch("same-process", "become the command instead of starting it"),
+];
+
+/// What the file is that holds the content.
+pub const EXEC_FILE: Group = &[
+    switch("no-fifo", "use a regular file instead of a FIFO"),
+    value("filename", "the name of the file (default: tmp-file)"),
+];
+
+/// As whom a command runs.
+pub const USER: Group = &[value("user", "the user to run the command as")];
+
+/// Does not wait for a command.
+pub const BACKGROUND: Group = &[switch("background", "do not wait for the command (deprecated)")];
+
 /// The flags as a list of lines, aligned.
 pub fn listed(flags: &[Entry]) -> String {
     let name = |Entry { flag, .. }: &Entry| {

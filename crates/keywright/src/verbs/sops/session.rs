@@ -198,6 +198,11 @@ impl<'a> Session<'a> {
         self.ui.note(&log_line(self.now, "error", text));
     }
 
+    /// A line in the form of Go's plain log, which the peer has where it syncs keys.
+    pub fn log(&mut self, text: &str) {
+        self.ui.note(&format!("{} {text}", self.now.strftime("%Y/%m/%d %H:%M:%S")));
+    }
+
     fn entry(&self, flag: &str) -> Option<&Entry> {
         self.flags.iter().chain(GLOBAL).find(|entry| entry.flag.name == flag)
     }

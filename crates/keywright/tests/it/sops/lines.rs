@@ -135,12 +135,7 @@ fn each_line_ends_with_its_code_and_its_words_and_prints_nothing() {
                 line.words,
                 ended.err
             );
-            assert!(
-                ended.out.is_empty() || ended.out.starts_with("Incorrect Usage. "),
-                "{}: {}",
-                line.words,
-                ended.out
-            );
+            assert!(ended.out.is_empty() || ended.out.starts_with("Incorrect Usage"), "{}: {}", line.words, ended.out);
         }
     }
 }
@@ -169,7 +164,7 @@ fn help_and_version_answer_on_stdout() {
     let ended = sops(&["--version"], b"", &[]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
     assert!(ended.out.lines().next().is_some_and(|line| line.starts_with("sops 3.")), "{}", ended.out);
-    let ended = sops(&["updatekeys", "x"], b"", &[]);
+    let ended = sops(&["publish", "x"], b"", &[]);
     assert_eq!(ended.code, 1);
-    assert!(ended.err.starts_with("`sops updatekeys` is not part of this version of keywright\n"), "{}", ended.err);
+    assert!(ended.err.starts_with("`sops publish` is not part of this version of keywright\n"), "{}", ended.err);
 }
