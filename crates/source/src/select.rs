@@ -58,13 +58,23 @@ fn value(found: &gjson::Value<'_>) -> SecretValue {
 /// The entries of a JSON object: texts without their quotes, every other value in its own bytes. `None` for anything else.
 #[must_use]
 pub fn entries(json: &[u8]) -> Option<SecretMap> {
+    entries_with(json, "null")
+}
+
+/// The same as Vault's values become bytes: nothing for null (ESO §6.4).
+#[must_use]
+pub fn fields(json: &[u8]) -> Option<SecretMap> {
+    entries_with(json, "")
+}
+
+fn entries_with(json: &[u8], null: &str) -> Option<SecretMap> {
     let object: BTreeMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
     let entries = object.into_iter().map(|(key, raw)| {
         let text = raw.get();
         let value = if text.starts_with('"') {
             serde_json::from_str::<String>(text).map(SecretBytes::from).ok()
         } else {
-            Some(SecretBytes::from(text))
+            Some(SecretBytes::from(if text == "null" { null } else { text }))
         };
         value.map(|value| (key, value))
     });

@@ -240,7 +240,8 @@ async fn restamp<K: Kind>(w: &World, o: &K, namespace: &str) -> Result<bool, Fau
 async fn restamp_once<K: Kind>(w: &World, o: &K, namespace: &str) -> Result<bool, Fault> {
     let at = stamp::place(o, namespace);
     let standing: Option<Value> = w.cluster().read_as(&at).await?;
-    let standing = standing.ok_or_else(|| Fault::conflict(format!("{} is gone", at.object())))?;
+    // It went meanwhile.
+    let Some(standing) = standing else { return w.act(stamp::create(o, namespace)).await.map(|_| true) };
     let child = serde_json::from_value::<K::Child>(standing.clone());
     let child = child.map_err(|error| Fault::wrong(format!("cannot read {}", at.object())).because(error))?;
     match stamp::standing(o, Some(&child))? {

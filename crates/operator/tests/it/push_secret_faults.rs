@@ -304,3 +304,28 @@ async fn values_are_taken_back_though_the_credentials_went_first() {
     assert_eq!(vault.value("secret/app/db"), None);
     stage.vanishes(Named::new(V1, "SecretStore", "vault")).await;
 }
+
+#[tokio::test]
+async fn a_store_of_the_cluster_stays_for_any_namespace_that_needs_it() {
+    let (stage, vault) = stage("a-store-of-the-cluster-stays").await;
+    let name = stage.namespace().to_owned();
+    let mut everybodys = store(&name, &vault);
+    everybodys["kind"] = json!("ClusterSecretStore");
+    everybodys["spec"]["provider"]["vault"]["auth"]["tokenSecretRef"]["namespace"] = json!(name);
+    stage.apply(everybodys).await;
+    stage.apply(secret("src", &[("pw", "one")])).await;
+    let refs = json!([{"name": name, "kind": "ClusterSecretStore"}]);
+    stage.apply(push_secret(json!({"deletionPolicy": "Delete", "secretStoreRefs": refs}))).await;
+    assert_eq!(ready(&stage).await, SYNCED);
+    let standing = async || stage.object(V1, "ClusterSecretStore", &name).await;
+    assert_eq!(standing().await.expect("it stands")["metadata"]["finalizers"], json!([FINALIZER]));
+    stage.delete(V1, "ClusterSecretStore", &name).await.expect("the cluster deletes");
+    stage.settle().await;
+    assert!(standing().await.is_some(), "it is kept");
+    // What it holds stays on record and in its place while it is on its way out.
+    stage.apply(secret("src", &[("pw", "two")])).await;
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})));
+    stage.patch(&push_secret(json!({})), json!({"spec": {"deletionPolicy": "None"}})).await;
+    stage.vanishes(Named::new(V1, "ClusterSecretStore", &name)).await;
+    assert_eq!(vault.value("secret/app/db"), Some(json!({"password": "one"})), "nobody asks for it to be taken back");
+}

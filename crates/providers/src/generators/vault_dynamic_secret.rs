@@ -126,7 +126,7 @@ impl Spec {
             ResultType::Auth => answer.auth(),
             ResultType::Raw => Some(answer.body().expose()).filter(|body| !body.is_empty()),
         };
-        match part.and_then(select::entries) {
+        match part.and_then(select::fields) {
             Some(values) if !values.is_empty() || self.allow_empty_response => Ok(values),
             None if part.is_some() => Err(Fault::wrong(format!("the answer of Vault on `{}` is no map", self.path))),
             _ if self.allow_empty_response => Ok(SecretMap::new()),

@@ -289,7 +289,7 @@ impl SecretsClient for VaultClient {
 
     fn entries(&self, at: &Locator, payload: &Payload, property: Option<&str>) -> Result<SecretMap, Fault> {
         let value = rules::bytes(&self.select(at, payload, property)?);
-        rules::entries(value.expose())
+        rules::fields(value.expose())
             .ok_or_else(|| Fault::wrong(format!("the secret `{}` in Vault is no map of fields", at.key)))
     }
 

@@ -32,6 +32,9 @@ fn entries_keep_their_own_bytes() {
     let map = entries(br#"{"b":"x\ny","n":1.50,"o":{ "k" : 1 }}"#).unwrap();
     let value = |key: &str| String::from_utf8_lossy(map.value(key).unwrap().expose()).into_owned();
     assert_eq!([value("b"), value("n"), value("o")], ["x\ny", "1.50", r#"{ "k" : 1 }"#]);
+    let null = |map: Option<SecretMap>| map.unwrap().value("k").unwrap().expose().to_vec();
+    let json = br#"{"k": null}"#;
+    assert_eq!((null(entries(json)), null(fields(json))), (b"null".to_vec(), Vec::new()), "Vault's are empty");
     assert!(entries(b"[1]").is_none() && entries(b"x").is_none());
 }
 

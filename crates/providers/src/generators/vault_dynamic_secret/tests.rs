@@ -82,6 +82,6 @@ async fn what_fails_is_told() {
 
 #[test]
 fn values_are_texts_or_json() {
-    let entries = select::entries(br#"{"user":"u","n":5,"deep":{"a":1}}"#).unwrap();
-    assert_eq!(words(entries), r#"deep={"a":1} n=5 user=u"#);
+    let values = select::fields(br#"{"user":"u","n":5,"deep":{"a":1},"none":null}"#).unwrap();
+    assert_eq!(words(values), r#"deep={"a":1} n=5 none= user=u"#);
 }
