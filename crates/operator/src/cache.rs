@@ -489,6 +489,12 @@ impl Caches {
         &self.scopes
     }
 
+    /// Whether namespaced kinds are seen in every namespace.
+    #[must_use]
+    pub fn sees_all_namespaces(&self) -> bool {
+        self.scopes.contains(&Scope::Cluster)
+    }
+
     /// The store of a kind. Without [`Self::watch`] it stays empty.
     pub fn store<T: Kept>(&self) -> Arc<Store<T>> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);

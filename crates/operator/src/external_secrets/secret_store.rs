@@ -144,7 +144,7 @@ impl<K: Kind> Controller for Validate<K> {
     /// While a PushSecret needs it, a store that is to go goes on as before.
     async fn cleanup(w: &World, o: &K) -> Result<Finish, Fault> {
         let guards = guards(w, o);
-        if guards.as_ref().is_some_and(Vec::is_empty) {
+        if guards.as_ref().is_some_and(Vec::is_empty) && !is_guarded_elsewhere(w, o).await {
             return Ok(Finish::settled());
         }
         for pusher in guards.into_iter().flatten() {
@@ -160,7 +160,11 @@ impl<K: Kind> Controller for Validate<K> {
 
     fn wants_finalizer(w: &World, o: &K) -> bool {
         let carried = || o.finalizers().iter().any(|name| name == names::STORE_FINALIZER);
-        guards(w, o).map_or_else(carried, |guards| !guards.is_empty())
+        match guards(w, o) {
+            Some(guards) if !guards.is_empty() => true,
+            Some(_) if sees_all_users(w, o) => false,
+            _ => carried(),
+        }
     }
 
     fn failed(o: &K, fault: &Fault, now: Timestamp) -> Finish {
@@ -212,14 +216,41 @@ fn guards<K: Kind>(w: &World, o: &K) -> Option<Vec<Arc<PushSecret>>> {
     let meta = o.meta();
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     let mut all = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, name));
-    let labels = meta.labels.clone().unwrap_or_default();
-    let chooses = |store: &PushSecretStoreRef| {
+    let choosing = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, "*"));
+    all.extend(choosing.into_iter().filter(|pusher| chooses(pusher, o)));
+    Some(all)
+}
+
+/// Whether every PushSecret that may use a store is in the cache: not where a process that looks at one namespace serves a store
+/// of the cluster.
+fn sees_all_users<K: Kind>(w: &World, o: &K) -> bool {
+    w.shared().caches().sees_all_namespaces() || o.meta().namespace.is_some()
+}
+
+/// Whether a PushSecret that no cache of ours sees needs a store that is to go; if nobody may say, it stays.
+async fn is_guarded_elsewhere<K: Kind>(w: &World, o: &K) -> bool {
+    if sees_all_users(w, o) {
+        return false;
+    }
+    let everywhere = kube::Api::<PushSecret>::all(w.cluster().client()).list(&kube::api::ListParams::default()).await;
+    everywhere.map_or(true, |all| all.items.iter().any(|pusher| is_guard(pusher, o)))
+}
+
+/// Whether a PushSecret will have to take values back from this store.
+fn is_guard<K: Kind>(pusher: &PushSecret, o: &K) -> bool {
+    let (meta, home) = (o.meta(), pusher.metadata.namespace.as_deref().unwrap_or_default());
+    let guarded = ps::guarded(pusher);
+    let has = |name: &str| guarded.contains(&ps::guard_key(K::KIND, home, name));
+    has(meta.name.as_deref().unwrap_or_default()) || has("*") && chooses(pusher, o)
+}
+
+/// Whether a PushSecret chooses this store by label.
+fn chooses<K: Kind>(pusher: &PushSecret, o: &K) -> bool {
+    let labels = o.meta().labels.clone().unwrap_or_default();
+    pusher.store_refs().iter().any(|store: &PushSecretStoreRef| {
         let selector = store.label_selector.as_ref().filter(|_| store.kind == K::KIND && store.name().is_none());
         selector.is_some_and(|selector| selects(selector, &labels))
-    };
-    let choosing = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, "*"));
-    all.extend(choosing.into_iter().filter(|pusher| pusher.store_refs().iter().any(chooses)));
-    Some(all)
+    })
 }
 
 async fn found(w: &World, providers: &Providers, store: &Store) -> Found {
