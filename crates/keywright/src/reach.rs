@@ -17,6 +17,7 @@ pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
     let surroundings = surroundings(environment);
     Reach {
         http,
+        vault: Arc::default(),
         keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Nobody))),
         surroundings,
         cluster: Some(client),
@@ -33,6 +34,7 @@ pub fn of_command_line(environment: Environment) -> Reach {
     let surroundings = surroundings(environment);
     Reach {
         http,
+        vault: Arc::default(),
         keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Tty))),
         surroundings,
         cluster: None,

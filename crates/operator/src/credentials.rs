@@ -23,9 +23,24 @@ use crate::kube_secret;
 pub struct Dependency {
     /// The object.
     pub at: Address,
-    /// Its version as it was read.
-    pub resource_version: String,
+    /// Its version as it was read; of a ServiceAccount its uid, since nothing else of it proves anything.
+    pub version: String,
 }
+
+impl Dependency {
+    /// Its version as the API server has it now; empty for an object that is gone.
+    ///
+    /// # Errors
+    /// The API server is away or refuses.
+    pub async fn current(&self, cluster: &Cluster) -> Result<String, Fault> {
+        let meta = cluster.read_as(&self.at).await?.map(|known: Known| known.metadata);
+        let is_account = self.at.resource.kind == ACCOUNT;
+        Ok(meta.map(|meta| if is_account { meta.uid } else { meta.resource_version }).unwrap_or_default())
+    }
+}
+
+/// The kind of whom tokens are asked for.
+const ACCOUNT: &str = "ServiceAccount";
 
 /// The API server as a source of credentials.
 pub struct ClusterCredentials {
@@ -74,8 +89,8 @@ impl ClusterCredentials {
         let secret = kube_secret::read(&body)?;
         check_label(&at, &secret.labels, label)?;
         let parts: Vec<&[u8]> = secret.data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
-        let resource_version = secret.resource_version.clone();
-        self.record_part(Some(Dependency { at, resource_version }), &parts);
+        let version = secret.resource_version.clone();
+        self.record_part(Some(Dependency { at, version }), &parts);
         Ok(secret.data.into_iter().collect())
     }
 
@@ -96,16 +111,18 @@ impl ClusterCredentials {
             data.insert(key, bytes.ok_or_else(|| Fault::wrong(format!("cannot decode {}", at.object())))?);
         }
         let parts: Vec<&[u8]> = data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
-        self.record_part(Some(Dependency { at, resource_version: map.metadata.resource_version }), &parts);
+        self.record_part(Some(Dependency { at, version: map.metadata.resource_version }), &parts);
         Ok(data)
     }
 
     async fn read_service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, Fault> {
-        let at = Address::new(Resource::new("", "v1", "ServiceAccount", "serviceaccounts"), namespace, name);
-        let account: Option<Account> = self.cluster.read_as(&at).await?;
-        let account = account.ok_or_else(|| missing(&at))?;
-        let meta = account.metadata;
-        self.record_part(None, &[b"service account", meta.uid.as_bytes()]);
+        let at = Address::new(Resource::new("", "v1", ACCOUNT, "serviceaccounts"), namespace, name);
+        let account: Option<Known> = self.cluster.read_as(&at).await?;
+        let meta = account.ok_or_else(|| missing(&at))?.metadata;
+        self.record_part(
+            Some(Dependency { at, version: meta.uid.clone() }),
+            &[b"service account", meta.uid.as_bytes()],
+        );
         Ok(ServiceAccount { uid: meta.uid, annotations: meta.annotations })
     }
 
@@ -116,7 +133,7 @@ impl ClusterCredentials {
         audiences: &[String],
         seconds: u32,
     ) -> Result<SecretText, Fault> {
-        let at = Address::new(Resource::new("", "v1", "ServiceAccount", "serviceaccounts"), namespace, name);
+        let at = Address::new(Resource::new("", "v1", ACCOUNT, "serviceaccounts"), namespace, name);
         let mut spec = json!({ "expirationSeconds": seconds });
         if !audiences.is_empty() {
             spec["audiences"] = json!(audiences);
@@ -192,8 +209,9 @@ struct ConfigMap {
     binary_data: BTreeMap<String, String>,
 }
 
+/// Of an object only what is said about it.
 #[derive(Deserialize)]
-struct Account {
+struct Known {
     metadata: Meta,
 }
 

@@ -40,7 +40,7 @@ use crate::effects::vault::Asking;
 use crate::queue::{Enqueue, Lane};
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
-use crate::world::vault::Home;
+use crate::world::vault::{Home, VaultClients};
 
 /// What Vault Secrets' process was told by its flags.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct Settings {
     pub allows_default_globals: bool,
     /// How long to wait after Vault has failed.
     pub backoff: Backoff,
+    /// How many clients of Vault are kept at most.
+    pub clients: usize,
     /// The uid of the operator's pod, as statuses tell it; empty outside of one.
     pub pod_uid: String,
     /// How the process was configured, in the labels and words of `vso_runtime_config`.
@@ -82,6 +84,7 @@ impl Settings {
             excludes_raw: false,
             allows_default_globals: true,
             backoff: horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5),
+            clients: 10_000,
             pod_uid: String::new(),
             told: TOLD.map(|(label, word)| (label, word.to_owned())).into(),
         }
@@ -92,6 +95,7 @@ impl Settings {
 pub fn prepare(shared: &Shared, settings: Settings) {
     let (namespace, allows_default_globals) = (settings.namespace.clone(), settings.allows_default_globals);
     shared.remember(Home { namespace, allows_default_globals });
+    shared.memory::<VaultClients>().limit(settings.clients);
     shared.remember(settings);
 }
 

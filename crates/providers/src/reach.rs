@@ -16,6 +16,8 @@ use wire::retry::Retry;
 pub struct Reach {
     /// The HTTP client that all share.
     pub http: wire::Client,
+    /// The sessions at Vault servers, shared by whoever proves the same.
+    pub vault: Arc<wire::vault::Sessions>,
     /// Variables and files that sessions may see.
     pub surroundings: Surroundings,
     /// The own cluster: what "in-cluster" means.

@@ -1,6 +1,5 @@
 //! Vault and OpenBao, which speak the same language: [`call`] is one request and its answer, [`auth`] how a token is got,
-//! [`connection`] where a server is and how it is spoken to, [`session`] who keeps the token. ESO, VSO, vals and SOPS' transit
-//! keys share sessions; whoever opens one decides its key.
+//! [`connection`] where a server is and how it is spoken to, [`session`] who keeps the token, [`sessions`] who shares one.
 //!
 //! What paths mean (KV versions, leases, certificates) is the callers' business.
 //! Specification: VSO §8 and §17, ESO §10.5, VALS §10.1.
@@ -10,11 +9,14 @@ pub mod call;
 pub mod connection;
 pub mod rate;
 pub mod session;
+pub mod sessions;
 pub mod variables;
 
 mod replication;
+mod token;
 
 pub use auth::Auth;
 pub use call::{Call, Refusal, Response, members};
 pub use connection::Connection;
 pub use session::Session;
+pub use sessions::Sessions;

@@ -40,7 +40,7 @@ const FLAGS: &[Flag] = &[
     value("kubeconfig", "the file that names the cluster; else KUBECONFIG, else in-cluster"),
     switch("version", "print the version and end"),
     value("output", "the form of --version: yaml or json"),
-    value("client-cache-size", "accepted"),
+    value("client-cache-size", "how many clients of Vault are kept at most (10000)"),
     value("client-cache-num-locks", "accepted"),
     value(
         "client-cache-persistence-model",
@@ -269,6 +269,7 @@ impl Options<'_> {
         let told = || self.environment.first(&["OPERATOR_NAMESPACE", "POD_NAMESPACE"]).map(str::to_owned);
         let namespace = cluster::pod_namespace().or_else(told).unwrap_or_else(|| "default".to_owned());
         let mut settings = Settings::new(namespace);
+        settings.clients = self.number("client-cache-size", "VSO_CLIENT_CACHE_SIZE", settings.clients)?;
         settings.pod_uid = self.environment.first(&["OPERATOR_POD_UID"]).map_or_else(
             || std::fs::read_to_string(POD_UID_FILE).map(|text| text.trim().to_owned()).unwrap_or_default(),
             str::to_owned,
@@ -297,8 +298,7 @@ impl Options<'_> {
 }
 
 /// Numbers that change nothing here.
-const LOOKED_AT: [(&str, &str); 4] = [
-    ("client-cache-size", "VSO_CLIENT_CACHE_SIZE"),
+const LOOKED_AT: [(&str, &str); 3] = [
     ("client-cache-num-locks", "VSO_CLIENT_CACHE_NUM_LOCKS"),
     ("kube-client-qps", "VSO_KUBE_CLIENT_QPS"),
     ("kube-client-burst", "VSO_KUBE_CLIENT_BURST"),

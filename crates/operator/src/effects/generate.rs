@@ -21,15 +21,13 @@ impl Effect for Generate {
         let holder = Holder {
             uid: &self.uid,
             generation: self.generation,
+            basis: String::new(),
             lender: consumer,
             tenant: Tenant::confined(self.generator.clone(), consumer),
         };
         let open = |credentials| (row.open)(&self.spec, providers.reach(), credentials);
         let opened = providers.generators.client(shared, &holder, open).await;
-        let made = async {
-            let (generator, _) = opened?;
-            generator.make(shared.clock().now(), &mut shared.rng()).await
-        };
+        let made = async { opened?.client.make(shared.clock().now(), &mut shared.rng()).await };
         made.await.map_err(|fault| fault.about(self.generator.clone()))
     }
 }

@@ -9,7 +9,7 @@ use api::external_secrets::push_secret::PushSecretStoreRef;
 use api::external_secrets::{SecretStoreStatus, Store, StoreKind, names};
 use api::{ClusterSecretStore, PushSecret, SecretStore};
 use base::duration::GoDuration;
-use base::{Fault, Timestamp};
+use base::{Fault, ObjectRef, Timestamp};
 use plan::push_secret as ps;
 use plan::secret_store::{Facts, Found, decide};
 use plan::selector::selects;
@@ -165,6 +165,12 @@ impl<K: Kind> Controller for Validate<K> {
             Some(_) if sees_all_users(w, o) => false,
             _ => carried(),
         }
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        let store = ObjectRef::new(K::KIND.as_str(), namespace, name);
+        w.shared().recall::<Providers>()?.clients.forget(&store).await;
+        Ok(())
     }
 
     fn failed(o: &K, fault: &Fault, now: Timestamp) -> Finish {

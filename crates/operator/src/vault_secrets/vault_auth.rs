@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::hashicorp::{VaultAuth, VaultAuthGlobal, VaultConnection, names};
-use base::{Fault, Timestamp};
+use base::{Fault, ObjectRef, Timestamp};
 use plan::{Finish, vault_auth};
 
 use super::{BACKOFF, on_change, on_end, rights};
@@ -56,9 +56,9 @@ impl Controller for Check {
         vault_auth::told(o, Err(Fault::bug(fault.chain())), now)
     }
 
-    async fn cleanup(w: &World, o: &VaultAuth) -> Result<Finish, Fault> {
-        w.memory::<VaultClients>().forget(&api::meta::object_ref(o));
-        Ok(Finish::settled())
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        w.memory::<VaultClients>().forget(&ObjectRef::new("VaultAuth", namespace, name)).await;
+        Ok(())
     }
 
     fn wants_finalizer(_: &World, o: &VaultAuth) -> bool {

@@ -16,6 +16,7 @@ use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::queue::Enqueue;
 use crate::shared::Shared;
+use crate::world::vault::VaultClients;
 
 /// The row.
 pub struct Ping;
@@ -50,6 +51,14 @@ impl Controller for Ping {
             }),
         };
         Ok(vault_connection::told(o, asked, w.now()))
+    }
+
+    async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
+        let clients = w.memory::<VaultClients>();
+        for auth in w.auths_over(namespace, name) {
+            clients.forget(&auth).await;
+        }
+        Ok(())
     }
 
     fn failed(o: &VaultConnection, fault: &Fault, now: Timestamp) -> Finish {

@@ -166,13 +166,14 @@ impl World {
         let holder = Holder {
             uid: &store.uid,
             generation: store.generation,
+            basis: String::new(),
             lender: if is_cluster { consumer } else { "" },
             tenant: Tenant::new(store.object(), consumer),
         };
         let reach = Reach { retrying: retrying(store)?, ..providers.reach().clone() };
         let opened = providers.clients.client(self.shared(), &holder, |given| open(settings, &reach, given)).await;
-        let (client, credentials) = opened.map_err(|fault| fault.about(store.object()))?;
-        Ok((client, connection(row.name, settings, credentials)))
+        let given = opened.map_err(|fault| fault.about(store.object()))?;
+        Ok((given.client, connection(row.name, settings, given.credentials)))
     }
 }
 

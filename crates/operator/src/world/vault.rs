@@ -1,13 +1,12 @@
 //! Clients of Vault for objects of Vault Secrets: the VaultAuth that an object names, merged and checked, its VaultConnection,
-//! and one session per client, kept while nothing that it was opened with has changed. Credentials come from the consumer's
-//! namespace only. Specification: VSO §5, §8; design §8 "Tenants".
+//! and a session, kept in the pool of all clients (`clients`) and shared with whoever proves the same, stores included
+//! (`wire::vault::Sessions`). Credentials come from the consumer's namespace only. Specification: VSO §5, §8; design §8 "Tenants".
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::hashicorp::vault_static_secret::VaultClientMeta;
-use api::hashicorp::{Reference, Syncable, VaultAuth, VaultAuthGlobal, VaultConnection};
+use api::hashicorp::{AuthMethod, Reference, Syncable, VaultAuth, VaultAuthGlobal, VaultConnection};
 use base::credentials::Selector;
 use base::{Credentials, Fault, ObjectRef, SecretBytes, SecretText, Tenant};
 use plan::vault_auth::{self, CheckedAuth, Login};
@@ -22,9 +21,8 @@ use wire::vault::connection::{CountCalls, Operation};
 use wire::vault::session::{Change, Keeping};
 use wire::vault::{Auth, Call, Connection, Session, variables};
 
-use super::stores::Providers;
 use crate::World;
-use crate::credentials::ClusterCredentials;
+use crate::clients::{Clients, Given, Holder, Pooled, Providers};
 use crate::effects::vault::AskVault;
 use crate::recorder;
 use crate::seen::SeenSecret;
@@ -66,80 +64,51 @@ impl CountCalls for OfConnection {
 #[derive(Default)]
 pub struct VaultClients {
     counter: OnceLock<Arc<dyn CountClients>>,
-    open: Mutex<HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>>,
+    open: Clients<VaultClient>,
     listeners: Mutex<Vec<OnEnd>>,
 }
 
 /// Is told the VaultAuth whose client's token has ended.
 type OnEnd = Box<dyn Fn(&ObjectRef) + Send + Sync>;
 
-/// For whom a client was opened: a VaultAuth, and the namespace that lends its credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Slot {
-    auth: ObjectRef,
-    consumer: String,
-}
-
-struct Opened {
-    identity: Identity,
-    session: Arc<Session>,
-    cache_key: String,
-    ended: LastEnded,
-    since: Instant,
-}
-
-/// The id of the token that a session has seen end last: leases that it made are gone, or about to go.
-type LastEnded = Arc<Mutex<Option<String>>>;
-
-/// What a client was opened with: as long as it is the same, so is the client.
-#[derive(PartialEq, Eq)]
-struct Identity {
-    auth: Version,
-    hash: String,
-    connection: Version,
-    /// The version of the Secret with the CA certificates.
-    authorities: Option<String>,
-    /// Whoever provides the credentials, and its version where that matters.
-    provider: (String, String),
-}
-
-/// A client of Vault for one object.
+/// A client of Vault for the objects of a namespace.
+#[derive(Clone)]
 pub struct VaultClient {
     session: Arc<Session>,
     cache_key: String,
-    ended: LastEnded,
 }
 
-impl Opened {
-    fn client(&self) -> VaultClient {
-        let (session, ended) = (Arc::clone(&self.session), Arc::clone(&self.ended));
-        VaultClient { session, cache_key: self.cache_key.clone(), ended }
+impl Pooled for VaultClient {
+    async fn retire(self) {
+        self.session.retire();
     }
 }
 
-/// How long a ServiceAccount is taken for the same without asking.
-const UNSEEN: Duration = Duration::from_secs(120);
+/// Whoever provides the credentials: a Secret of the consumer, in this version. ServiceAccounts are asked when a client is opened.
+struct Provider {
+    uid: String,
+    version: String,
+}
 
 impl VaultClients {
-    /// Forgets the clients of a VaultAuth; their tokens end by themselves, since leases may hang on them.
-    pub fn forget(&self, auth: &ObjectRef) {
+    /// Forgets the clients of a VaultAuth; their tokens end, unless somebody else uses them or leases hang on them.
+    pub async fn forget(&self, auth: &ObjectRef) {
         let begun = Instant::now();
-        let mut open = self.lock();
-        let before = open.len();
-        open.retain(|slot, _| slot.auth != *auth);
+        let forgotten = self.open.forget(auth).await;
         if let Some(counter) = self.counter.get() {
-            counter.forgot(before - open.len(), open.len());
+            counter.forgot(forgotten, self.open.count());
             counter.made("prune", begun.elapsed(), true);
         }
+    }
+
+    /// Keeps no more than this.
+    pub fn limit(&self, clients: usize) {
+        self.open.limit(clients);
     }
 
     /// Has whatever becomes of clients counted, by whoever comes first.
     pub fn count_with(&self, counter: Arc<dyn CountClients>) {
         let _ = self.counter.set(counter);
-    }
-
-    fn place(&self, slot: Slot) -> Arc<tokio::sync::Mutex<Option<Opened>>> {
-        Arc::clone(self.lock().entry(slot).or_default())
     }
 
     /// Calls whenever the token of a VaultAuth's client has ended.
@@ -151,8 +120,17 @@ impl VaultClients {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|listener| listener(auth));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Slot, Arc<tokio::sync::Mutex<Option<Opened>>>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A client was asked for, or could not be had.
+    async fn note(&self, begun: Instant, was_open: Option<bool>) {
+        let evicted = if was_open == Some(false) { self.open.evict().await } else { 0 };
+        let Some(counter) = self.counter.get() else { return };
+        counter.made("get", begun.elapsed(), was_open.is_some());
+        if let Some(was_open) = was_open {
+            counter.asked(was_open, self.open.count());
+        }
+        if evicted > 0 {
+            counter.forgot(evicted, self.open.count());
+        }
     }
 }
 
@@ -177,7 +155,7 @@ impl VaultClient {
     /// Whether this process has seen the token of this id end.
     #[must_use]
     pub fn has_ended(&self, id: &str) -> bool {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(id)
+        self.session.ended().is_some_and(|accessor| vault_client::client_id(&accessor) == id)
     }
 
     /// The client as a status names it; `namespace` is that of the object's calls, where it is another than the login's.
@@ -248,6 +226,18 @@ impl World {
             }
         };
         vault_auth::check(auth, global.as_deref(), &home.namespace)
+    }
+
+    /// The VaultAuths whose logins go over a VaultConnection, whether or not it is there.
+    #[must_use]
+    pub fn auths_over(&self, namespace: &str, name: &str) -> Vec<ObjectRef> {
+        let Ok(home) = self.shared().recall::<Home>() else { return Vec::new() };
+        let goes_over = |auth: &Arc<VaultAuth>| {
+            let checked = self.checked_auth(auth).ok()?;
+            let reference = Reference::parse(checked.connection.as_deref(), namespace_of(&**auth)).ok()?;
+            (reference.resolve(&home.namespace) == (namespace, name)).then(|| api::meta::object_ref(&**auth))
+        };
+        self.cache::<VaultAuth>().all().iter().filter_map(goes_over).collect()
     }
 
     /// The VaultConnection of a VaultAuth.
@@ -327,67 +317,60 @@ impl World {
     /// The VaultAuth is not there, may not be used from the object's namespace, or cannot log in.
     pub async fn vault_client<O: Syncable>(&self, o: &O) -> Result<VaultClient, Fault> {
         let begun = Instant::now();
-        let result = self.client_of(o).await;
-        let clients = self.memory::<VaultClients>();
-        if let Some(counter) = clients.counter.get() {
-            counter.made("get", begun.elapsed(), result.is_ok());
-            if let Ok((_, was_open)) = &result {
-                counter.asked(*was_open, clients.lock().len());
-            }
-        }
-        result.map(|(client, _)| client)
+        let given = self.client_of(o).await;
+        self.memory::<VaultClients>().note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
+        Ok(given?.client)
     }
 
-    /// The client, and whether it was open already.
-    async fn client_of<O: Syncable>(&self, o: &O) -> Result<(VaultClient, bool), Fault> {
+    async fn client_of<O: Syncable>(&self, o: &O) -> Result<Given<VaultClient>, Fault> {
         let home = self.shared().recall::<Home>()?;
         let consumer = namespace_of(o);
         let reference = o.auth_ref().inspect_err(|fault| self.tell_factory(o, fault))?;
         let (namespace, name) = reference.resolve(&home.namespace);
+        let at = ObjectRef::new("VaultAuth", namespace, name);
         let auth = self.cache::<VaultAuth>().find(namespace, name).ok_or_else(|| {
             Fault::wrong(format!("VaultAuth.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""))
-                .about(ObjectRef::new("VaultAuth", namespace, name))
+                .about(at.clone())
         })?;
         vault_auth::allow("VaultAuth", (namespace, name), auth.allowed_namespaces(), consumer, &home.namespace)?;
         let checked = self.checked_auth(&auth)?;
         let connection = self.connection_of(&auth, &checked)?;
-        let slot = Slot { auth: ObjectRef::new("VaultAuth", namespace, name), consumer: consumer.to_owned() };
-        let clients = self.memory::<VaultClients>();
-        let place = clients.place(slot.clone());
-        // Whoever comes first opens; the others wait for it instead of logging in as well.
-        let mut place = place.lock().await;
-        let provider = self.provider(&checked, consumer, place.as_ref()).await?;
-        let identity = Identity {
-            auth: version(&*auth),
-            hash: checked.hash.clone(),
-            connection: version(&*connection),
-            authorities: connection.ca_secret().map(|name| self.secret_version(namespace_of(&*connection), name)),
-            provider,
+        let provider = self.provider(&checked, consumer).await?;
+        let opening = Opening { auth: &auth, checked: &checked, connection: &connection, provider: provider.as_ref() };
+        let holder = Holder {
+            uid: auth.metadata.uid.as_deref().unwrap_or_default(),
+            generation: auth.metadata.generation.unwrap_or_default(),
+            basis: self.basis(&opening),
+            lender: consumer,
+            // Credentials come from the consumer's namespace and from no other, wherever the VaultAuth is.
+            tenant: Tenant::confined(at, consumer),
         };
-        if let Some(opened) = place.as_mut().filter(|opened| opened.identity == identity) {
-            return Ok((opened.client(), true));
-        }
-        let cache_key =
-            vault_client::cache_key(checked.method, &identity.auth, &identity.connection, &identity.provider.0)?;
-        let opened = self.open_connection(&connection, &checked.namespace).await?;
+        let open = |credentials| Box::pin(self.open_client(&opening, credentials)) as base::Opening<'_, VaultClient>;
+        self.memory::<VaultClients>().open.client(self.shared(), &holder, open).await
+    }
+
+    /// What a client is opened with beside the VaultAuth itself, and in which versions.
+    fn basis(&self, opening: &Opening<'_>) -> String {
+        let (connection, home) = (version(opening.connection), namespace_of(opening.connection));
+        let authorities = opening.connection.ca_secret().map(|name| self.secret_version(home, name));
+        let provider = opening.provider.map(|provider| (&provider.uid, &provider.version));
+        format!("{} {connection:?} {authorities:?} {provider:?}", opening.checked.hash)
+    }
+
+    async fn open_client(&self, opening: &Opening<'_>, credentials: Credentials) -> Result<VaultClient, Fault> {
+        let Opening { auth, checked, connection, provider } = *opening;
+        let (login, uid) = self.login(checked, provider, &credentials).await?;
+        let cache_key = vault_client::cache_key(checked.method, &version(auth), &version(connection), &uid)?;
+        let opened = self.open_connection(connection, &checked.namespace).await?;
         let keeping = Keeping { login_namespace: None, login_headers: checked.headers.clone(), renew: true };
-        let session = Session::open(opened, self.login(&checked, consumer), keeping);
-        let opened = Opened { identity, session, cache_key, ended: LastEnded::default(), since: Instant::now() };
-        let (ended, clients) = (Arc::clone(&opened.ended), Arc::downgrade(&clients));
-        opened.session.on_change(move |change, accessor| {
-            if change == Change::Expired {
-                let id = vault_client::client_id(accessor);
-                *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-                if let Some(clients) = clients.upgrade() {
-                    clients.tell(&slot.auth);
-                }
+        let session = self.shared().recall::<Providers>()?.reach().vault.open(opened, login, keeping);
+        let (clients, at) = (Arc::downgrade(&self.memory::<VaultClients>()), credentials.tenant().holder.clone());
+        session.on_change(move |change, _| {
+            if let Some(clients) = clients.upgrade().filter(|_| change == Change::Expired) {
+                clients.tell(&at);
             }
         });
-        let client = opened.client();
-        if let Some(former) = place.replace(opened) {
-            former.session.retire();
-        }
-        Ok((client, false))
+        Ok(VaultClient { session, cache_key })
     }
 
     /// What the peer's factory of clients tells by itself, beside whoever asked it.
@@ -403,38 +386,14 @@ impl World {
         self.tell("vaultClientFactory", &subject, Event::warning("Unrecoverable", text));
     }
 
-    /// Whoever provides the credentials: its uid, and for a Secret its version, so that a new secret id is a new login.
-    async fn provider(
-        &self,
-        checked: &CheckedAuth,
-        consumer: &str,
-        known: Option<&Opened>,
-    ) -> Result<(String, String), Fault> {
-        match &checked.login {
-            Login::Account { account, .. } => {
-                let is_fresh =
-                    |opened: &&Opened| opened.since.elapsed() < UNSEEN && opened.identity.hash == checked.hash;
-                if let Some(opened) = known.filter(is_fresh) {
-                    return Ok(opened.identity.provider.clone());
-                }
-                let at = Selector { name: account.clone(), ..Selector::default() };
-                let found = self.credentials(consumer).service_account(&at).await;
-                Ok((found.map_err(|fault| missing("serviceaccounts", account).because(fault))?.uid, String::new()))
-            }
-            Login::Token { secret, .. } | Login::AppRole { secret, .. } => {
-                if let Some(seen) = self.seen_secret(consumer, secret) {
-                    return Ok((seen.uid.clone(), seen.resource_version.clone()));
-                }
-                let present = self.secret(consumer, secret).await?.ok_or_else(|| missing("secrets", secret))?;
-                Ok((present.uid, present.resource_version))
-            }
+    /// Whoever provides the credentials, where it is a Secret: a new secret id is a new login.
+    async fn provider(&self, checked: &CheckedAuth, consumer: &str) -> Result<Option<Provider>, Fault> {
+        let (Login::Token { secret, .. } | Login::AppRole { secret, .. }) = &checked.login else { return Ok(None) };
+        if let Some(seen) = self.seen_secret(consumer, secret) {
+            return Ok(Some(Provider { uid: seen.uid.clone(), version: seen.resource_version.clone() }));
         }
-    }
-
-    /// A source of tokens of the consumer's namespace, and of no other: the tenant is bound to it, wherever the VaultAuth is.
-    fn credentials(&self, consumer: &str) -> Credentials {
-        let tenant = Tenant::new(ObjectRef::new("VaultAuth", consumer, ""), consumer);
-        Credentials::new(tenant, ClusterCredentials::new(self.cluster().clone()))
+        let present = self.secret(consumer, secret).await?.ok_or_else(|| missing("secrets", secret))?;
+        Ok(Some(Provider { uid: present.uid, version: present.resource_version }))
     }
 
     fn secret_version(&self, namespace: &str, name: &str) -> String {
@@ -442,50 +401,61 @@ impl World {
         cache.find(namespace, name).map(|seen| seen.resource_version.clone()).unwrap_or_default()
     }
 
-    /// The login; its secrets are asked for when it happens.
-    fn login(&self, checked: &CheckedAuth, consumer: &str) -> Auth {
+    /// The login, and the uid of whoever provides its credentials. Tokens of ServiceAccounts are asked for when it happens.
+    async fn login(
+        &self,
+        checked: &CheckedAuth,
+        provider: Option<&Provider>,
+        credentials: &Credentials,
+    ) -> Result<(Auth, String), Fault> {
         let mount = checked.mount.clone();
+        let consumer = &credentials.tenant().consumer;
+        let uid = provider.map(|provider| provider.uid.clone()).unwrap_or_default();
         match checked.login.clone() {
             Login::Account { role, account, audiences, seconds } => {
-                let credentials = self.credentials(consumer);
-                let at = Selector { name: account, ..Selector::default() };
-                let jwt = SecretSource::ask(move || {
-                    let (credentials, at, audiences) = (credentials.clone(), at.clone(), audiences.clone());
+                let at = Selector { name: account.clone(), ..Selector::default() };
+                let found = credentials.service_account(&at).await;
+                let uid = found.map_err(|fault| missing("serviceaccounts", &account).because(fault))?.uid;
+                let (credentials, wanted) = (credentials.clone(), audiences.clone());
+                let jwt = SecretSource::of_account(&uid, &audiences, move || {
+                    let (credentials, at, audiences) = (credentials.clone(), at.clone(), wanted.clone());
                     Box::pin(async move { credentials.token(&at, &audiences, seconds).await })
                 });
-                if checked.method == api::hashicorp::AuthMethod::Kubernetes {
-                    Auth::Kubernetes { mount, role, jwt }
-                } else {
-                    Auth::Jwt { mount, role, jwt }
-                }
+                let is_kubernetes = checked.method == AuthMethod::Kubernetes;
+                let auth =
+                    if is_kubernetes { Auth::Kubernetes { mount, role, jwt } } else { Auth::Jwt { mount, role, jwt } };
+                Ok((auth, uid))
             }
             Login::Token { role, secret } => {
-                Auth::Jwt { mount, role, jwt: self.secret_source(consumer, secret, "jwt") }
+                let jwt = self.secret_text(consumer, &secret, "jwt").await?;
+                Ok((Auth::Jwt { mount, role, jwt: jwt.into() }, uid))
             }
             Login::AppRole { role_id, secret } => {
-                let secret_id = Some(self.secret_source(consumer, secret, "id"));
-                Auth::AppRole { mount, role_id: SecretSource::from(role_id.as_str()), secret_id }
+                let secret_id = Some(self.secret_text(consumer, &secret, "id").await?.into());
+                Ok((Auth::AppRole { mount, role_id: role_id.as_str().into(), secret_id }, uid))
             }
         }
     }
 
-    /// A key of a Secret of the consumer's namespace, read at each login.
-    fn secret_source(&self, consumer: &str, name: String, key: &'static str) -> SecretSource {
-        let (cluster, namespace) = (self.cluster().clone(), consumer.to_owned());
-        SecretSource::ask(move || {
-            let at = plan::Address::secret(namespace.clone(), name.clone());
-            let cluster = cluster.clone();
-            Box::pin(async move {
-                let secret = crate::effects::write::read_secret(&cluster, &at).await?;
-                let secret = secret.ok_or_else(|| missing("secrets", &at.name))?;
-                let value = secret.data.value(key);
-                let value = value
-                    .ok_or_else(|| Fault::wrong(format!("no key {key:?} found in secret")).about(secret.object()))?;
-                let text: Option<SecretText> = value.to_text().filter(|text| !text.is_empty());
-                text.ok_or_else(|| Fault::wrong(format!("no data found in secret key {key:?}")).about(secret.object()))
-            })
-        })
+    /// A key of a Secret that a login sends.
+    async fn secret_text(&self, namespace: &str, name: &str, key: &str) -> Result<SecretText, Fault> {
+        let at = Address::secret(namespace, name);
+        let secret = crate::effects::write::read_secret(self.cluster(), &at).await?;
+        let secret = secret.ok_or_else(|| missing("secrets", name))?;
+        let value = secret.data.value(key);
+        let value =
+            value.ok_or_else(|| Fault::wrong(format!("no key {key:?} found in secret")).about(secret.object()))?;
+        let text: Option<SecretText> = value.to_text().filter(|text| !text.is_empty());
+        text.ok_or_else(|| Fault::wrong(format!("no data found in secret key {key:?}")).about(secret.object()))
     }
+}
+
+/// What a client is opened with.
+struct Opening<'a> {
+    auth: &'a VaultAuth,
+    checked: &'a CheckedAuth,
+    connection: &'a VaultConnection,
+    provider: Option<&'a Provider>,
 }
 
 /// The API server's sentence about an object that is not there.

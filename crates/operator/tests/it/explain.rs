@@ -29,6 +29,7 @@ pub async fn stage(objects: &[Value]) -> (Sandbox, Process) {
     let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, [7; 32]);
     let reach = Reach {
         http: wire::Client::new(wire::client::Settings::default()),
+        vault: Arc::default(),
         surroundings: wire::Surroundings::none(),
         cluster: Some(client),
         programs: Programs::Closed,

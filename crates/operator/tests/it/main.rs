@@ -30,4 +30,5 @@ mod vault_bad_input;
 mod vault_dynamic_secret;
 mod vault_pki_secret;
 mod vault_restarts;
+mod vault_sessions;
 mod vault_static_secret;

@@ -93,6 +93,7 @@ impl Stage {
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
             http: wire::Client::new(wire::client::Settings::default()),
+            vault: Arc::default(),
             surroundings: self.surroundings.clone(),
             cluster: Some(client),
             programs: Programs::Closed,

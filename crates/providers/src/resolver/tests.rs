@@ -28,6 +28,7 @@ pub(crate) fn reach(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (Reac
     let surroundings = Surroundings { environment, read_file: Arc::new(read_file) };
     let reach = Reach {
         http: wire::Client::new(wire::client::Settings::default()),
+        vault: Arc::default(),
         keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Nobody))),
         surroundings,
         cluster: None,

@@ -4,6 +4,7 @@
 //! Specification: VSO §8.2–8.6 and §17.3, ESO §10.5, VALS §10.1. `gcp` is not here yet: whoever reads settings says so.
 
 use base::encoding::Base64;
+use base::fingerprint::Digest;
 use base::{Fault, SecretText};
 use serde_json::json;
 
@@ -104,6 +105,30 @@ impl Auth {
             Self::Ldap { .. } => "ldap",
             Self::Cert { .. } => "cert",
             Self::AwsIam(_) => "aws",
+        }
+    }
+
+    /// Adds to a digest as whom it logs in, where, and what proves it; nothing where that cannot be told without asking.
+    pub(crate) fn identify(&self, digest: Digest) -> Option<Digest> {
+        let at = |mount: &str, who: &str| {
+            digest.with(self.method().as_bytes()).with(mount.trim_matches('/').as_bytes()).with(who.as_bytes())
+        };
+        match self {
+            Self::Token(token) => token.identify(at("", "")),
+            Self::AppRole { mount, role_id, secret_id } => {
+                let digest = role_id.identify(at(mount, ""))?;
+                match secret_id {
+                    Some(secret_id) => secret_id.identify(digest),
+                    None => Some(digest),
+                }
+            }
+            Self::Kubernetes { mount, role, jwt } | Self::Jwt { mount, role, jwt } => jwt.identify(at(mount, role)),
+            Self::UserPass { mount, username, password } | Self::Ldap { mount, username, password } => {
+                password.identify(at(mount, username))
+            }
+            // The certificate is part of the connection's TLS settings.
+            Self::Cert { mount, role } => Some(at(mount, role)),
+            Self::AwsIam(_) => None,
         }
     }
 

@@ -1,21 +1,25 @@
 //! Who keeps the token: one login for however many calls at once, renewed while it can be, thrown away when it dies, and asked
 //! for anew when the server refuses it – at most once a minute, because a refusal is mostly a policy (VSO §8.8).
 //!
-//! A session is opened once per (settings, credentials) and shared; the key is the caller's business. It is told to close, it
+//! A session is one user's way to a server; sessions that prove the same to the same server share what they keep
+//! ([`crate::vault::Sessions`]). It is told to close, and then the token ends if nobody else uses it and nothing hangs on it; it
 //! does not revoke on drop: leases die with their token.
 //! Specification: VSO §8.7 (timing), §8.8 (taint, revocation), §8.9 (restoring); ESO §10.5; design §5 and §11.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
-use base::{Fault, Kind, SecretBytes, Timestamp};
+use base::{Fault, Kind, SecretBytes};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::vault::auth::Auth;
 use crate::vault::call::{AuthBlock, Call, Refusal, Response};
 use crate::vault::connection::Connection;
+pub use crate::vault::token::TokenMeta;
+use crate::vault::token::{Held, before_renewal};
 
 /// What a session does beside answering calls.
 #[derive(Clone, Default)]
@@ -28,18 +32,36 @@ pub struct Keeping {
     pub renew: bool,
 }
 
-/// A token that is kept, and the connection it is for.
+/// One user's way to a server, with a token that is kept.
 pub struct Session {
     me: Weak<Session>,
     connection: Connection,
     auth: Auth,
     keeping: Keeping,
+    kept: Arc<Kept>,
+    /// Under which number the keeper knows it.
+    number: u64,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// What sessions share that prove the same to the same server: one token, and who uses it. Whoever needs a login does it his own
+/// way; the others take what comes of it.
+#[derive(Default)]
+pub(super) struct Kept {
     held: RwLock<Option<Arc<Held>>>,
     /// Whoever holds it may log in; the others wait for the result.
     gate: tokio::sync::Mutex<Gate>,
     /// Logins that failed: tells those who waited for one from those who come later.
     failures: AtomicU64,
-    listeners: Mutex<Vec<Listener>>,
+    users: Mutex<Users>,
+    /// The accessor of the token that has ended last.
+    ended: Mutex<Option<String>>,
+}
+
+#[derive(Default)]
+struct Users {
+    count: u64,
+    all: BTreeMap<u64, Weak<Session>>,
 }
 
 #[derive(Default)]
@@ -64,47 +86,18 @@ pub enum Change {
     Replaced,
 }
 
-/// A token and what is known of it.
-struct Held {
-    generation: u64,
-    block: AuthBlock,
-    login: SecretBytes,
-    since: Instant,
-    expires: Mutex<Option<Instant>>,
-    /// Whether leases depend on it, so that it must not be revoked when another takes its place.
-    has_leases: AtomicBool,
-}
-
-/// What callers may know of the token.
-#[derive(Clone)]
-pub struct TokenMeta {
-    /// Its accessor; empty for batch tokens.
-    pub accessor: String,
-    /// Its policies.
-    pub policies: Vec<String>,
-    /// What the method says about who logged in.
-    pub metadata: std::collections::BTreeMap<String, String>,
-    /// Whether it can be renewed.
-    pub renewable: bool,
-    /// When it ends; none: it does not, or nobody said.
-    pub expires_at: Option<Timestamp>,
-    /// The answer of the login as it came; it holds the token.
-    pub login: SecretBytes,
-}
-
 impl Session {
-    /// A session that logs in when it is first used.
+    /// A session of its own that logs in when it is first used.
     #[must_use]
     pub fn open(connection: Connection, auth: Auth, keeping: Keeping) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
-            me: Weak::clone(me),
-            connection,
-            auth,
-            keeping,
-            held: RwLock::default(),
-            gate: tokio::sync::Mutex::default(),
-            failures: AtomicU64::new(0),
-            listeners: Mutex::default(),
+        Self::sharing(Arc::default(), connection, auth, keeping)
+    }
+
+    /// A session that uses what others keep.
+    pub(super) fn sharing(kept: Arc<Kept>, connection: Connection, auth: Auth, keeping: Keeping) -> Arc<Self> {
+        Arc::new_cyclic(|me| {
+            let number = kept.join(Weak::clone(me));
+            Self { me: Weak::clone(me), connection, auth, keeping, kept, number, listeners: Mutex::default() }
         })
     }
 
@@ -144,6 +137,12 @@ impl Session {
         self.living().map(|held| held.meta())
     }
 
+    /// The accessor of the token that has ended last: leases that it made are gone, or about to go.
+    #[must_use]
+    pub fn ended(&self) -> Option<String> {
+        self.kept.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Looks the token up at the server: whether it works, and what it is.
     ///
     /// # Errors
@@ -161,37 +160,51 @@ impl Session {
         self.renew(&held, increment).await
     }
 
-    /// Ends the token, if this session has logged in for it. A given token is never revoked.
+    /// Ends the session, and with the last that uses it the token, if it was logged in for and nothing hangs on it. A given
+    /// token is never revoked.
     ///
     /// # Errors
     /// The server could not be asked; the token is forgotten all the same.
     pub async fn close(&self) -> Result<(), Fault> {
-        let held = self.held.write().unwrap_or_else(PoisonError::into_inner).take();
-        match held {
-            Some(held) if self.auth.logs_in() => self.revoke(&held).await,
+        self.kept.leave(self.number);
+        match self.kept.take_unused() {
+            Some(held) if self.auth.logs_in() && held.is_free() => self.revoke(&held).await,
             _ => Ok(()),
         }
     }
 
-    /// Ends the session as one that another has taken the place of: its token is revoked soon, unless leases hang on it.
+    /// Ends the session as one that another has taken the place of: calls that are under way still get their answers. The token
+    /// ends as in [`Session::close`], but later, so that the other may go on with it.
     pub fn retire(&self) {
-        if let Some(held) = self.living() {
-            self.revoke_later(held);
+        self.kept.leave(self.number);
+        let Some(session) = self.me.upgrade().filter(|session| session.auth.logs_in()) else { return };
+        if self.living().is_none_or(|held| !held.is_free()) {
+            return;
         }
+        tokio::spawn(async move {
+            tokio::time::sleep(REVOCATION_DELAY).await;
+            if let Err(fault) = session.close().await {
+                tracing::debug!(fault = fault.chain(), "the Vault token of an ended session was not revoked");
+            }
+        });
     }
 
-    /// Takes up a token that an earlier process has logged in for (the answer of its login), if it can still be renewed.
+    /// Takes up a token that an earlier process has logged in for (the answer of its login), if it can still be renewed and
+    /// nobody was faster.
     ///
     /// # Errors
     /// The answer holds no token, or the server does not renew it; the session then logs in when it is used.
     pub async fn restore(&self, login: SecretBytes) -> Result<(), Fault> {
         let attempt = "cannot take up a stored Vault token";
         let block = AuthBlock::of(&Response::stored(login.clone(), attempt)?, attempt)?;
-        let mut gate = self.gate.lock().await;
+        let mut gate = self.kept.gate.lock().await;
+        if self.living().is_some() {
+            return Ok(());
+        }
         gate.generation += 1;
         let held = Arc::new(Held::new(gate.generation, block, login));
         // Leases of the earlier process may hang on it.
-        held.has_leases.store(true, Ordering::Relaxed);
+        held.bind();
         self.renew(&held, 0).await.map_err(|fault| fault.within(attempt))?;
         self.hold(held);
         Ok(())
@@ -204,7 +217,7 @@ impl Session {
 
     async fn send_with(&self, held: &Held, call: &Call) -> Result<Response, Fault> {
         let response = self.connection.send(call, Some(&held.block.client_token)).await?;
-        held.note_lease(&response);
+        held.note_made(call, &response);
         Ok(response)
     }
 
@@ -213,8 +226,8 @@ impl Session {
         if let Some(held) = self.living() {
             return Ok(held);
         }
-        let seen = self.failures.load(Ordering::Acquire);
-        let mut gate = self.gate.lock().await;
+        let seen = self.kept.failures.load(Ordering::Acquire);
+        let mut gate = self.kept.gate.lock().await;
         if let Some(held) = self.living() {
             return Ok(held);
         }
@@ -225,8 +238,7 @@ impl Session {
     }
 
     fn living(&self) -> Option<Arc<Held>> {
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        held.lives(Instant::now()).then_some(held)
+        self.kept.living()
     }
 
     async fn log_in(&self, gate: &mut Gate) -> Result<Arc<Held>, Fault> {
@@ -240,7 +252,7 @@ impl Session {
                 Ok(held)
             }
             Err(fault) => {
-                let (fault, number) = (Arc::new(fault), self.failures.fetch_add(1, Ordering::AcqRel) + 1);
+                let (fault, number) = (Arc::new(fault), self.kept.failures.fetch_add(1, Ordering::AcqRel) + 1);
                 gate.failed = Some((number, Arc::clone(&fault)));
                 Err(Fault::shared(&fault))
             }
@@ -257,9 +269,7 @@ impl Session {
             return Ok(Held::new(generation, AuthBlock::given(token), SecretBytes::default()));
         }
         let mut call = self.auth.login().await.map_err(|fault| fault.within(attempt.clone()))?;
-        if let Some(namespace) = &self.keeping.login_namespace {
-            call = call.namespace(namespace);
-        }
+        call = self.at_home(call);
         for (name, value) in &self.keeping.login_headers {
             call = call.header(name, value);
         }
@@ -269,35 +279,39 @@ impl Session {
         Ok(Held::new(generation, block, response.body().clone()))
     }
 
+    /// A call about the token, in the namespace in which it was made.
+    fn at_home(&self, call: Call) -> Call {
+        match &self.keeping.login_namespace {
+            Some(namespace) => call.namespace(namespace),
+            None => call,
+        }
+    }
+
     fn hold(&self, held: Arc<Held>) {
-        let former = self.held.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&held));
+        let former = self.kept.place().replace(Arc::clone(&held));
         if self.keeping.renew && held.block.renewable && held.block.lease_duration > 0 {
-            tokio::spawn(keep(Weak::clone(&self.me), held));
+            tokio::spawn(keep(Arc::downgrade(&self.kept), held));
         }
         if let Some(former) = former {
-            self.supersede(&former);
+            self.supersede(former);
         }
     }
 
-    /// The former token is revoked only if nothing hangs on it: dynamic credentials die with their token (VSO §8.8).
-    fn supersede(&self, former: &Arc<Held>) {
-        let alive = former.lives(Instant::now());
-        self.tell(if alive { Change::Replaced } else { Change::Expired }, former);
-        if alive {
-            self.revoke_later(Arc::clone(former));
+    /// The former token is revoked only if nothing hangs on it: dynamic credentials die with their token (VSO §8.8). If something
+    /// does, it is renewed on ([`keep`]).
+    fn supersede(&self, former: Arc<Held>) {
+        if !former.lives(Instant::now()) {
+            return self.kept.tell(Change::Expired, &former);
         }
-    }
-
-    /// Revokes a token after the calls that are under way with it have got their answers, if this session has logged in for it
-    /// and nothing hangs on it.
-    fn revoke_later(&self, held: Arc<Held>) {
-        let Some(session) = self.me.upgrade().filter(|session| session.auth.logs_in() && held.is_free()) else {
+        self.kept.tell(Change::Replaced, &former);
+        let Some(session) = self.me.upgrade().filter(|session| session.auth.logs_in() && former.is_free()) else {
             return;
         };
+        // Calls that are under way with it still get their answers.
         tokio::spawn(async move {
             tokio::time::sleep(REVOCATION_DELAY).await;
-            if held.is_free()
-                && let Err(fault) = session.revoke(&held).await
+            if former.is_free()
+                && let Err(fault) = session.revoke(&former).await
             {
                 tracing::debug!(fault = fault.chain(), "a superseded Vault token was not revoked");
             }
@@ -305,8 +319,8 @@ impl Session {
     }
 
     async fn after_denial(&self, held: &Arc<Held>, fault: &Fault) -> Result<Option<Arc<Held>>, Fault> {
-        let seen = self.failures.load(Ordering::Acquire);
-        let mut gate = self.gate.lock().await;
+        let seen = self.kept.failures.load(Ordering::Acquire);
+        let mut gate = self.kept.gate.lock().await;
         if let Some(current) = self.living().filter(|current| current.generation != held.generation) {
             return Ok(Some(current));
         }
@@ -336,7 +350,7 @@ impl Session {
         if let Auth::Token(source) = &self.auth {
             return Ok(source.text().await?.trimmed() != held.block.client_token);
         }
-        let lookup = Call::read("auth/token/lookup-self");
+        let lookup = self.at_home(Call::read("auth/token/lookup-self"));
         let dead = match self.connection.send(&lookup, Some(&held.block.client_token)).await {
             Err(fault) => fault.kind() == Kind::Denied,
             Ok(_) => false,
@@ -349,6 +363,7 @@ impl Session {
 
     async fn renew(&self, held: &Held, increment: u64) -> Result<(), Fault> {
         let call = Call::write_json("auth/token/renew-self", &json!({"increment": increment}))?.idempotent();
+        let call = self.at_home(call);
         let response = self.connection.send(&call, Some(&held.block.client_token)).await?;
         let block = AuthBlock::of(&response, "cannot renew the Vault token")?;
         held.prolong(block.lease_duration);
@@ -356,27 +371,12 @@ impl Session {
     }
 
     async fn revoke(&self, held: &Held) -> Result<(), Fault> {
-        let call = Call::write_nothing("auth/token/revoke-self").idempotent();
+        let call = self.at_home(Call::write_nothing("auth/token/revoke-self").idempotent());
         match self.connection.send(&call, Some(&held.block.client_token)).await {
             // Whom the server does not know is revoked already.
             Err(fault) if fault.kind() == Kind::Denied => Ok(()),
             other => other.map(drop),
         }
-    }
-
-    /// Forgets this token, if it is still the one that is held.
-    fn forget(&self, held: &Held) {
-        let mut place = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if place.as_ref().is_some_and(|current| current.generation == held.generation) {
-            *place = None;
-            drop(place);
-            self.tell(Change::Expired, held);
-        }
-    }
-
-    fn is_held(&self, held: &Held) -> bool {
-        let place = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref().is_some_and(|current| current.generation == held.generation)
     }
 
     fn tell(&self, change: Change, held: &Held) {
@@ -389,15 +389,86 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.kept.leave(self.number);
+    }
+}
+
+impl Kept {
+    fn join(&self, session: Weak<Session>) -> u64 {
+        let mut users = self.users();
+        users.count += 1;
+        let number = users.count;
+        users.all.insert(number, session);
+        number
+    }
+
+    fn leave(&self, number: u64) {
+        self.users().all.remove(&number);
+    }
+
+    /// The token, if nobody uses it any more; whoever comes later logs in.
+    fn take_unused(&self) -> Option<Arc<Held>> {
+        let users = self.users();
+        if users.all.is_empty() { self.place().take() } else { None }
+    }
+
+    /// Somebody who uses the token, and may renew it for all.
+    fn user(&self) -> Option<Arc<Session>> {
+        self.users().all.values().find_map(Weak::upgrade)
+    }
+
+    /// Tells all users. The last handle of one must not be dropped under the lock: leaving takes it.
+    fn tell(&self, change: Change, held: &Held) {
+        if change == Change::Expired {
+            *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.block.accessor.clone());
+        }
+        let users: Vec<_> = self.users().all.values().filter_map(Weak::upgrade).collect();
+        users.iter().for_each(|user| user.tell(change, held));
+    }
+
+    fn living(&self) -> Option<Arc<Held>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        held.lives(Instant::now()).then_some(held)
+    }
+
+    /// Whether a token is still worth its renewal: it is the one, or something hangs on it.
+    fn needs(&self, held: &Held) -> bool {
+        let current = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().is_some_and(|current| current.generation == held.generation) || !held.is_free()
+    }
+
+    /// Forgets a token that has come to its end.
+    fn forget(&self, held: &Held) {
+        {
+            let mut place = self.place();
+            if place.as_ref().is_some_and(|current| current.generation == held.generation) {
+                *place = None;
+            }
+        }
+        self.tell(Change::Expired, held);
+    }
+
+    fn place(&self) -> RwLockWriteGuard<'_, Option<Arc<Held>>> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Renews a token until it can live no longer (VSO §8.7), then forgets it.
-async fn keep(session: Weak<Session>, held: Arc<Held>) {
+async fn keep(kept: Weak<Kept>, held: Arc<Held>) {
     let grace = Duration::from_secs(held.block.lease_duration).mul_f64(0.1 + 0.1 * rand::random::<f64>());
     let mut failures = 0;
     loop {
         let Some(rest) = held.rest(Instant::now()) else { return };
         let Some(pause) = before_renewal(rest, grace, failures) else { break };
         tokio::time::sleep(pause).await;
-        let Some(session) = session.upgrade().filter(|session| session.is_held(&held)) else { return };
+        let kept = kept.upgrade().filter(|kept| kept.needs(&held));
+        let Some(session) = kept.and_then(|kept| kept.user()) else { return };
         match session.renew(&held, held.block.lease_duration).await {
             Ok(()) => failures = 0,
             Err(fault) if matches!(fault.kind(), Kind::Denied | Kind::Wrong) => {
@@ -410,20 +481,9 @@ async fn keep(session: Weak<Session>, held: Arc<Held>) {
             }
         }
     }
-    if let Some(session) = session.upgrade() {
-        session.forget(&held);
+    if let Some(kept) = kept.upgrade().filter(|kept| kept.needs(&held)) {
+        kept.forget(&held);
     }
-}
-
-/// How long until the next renewal: two thirds of the rest and a third of the grace; after failures less and less patience with
-/// the plan and more with the server. Nothing: so little is left that a new login is due.
-fn before_renewal(rest: Duration, grace: Duration, failures: u32) -> Option<Duration> {
-    if rest <= grace {
-        return None;
-    }
-    let planned = rest.mul_f64(2.0 / 3.0) + grace / 3;
-    let backoff = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-    Some(if failures == 0 { planned } else { planned.min(backoff) }.min(rest))
 }
 
 /// What to do about a refusal for want of rights.
@@ -461,60 +521,6 @@ impl Gate {
     /// The failure of a login that ended after so many had failed.
     fn failure_since(&self, seen: u64) -> Option<Fault> {
         self.failed.as_ref().filter(|(number, _)| *number > seen).map(|(_, fault)| Fault::shared(fault))
-    }
-}
-
-impl Held {
-    fn new(generation: u64, block: AuthBlock, login: SecretBytes) -> Self {
-        let since = Instant::now();
-        let life = Some(block.lease_duration).filter(|seconds| *seconds > 0).map(Duration::from_secs);
-        let expires = Mutex::new(life.map(|life| since + life));
-        Self { generation, block, login, since, expires, has_leases: AtomicBool::new(false) }
-    }
-
-    /// Not in its last moments either, when a call could begin with it and end without.
-    fn lives(&self, now: Instant) -> bool {
-        let margin = Duration::from_secs(self.block.lease_duration).mul_f64(0.02).min(Duration::from_secs(5));
-        self.rest(now).is_none_or(|rest| rest > margin)
-    }
-
-    fn rest(&self, now: Instant) -> Option<Duration> {
-        let expires = *self.expires.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(expires?.saturating_duration_since(now))
-    }
-
-    fn prolong(&self, seconds: u64) {
-        let until =
-            Some(seconds).filter(|seconds| *seconds > 0).map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-
-    fn end(&self) {
-        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// Whether no lease hangs on it.
-    fn is_free(&self) -> bool {
-        !self.has_leases.load(Ordering::Relaxed)
-    }
-
-    fn note_lease(&self, response: &Response) {
-        if !response.lease_id.is_empty() {
-            self.has_leases.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn meta(&self) -> TokenMeta {
-        let rest = self.rest(Instant::now());
-        let expires_at = rest.and_then(|rest| Timestamp::now().checked_add(rest).ok());
-        TokenMeta {
-            accessor: self.block.accessor.clone(),
-            policies: self.block.policies.clone(),
-            metadata: self.block.metadata.clone(),
-            renewable: self.block.renewable,
-            expires_at,
-            login: self.login.clone(),
-        }
     }
 }
 

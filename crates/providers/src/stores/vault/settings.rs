@@ -213,7 +213,7 @@ impl Settings {
         all
     }
 
-    /// The session that these settings describe.
+    /// The session that these settings describe; whoever else proves the same to the same server shares its login.
     pub async fn session(&self, reach: &Reach, credentials: Credentials) -> Result<Arc<Session>, Fault> {
         let mut settings = connection::Settings::new(&*self.server);
         settings.namespace = self.namespace.clone().unwrap_or_default();
@@ -230,7 +230,7 @@ impl Settings {
         let auth = self.auth.clone().unwrap_or_default();
         let keeping = Keeping { login_namespace: auth.namespace.clone(), login_headers: Vec::new(), renew: true };
         let auth = auth.method(reach, credentials).await?;
-        Ok(Session::open(Connection::open(&reach.http, settings)?, auth, keeping))
+        Ok(reach.vault.open(Connection::open(&reach.http, settings)?, auth, keeping))
     }
 
     async fn with_identity(&self, tls: Tls, credentials: &Credentials) -> Result<Tls, Fault> {
@@ -352,10 +352,10 @@ async fn account_token(
     credentials: &Credentials,
 ) -> Result<SecretSource, Fault> {
     let selector = account.selector();
-    credentials.service_account(&selector).await?;
-    let credentials = credentials.clone();
-    Ok(SecretSource::ask(move || {
-        let (credentials, selector, audiences) = (credentials.clone(), selector.clone(), audiences.clone());
+    let uid = credentials.service_account(&selector).await?.uid;
+    let (credentials, wanted) = (credentials.clone(), audiences.clone());
+    Ok(SecretSource::of_account(&uid, &audiences, move || {
+        let (credentials, selector, audiences) = (credentials.clone(), selector.clone(), wanted.clone());
         Box::pin(async move { credentials.token(&selector, &audiences, seconds).await })
     }))
 }
@@ -363,7 +363,7 @@ async fn account_token(
 /// The token file of our own pod, read at each login since kubelets replace it.
 fn pod_token(reach: &Reach) -> SecretSource {
     let read_file = Arc::clone(&reach.surroundings.read_file);
-    SecretSource::ask(move || {
+    SecretSource::of_pod(move || {
         let bytes = read_file(POD_TOKEN);
         Box::pin(async move {
             let text: Option<SecretText> = bytes?.to_text();

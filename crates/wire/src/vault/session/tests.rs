@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base::{Fault, Kind, SecretBytes, SecretText};
+use base::{Fault, Kind, SecretBytes, SecretText, Timestamp};
 
 use super::*;
 use crate::aws;
@@ -499,8 +499,7 @@ async fn a_retired_session_revokes_its_token_unless_leases_hang_on_it() {
 
 /// Makes the token two minutes old.
 fn grow_old(session: &Session) {
-    let mut place = session.held.write().unwrap();
+    let mut place = session.kept.place();
     let held = Arc::into_inner(place.take().unwrap()).unwrap();
-    let since = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
-    *place = Some(Arc::new(Held { since, ..held }));
+    *place = Some(Arc::new(held.aged(Duration::from_secs(120))));
 }
