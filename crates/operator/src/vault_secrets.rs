@@ -6,6 +6,7 @@ pub mod issued;
 pub mod mac_key;
 pub mod restarts;
 pub mod secret_transformation;
+pub mod stored_clients;
 pub mod superseded;
 pub mod uninstall;
 pub mod vault_auth;
@@ -40,6 +41,7 @@ use crate::effects::vault::Asking;
 use crate::queue::{Enqueue, Lane};
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
+use crate::vault_secrets::stored_clients::StoredClients;
 use crate::world::vault::{Home, VaultClients};
 
 /// What Vault Secrets' process was told by its flags.
@@ -55,6 +57,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// How many clients of Vault are kept at most.
     pub clients: usize,
+    /// Whether their tokens are stored, so that the next process goes on with them.
+    pub stores_clients: bool,
     /// The uid of the operator's pod, as statuses tell it; empty outside of one.
     pub pod_uid: String,
     /// How the process was configured, in the labels and words of `vso_runtime_config`.
@@ -85,6 +89,7 @@ impl Settings {
             allows_default_globals: true,
             backoff: horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5),
             clients: 10_000,
+            stores_clients: false,
             pod_uid: String::new(),
             told: TOLD.map(|(label, word)| (label, word.to_owned())).into(),
         }
@@ -95,7 +100,9 @@ impl Settings {
 pub fn prepare(shared: &Shared, settings: Settings) {
     let (namespace, allows_default_globals) = (settings.namespace.clone(), settings.allows_default_globals);
     shared.remember(Home { namespace, allows_default_globals });
-    shared.memory::<VaultClients>().limit(settings.clients);
+    let clients = shared.memory::<VaultClients>();
+    clients.limit(settings.clients);
+    clients.store_with(Arc::new(StoredClients::new(settings.clone())));
     shared.remember(settings);
 }
 

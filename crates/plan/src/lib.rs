@@ -25,6 +25,7 @@ pub mod secret_store;
 pub mod secret_transformation;
 pub mod selector;
 pub mod stamp;
+pub mod stored_client;
 pub mod sync_reason;
 
 pub mod synced;

@@ -31,6 +31,15 @@ pub const MAC_KEY_LABELS: [(&str, &str); 3] = [
     ("app.kubernetes.io/component", "client-cache-storage-verification"),
 ];
 
+/// Labels of the Secret of a stored client; [`STORED_CLIENT_AUTH`] and others stand beside them.
+pub const STORED_CLIENT_LABELS: [(&str, &str); 3] = [
+    ("app.kubernetes.io/name", "vault-secrets-operator"),
+    ("app.kubernetes.io/managed-by", "vso"),
+    ("app.kubernetes.io/component", "client-cache-storage"),
+];
+/// Label of the Secret of a stored client: the uid of its VaultAuth.
+pub const STORED_CLIENT_AUTH: &str = "auth/UID";
+
 /// Finalizer of a VaultStaticSecret.
 pub const STATIC_SECRET_FINALIZER: &str = "vaultstaticsecret.secrets.hashicorp.com/finalizer";
 /// Finalizer of a VaultDynamicSecret.

@@ -1,5 +1,5 @@
 //! Vault Secrets Operator's command line: flags with one dash or two, environment that wins over them, JSON logs, addresses and
-//! the lease. Clients are kept in memory only; the modes that persist them are told to be missing. Specification: VSO §13.
+//! the lease. Tokens of clients are stored unencrypted or not at all; the encrypted mode is told to be missing. Specification: VSO §13.
 
 use std::time::Duration;
 
@@ -42,10 +42,7 @@ const FLAGS: &[Flag] = &[
     value("output", "the form of --version: yaml or json"),
     value("client-cache-size", "how many clients of Vault are kept at most (10000)"),
     value("client-cache-num-locks", "accepted"),
-    value(
-        "client-cache-persistence-model",
-        "none (default); direct-unencrypted and direct-encrypted are not built yet",
-    ),
+    value("client-cache-persistence-model", "none (default) or direct-unencrypted; direct-encrypted is not built yet"),
     value("max-concurrent-reconciles", "how many objects are worked on at once (100)"),
     value("max-concurrent-reconciles-vds", "accepted"),
     value("global-transformation-options", "exclude-raw leaves _raw out everywhere"),
@@ -247,10 +244,10 @@ impl Options<'_> {
         let model =
             self.value("client-cache-persistence-model", "VSO_CLIENT_CACHE_PERSISTENCE_MODEL").unwrap_or("none");
         match model {
-            "none" => {}
-            "direct-unencrypted" | "direct-encrypted" => {
+            "none" | "direct-unencrypted" => {}
+            "direct-encrypted" => {
                 return Err(Fault::wrong(format!("the client cache persistence model `{model}` is not built yet"))
-                    .hint("use `none`: clients log in again after a restart"));
+                    .hint("use `none`: clients log in again after a restart, and leases are kept"));
             }
             _ => return Err(Fault::wrong(format!("invalid client cache persistence model `{model}`"))),
         }
@@ -270,6 +267,7 @@ impl Options<'_> {
         let namespace = cluster::pod_namespace().or_else(told).unwrap_or_else(|| "default".to_owned());
         let mut settings = Settings::new(namespace);
         settings.clients = self.number("client-cache-size", "VSO_CLIENT_CACHE_SIZE", settings.clients)?;
+        settings.stores_clients = model == "direct-unencrypted";
         settings.pod_uid = self.environment.first(&["OPERATOR_POD_UID"]).map_or_else(
             || std::fs::read_to_string(POD_UID_FILE).map(|text| text.trim().to_owned()).unwrap_or_default(),
             str::to_owned,

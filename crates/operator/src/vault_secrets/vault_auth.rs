@@ -7,7 +7,7 @@ use api::hashicorp::{VaultAuth, VaultAuthGlobal, VaultConnection, names};
 use base::{Fault, ObjectRef, Timestamp};
 use plan::{Finish, vault_auth};
 
-use super::{BACKOFF, on_change, on_end, rights};
+use super::{BACKOFF, Settings, on_change, on_end, rights, stored_clients};
 use crate::World;
 use crate::cache::{Selectors, name_of};
 use crate::controller::{Controller, Rights, Row};
@@ -34,6 +34,7 @@ impl Controller for Check {
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
         let caches = shared.caches();
+        stored_clients::watch(shared);
         enqueue.own::<VaultAuth>(caches, super::matters);
         let all = caches.store::<VaultAuth>();
         let wake = move || all.all().iter().for_each(|auth| enqueue.add(name_of(&auth.metadata), Lane::Changed));
@@ -54,6 +55,12 @@ impl Controller for Check {
 
     fn failed(o: &VaultAuth, fault: &Fault, now: Timestamp) -> Finish {
         vault_auth::told(o, Err(Fault::bug(fault.chain())), now)
+    }
+
+    async fn cleanup(w: &World, o: &VaultAuth) -> Result<Finish, Fault> {
+        let home = w.shared().recall::<Settings>()?;
+        stored_clients::prune(w, &home.namespace, o.metadata.uid.as_deref().unwrap_or_default()).await?;
+        Ok(Finish::settled())
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {

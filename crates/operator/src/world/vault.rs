@@ -9,6 +9,7 @@ use api::hashicorp::vault_static_secret::VaultClientMeta;
 use api::hashicorp::{AuthMethod, Reference, Syncable, VaultAuth, VaultAuthGlobal, VaultConnection};
 use base::credentials::Selector;
 use base::{Credentials, Fault, ObjectRef, SecretBytes, SecretText, Tenant};
+use plan::stored_client::StoredClient;
 use plan::vault_auth::{self, CheckedAuth, Login};
 use plan::vault_call::{Method, VaultAnswer, VaultCall};
 use plan::vault_client::{self, Version};
@@ -60,10 +61,20 @@ impl CountCalls for OfConnection {
     }
 }
 
+/// Keeps the tokens of clients where they outlive the process (VSO §8.9).
+pub trait StoreClients: Send + Sync {
+    /// Has a client go on with its stored token where it has none, and stores the one that it has.
+    ///
+    /// # Errors
+    /// The login failed. That a token cannot be stored is no failure of whoever uses the client.
+    fn keep<'a>(&'a self, w: &'a World, client: &'a VaultClient) -> base::Opening<'a, ()>;
+}
+
 /// The clients of a process, and who is to be told when one's token ends.
 #[derive(Default)]
 pub struct VaultClients {
     counter: OnceLock<Arc<dyn CountClients>>,
+    store: OnceLock<Arc<dyn StoreClients>>,
     open: Clients<VaultClient>,
     listeners: Mutex<Vec<OnEnd>>,
 }
@@ -75,7 +86,9 @@ type OnEnd = Box<dyn Fn(&ObjectRef) + Send + Sync>;
 #[derive(Clone)]
 pub struct VaultClient {
     session: Arc<Session>,
-    cache_key: String,
+    known: Arc<StoredClient>,
+    /// The accessor of the token that is stored.
+    stored: Arc<Mutex<Option<String>>>,
 }
 
 impl Pooled for VaultClient {
@@ -109,6 +122,11 @@ impl VaultClients {
     /// Has whatever becomes of clients counted, by whoever comes first.
     pub fn count_with(&self, counter: Arc<dyn CountClients>) {
         let _ = self.counter.set(counter);
+    }
+
+    /// Has tokens stored, by whoever comes first.
+    pub fn store_with(&self, store: Arc<dyn StoreClients>) {
+        let _ = self.store.set(store);
     }
 
     /// Calls whenever the token of a VaultAuth's client has ended.
@@ -152,6 +170,29 @@ impl VaultClient {
         })
     }
 
+    /// The client as a Secret names it.
+    #[must_use]
+    pub fn known(&self) -> &StoredClient {
+        &self.known
+    }
+
+    /// The session, for whoever stores its token.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether the token with this accessor is stored.
+    #[must_use]
+    pub fn is_stored(&self, accessor: &str) -> bool {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(accessor)
+    }
+
+    /// The token with this accessor is stored now.
+    pub fn note_stored(&self, accessor: String) {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(accessor);
+    }
+
     /// Whether this process has seen the token of this id end.
     #[must_use]
     pub fn has_ended(&self, id: &str) -> bool {
@@ -166,7 +207,7 @@ impl VaultClient {
         let token = self.session.meta().await?;
         let own = self.session.connection().settings().namespace.trim_matches('/');
         let other = namespace.filter(|namespace| namespace.trim_matches('/') != own);
-        let key = vault_client::cloned_key(&self.cache_key, other);
+        let key = vault_client::cloned_key(&self.known.cache_key, other);
         Ok(vault_client::meta(&key, &vault_client::client_id(&token.accessor)))
     }
 }
@@ -318,8 +359,13 @@ impl World {
     pub async fn vault_client<O: Syncable>(&self, o: &O) -> Result<VaultClient, Fault> {
         let begun = Instant::now();
         let given = self.client_of(o).await;
-        self.memory::<VaultClients>().note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
-        Ok(given?.client)
+        let clients = self.memory::<VaultClients>();
+        clients.note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
+        let client = given?.client;
+        if let Some(store) = clients.store.get().filter(|_| !self.is_dry()) {
+            store.keep(self, &client).await?;
+        }
+        Ok(client)
     }
 
     async fn client_of<O: Syncable>(&self, o: &O) -> Result<Given<VaultClient>, Fault> {
@@ -370,7 +416,14 @@ impl World {
                 clients.tell(&at);
             }
         });
-        Ok(VaultClient { session, cache_key })
+        let consumer = credentials.tenant().consumer.clone();
+        let known = StoredClient {
+            cache_key,
+            auth: (namespace_of(auth).to_owned(), version(auth)),
+            connection: (namespace_of(connection).to_owned(), version(connection)),
+            provider: (consumer, uid),
+        };
+        Ok(VaultClient { session, known: Arc::new(known), stored: Arc::default() })
     }
 
     /// What the peer's factory of clients tells by itself, beside whoever asked it.

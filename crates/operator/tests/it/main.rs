@@ -32,3 +32,4 @@ mod vault_pki_secret;
 mod vault_restarts;
 mod vault_sessions;
 mod vault_static_secret;
+mod vault_stored_clients;
