@@ -2,6 +2,7 @@
 //! was typed into a feature's settings and runs the process; what the feature does is in `operator`.
 
 pub mod eso;
+mod process_metrics;
 pub mod reloader;
 pub mod sealed;
 pub mod vso;
@@ -20,7 +21,10 @@ pub fn metrics_route(routes: Routes, all: Vec<Arc<Metrics>>) -> Routes {
         let texts: Result<Vec<Vec<u8>>, Fault> = all.iter().map(|metrics| metrics.text()).collect();
         async move {
             match texts {
-                Ok(texts) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", texts.concat()),
+                Ok(mut texts) => {
+                    texts.push(process_metrics::read().into_bytes());
+                    typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", texts.concat())
+                }
                 Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
             }
         }

@@ -112,7 +112,8 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     }
     let environment = call.environment.clone();
     let given = Given { parsed, environment: &environment };
-    let checked = check(&given)?;
+    // As with a flag that is unknown.
+    let checked = check(&given).map_err(|fault| Failure::new(2, fault))?;
     start_logs(&given)?;
     cluster::block_on(serve(checked))?;
     Ok(Exit::SUCCESS)
@@ -163,7 +164,7 @@ fn check(given: &Given<'_>) -> Result<Checked, Fault> {
     let renew = given.duration("rotate-period", defaults.renew_period)?;
     let settings = Settings {
         key_prefix: prefix(given.value("key-prefix").unwrap_or(&defaults.key_prefix))?,
-        key_bits: given.number("key-size", defaults.key_bits)?,
+        key_bits: key_bits(given.number("key-size", defaults.key_bits)?)?,
         key_valid_for: given.duration("key-ttl", defaults.key_valid_for)?,
         common_name: given.value("my-cn").unwrap_or_default().to_owned(),
         renew_period: given.duration("key-renew-period", renew)?,
@@ -191,6 +192,15 @@ fn check(given: &Given<'_>) -> Result<Checked, Fault> {
         metrics_address: given.value("listen-metrics-addr").unwrap_or(":8081").to_owned(),
         workers: 10,
     })
+}
+
+/// A size that no key can have is told at the start, not at the first renewal.
+fn key_bits(bits: u32) -> Result<u32, Fault> {
+    if ![2048, 3072, 4096, 8192].contains(&bits) {
+        return Err(Fault::wrong(format!("cannot make sealing keys of {bits} bits (`--key-size`)"))
+            .hint("use 2048, 3072, 4096 or 8192"));
+    }
+    Ok(bits)
 }
 
 fn prefix(text: &str) -> Result<String, Fault> {
@@ -360,6 +370,7 @@ mod tests {
             ("--privatekey-labels=foo", "`--privatekey-labels` holds `foo`, which is no key=value"),
             ("--key-renew-period=30d", "invalid argument \"30d\" for \"--key-renew-period\" flag"),
             ("--bogus", "unknown flag: --bogus"),
+            ("--key-size=1024", "cannot make sealing keys of 1024 bits (`--key-size`)"),
         ] {
             assert_eq!(checked(line, &[]).err().as_deref(), Some(told), "{line}");
         }

@@ -61,7 +61,8 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
                 // On stdout, where pflag has it (SS §9.2).
                 call.ui.data(b"Flag --rotate has been deprecated, please use --re-encrypt instead\n")?;
             }
-            for warning in &options.warnings {
+            let is_watched = call.ui.terminal.error;
+            for warning in options.warnings.iter().filter(|warning| is_watched || **warning != flags::KEYS_IGNORED) {
                 call.ui.warn(warning);
             }
             Work { options: &options, environment: &call.environment, ui: &mut call.ui }.run(&mode).map_err(told)?;
@@ -87,6 +88,10 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn run(&mut self, mode: &Mode) -> Result<(), Fault> {
+        // An input file that is not there is told by the modes that do not read it, too.
+        if let (Mode::FetchCertificate | Mode::Raw, Some(_)) = (mode, &self.options.input) {
+            self.input()?;
+        }
         match mode {
             Mode::Recover => self.recover(),
             Mode::Validate => self.validate(),
@@ -129,6 +134,7 @@ impl Work<'_> {
             file: path,
             key: sealing_key(&certificate)?,
             scope: self.options.scope,
+            namespace: self.options.connection.namespace.as_deref(),
             allow_empty_data: self.options.allow_empty_data,
         };
         let merged = merging.merge(&locked.before, &self.secrets(&input)?)?;
@@ -157,7 +163,7 @@ impl Work<'_> {
 
     fn validate(&mut self) -> Result<(), Fault> {
         let input = self.input()?;
-        if input.iter().all(u8::is_ascii_whitespace) {
+        if manifest::count(&input).is_ok_and(|count| count == 0) {
             return Ok(());
         }
         let objects =

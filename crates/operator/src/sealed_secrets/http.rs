@@ -113,9 +113,12 @@ impl Door {
                 status
             }
         };
-        let (unread, unopened) = match question {
-            Question::Verify => ("Error handling /v1/verify request", "Error validating secret"),
-            Question::Rotate => ("Error handling /v1/rotate request", "Error rotating secret"),
+        let (unread, unopened, refusal) = match question {
+            Question::Verify => ("Error handling /v1/verify request", "Error validating secret", StatusCode::CONFLICT),
+            // Not 409: kubeseal would say no more than that it could not, and the peer answers so, too.
+            Question::Rotate => {
+                ("Error handling /v1/rotate request", "Error rotating secret", StatusCode::INTERNAL_SERVER_ERROR)
+            }
         };
         let object = reseal::read(&body.to_bytes()).map_err(failed(unread, StatusCode::INTERNAL_SERVER_ERROR))?;
         let (keys, accepts_legacy) = (self.keys.loaded().await, self.accepts_legacy);
@@ -127,7 +130,7 @@ impl Door {
             }
         });
         let answer = work.await.map_err(failed(unread, StatusCode::INTERNAL_SERVER_ERROR))?;
-        answer.map_err(failed(unopened, StatusCode::CONFLICT))
+        answer.map_err(failed(unopened, refusal))
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::sealed_secret::names;
+use base::duration::GoDuration;
 use base::encoding::Base64;
 use base::{Fault, Kind, Timestamp};
 use http::Method;
 use plan::Address;
+use plan::backoff::Backoff;
 use plan::sealing_keys::{NextKey, next_key};
 use plan::write::Resource;
 use seal::certificate::Wanted;
@@ -25,8 +27,9 @@ use crate::kube_secret;
 use crate::seen::SeenSecret;
 use crate::shared::Shared;
 
-/// How long after a failure the keys are looked at again.
-const AGAIN: Duration = Duration::from_secs(2);
+/// How long after failures the keys are looked at again.
+const AGAIN: Backoff =
+    Backoff { first: GoDuration::from_seconds(1), factor: 2.0, cap: GoDuration::from_seconds(30), jitter: 0.1 };
 
 /// Keeps the keys until the process ends. Only the leader makes keys; every process reads them.
 pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Receiver<bool>) {
@@ -35,21 +38,25 @@ pub async fn keep(shared: Arc<Shared>, settings: Settings, mut leads: watch::Rec
     listen(&shared, &settings, Arc::clone(&changed));
     // The watches come first: they are many, and whoever waits for a key waits for them, too.
     shared.caches().ready().await;
+    // A wish stays until it is fulfilled: whoever asks for a key may ask because the last one is lost to somebody.
     let mut is_wanted = false;
+    let mut failures = 0;
     // The cutoff asks for one key at the start. It may lie ahead of the clock, and then no key would ever satisfy it.
     let mut cutoff = settings.cutoff;
     loop {
         let is_leader = *leads.borrow_and_update();
-        let wait = match look(&shared, &settings, is_leader, std::mem::take(&mut is_wanted), cutoff).await {
+        let wait = match look(&shared, &settings, is_leader, is_wanted, cutoff).await {
             Ok(next) => {
+                (failures, is_wanted) = (0, false);
                 if is_leader {
                     cutoff = None;
                 }
                 next.map_or(Duration::from_hours(24), |moment| until(moment, shared.clock().now()))
             }
-            Err(fault) => {
-                tracing::error!(error = fault.chain(), "Failed to generate new key");
-                AGAIN
+            Err(NotKept { fault, what }) => {
+                tracing::error!(error = fault.chain(), "{what}");
+                failures += 1;
+                AGAIN.wait(failures, 0.0).to_std()
             }
         };
         tokio::select! {
@@ -77,6 +84,12 @@ fn until(moment: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(moment.duration_since(now)).unwrap_or_default().max(Duration::from_millis(100))
 }
 
+/// Why the keys are not as they shall be, and what was attempted.
+struct NotKept {
+    fault: Fault,
+    what: &'static str,
+}
+
 /// Reads the keys, and makes one where it is time; answers when to look again.
 async fn look(
     shared: &Arc<Shared>,
@@ -84,15 +97,18 @@ async fn look(
     is_leader: bool,
     is_wanted: bool,
     cutoff: Option<Timestamp>,
-) -> Result<Option<Timestamp>, Fault> {
+) -> Result<Option<Timestamp>, NotKept> {
+    let failed = |what| move |fault| NotKept { fault, what };
     let keys = shared.memory::<Keys>();
     let known = keys.current();
-    let mut set = merged(&known, load(shared, settings).await?);
+    // Where the keys cannot be read there is no saying that there is none: no key is made then.
+    let read = load(shared, settings).await.map_err(failed("Error reading keys, will retry"))?;
+    let mut set = merged(&known, read);
     let newest = |set: &KeySet| set.newest().map(|key| key.ordered_at);
     let now = shared.clock().now();
     let is_due = next_key(newest(&set), cutoff, settings.renew_period, now) == NextKey::Now;
     if (is_due || is_wanted) && is_leader {
-        let key = make(shared, settings).await?;
+        let key = make(shared, settings).await.map_err(failed("Failed to generate new key"))?;
         set.register(key);
     }
     if set.is_empty() && !is_leader {

@@ -10,7 +10,7 @@ use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
 use plan::sealed_secret::{self as sealed, NOT_UNSEALED, Opener, SealedRule, unseal};
-use plan::{Finish, Rendering, Write};
+use plan::{Finish, Next, Rendering, Write};
 use seal::KeyFingerprint;
 
 use super::counts::Counts;
@@ -70,9 +70,12 @@ impl Controller for Unseal {
         let own = caches.store::<SealedSecret>();
         let recreates = shared.recall::<Settings>().is_ok_and(|settings| settings.recreates);
         caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {
-            // A Secret that goes may have been ours, or have stood in our way.
+            // A Secret that goes may have been ours, or have stood in our way; one that stood in our way may be opened to us.
             let (namespace, name) = &changed.name;
-            if recreates && changed.after.is_none() && own.find(namespace, name).is_some() {
+            let is_gone = recreates && changed.after.is_none();
+            let opens = changed.before.as_ref().is_some_and(|before| !is_open(before))
+                && changed.after.as_ref().is_some_and(|after| is_open(after));
+            if (is_gone || opens) && own.find(namespace, name).is_some() {
                 enqueue.add(changed.name.clone(), Lane::Changed);
             }
         });
@@ -89,8 +92,9 @@ impl Controller for Unseal {
         let mut finish = match pass(w, o, &settings).await {
             Ok(finish) => finish,
             Err(fault) => {
-                count(w, o, &fault);
-                sealed::failed(o, &fault, w.now())
+                let finish = sealed::failed(o, &fault, w.now());
+                count(w, o, &fault, finish.next == Next::Settled);
+                finish
             }
         };
         if !settings.writes_status {
@@ -116,6 +120,11 @@ impl Controller for Unseal {
         tracing::info!("sealed-secret" = format!("{namespace}/{name}"), "SealedSecret has gone, deleting Secret");
         w.act(delete).await.map(drop)
     }
+}
+
+/// Whether the Secret's owner lets a SealedSecret of its name write it.
+fn is_open(seen: &SeenSecret) -> bool {
+    [names::MANAGED, names::PATCH].iter().any(|mark| seen.annotations.get(*mark).is_some_and(|value| value == "true"))
 }
 
 /// A process that only explains holds no keys: whether they open the values is not its to tell.
@@ -161,9 +170,10 @@ async fn pass(w: &World, o: &SealedSecret, settings: &Settings) -> Result<Finish
     Ok(sealed::synced(o, written.changed, w.now()))
 }
 
-fn count(w: &World, o: &SealedSecret, fault: &Fault) {
+fn count(w: &World, o: &SealedSecret, fault: &Fault, is_settled: bool) {
     let key = name_of(&o.metadata);
-    tracing::error!(key = format!("{}/{}", key.0, key.1), error = fault.chain(), "Error updating, will retry");
+    let told = if is_settled { "Error updating, giving up" } else { "Error updating, will retry" };
+    tracing::error!(key = format!("{}/{}", key.0, key.1), error = fault.chain(), "{told}");
     if let Ok(counts) = w.shared().recall::<Counts>() {
         counts.failed(sealed::error_reason(fault), &key.0);
     }

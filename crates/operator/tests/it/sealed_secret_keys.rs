@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base::duration::GoDuration;
 use operator::sealed_secrets::{Keys, Settings};
+use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -122,6 +123,35 @@ async fn what_waits_for_a_key_is_opened_when_it_appears() {
     stage.patch(&named, change).await;
     becomes(&stage, "True : ").await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_are_waited_for_and_none_is_made() {
+    let mut stage = Stage::in_memory("sealed-secrets", "keys-that-cannot-be-read").await;
+    start(&mut stage).await;
+    stage.apply(sealed_secret(&*keys(&stage).await, stage.namespace(), &[("p", "x")])).await;
+    stage.stop().await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    sandbox.recorder().clear();
+    // The caches list all Secrets, the keys' life those with the label: some of either fails.
+    sandbox.trouble(Trouble::on("list", "secrets", Fate::Broken).times(1));
+    sandbox.trouble(Trouble::on("get", "secrets", Fate::Broken).times(2));
+    start(&mut stage).await;
+    assert_eq!(keys(&stage).await.len(), 1);
+    stage.settle().await;
+    assert_eq!(synced(&stage).await, "True : ");
+    assert!(sandbox.recorder().writes().is_empty(), "{:?}", sandbox.recorder().writes());
+}
+
+#[tokio::test]
+async fn a_wish_for_a_key_outlives_a_failure() {
+    let mut stage = Stage::in_memory("sealed-secrets", "a-wish-for-a-key").await;
+    start(&mut stage).await;
+    keys(&stage).await;
+    let sandbox = stage.sandbox().expect("it runs in memory").clone();
+    sandbox.trouble(Trouble::on("create", "secrets", Fate::Away).times(1));
+    stage.shared.as_ref().expect("a process runs").memory::<Keys>().want_new();
+    holds(&stage, 2).await;
 }
 
 #[tokio::test]

@@ -75,6 +75,18 @@ async fn a_managed_secret_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_secret_in_the_way_is_taken_over_as_soon_as_its_owner_says_so() {
+    let mut stage = Stage::in_memory("sealed-secrets", "a-secret-in-the-way").await;
+    start(&mut stage).await;
+    stage.apply(secret(json!({}), json!({"k": "dg=="}))).await;
+    stage.apply(sealed_secret(&*keys(&stage).await, stage.namespace(), &[("p", "x")])).await;
+    assert!(synced(&stage).await.starts_with("False : failed update"));
+    stage.apply(secret(json!({format!("{ANNOTATION}/patch"): "true"}), json!({"k": "dg=="}))).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("k=v p=x"));
+    assert_eq!(synced(&stage).await, "True : ");
+}
+
+#[tokio::test]
 async fn a_patched_secret_keeps_what_is_its_own() {
     let mut stage = Stage::new("sealed-secrets", "a-patched-secret").await;
     start(&mut stage).await;
@@ -94,7 +106,17 @@ async fn a_secret_without_owner_is_kept_up_to_date() {
     let mut stage = Stage::new("sealed-secrets", "a-secret-without-owner").await;
     start(&mut stage).await;
     let keys = keys(&stage).await;
-    let template = json!({"metadata": {"annotations": {format!("{ANNOTATION}/skip-set-owner-references"): "true"}}});
+    let theirs = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "c-1"}]);
+    let annotations = json!({format!("{ANNOTATION}/skip-set-owner-references"): "true"});
+    let listed = json!({"metadata": {"annotations": annotations, "ownerReferences": theirs}});
+    let template = json!({"metadata": {"annotations": annotations}});
+    for (value, template) in [("one", listed.clone()), ("two", listed)] {
+        let sealed = sealed_secret(&keys, stage.namespace(), &[("p", value)]);
+        stage.apply(with_template(sealed, template)).await;
+        let made = stage.object("v1", "Secret", "db").await.unwrap_or_default();
+        assert_eq!(made["metadata"]["ownerReferences"], theirs, "what the template lists");
+    }
+    stage.remove(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}})).await;
     for value in ["one", "two"] {
         let sealed = sealed_secret(&keys, stage.namespace(), &[("p", value)]);
         stage.apply(with_template(sealed, template.clone())).await;

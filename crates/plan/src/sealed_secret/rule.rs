@@ -48,8 +48,12 @@ impl Rule for SealedRule {
 
 /// References of SealedSecrets and of controllers are replaced; other owners stay (SS §11.4, WE DIFFER).
 fn replaced(target: &Target, present: &Present) -> Vec<OwnerRef> {
-    let stays = |owner: &&OwnerRef| owner.kind != "SealedSecret" && owner.controller != Some(true);
     let mut owners = target.owners.clone();
+    let stays = |owner: &&OwnerRef| {
+        owner.kind != "SealedSecret"
+            && owner.controller != Some(true)
+            && target.owners.iter().all(|wanted| wanted.uid != owner.uid)
+    };
     owners.extend(present.owners.iter().filter(stays).cloned());
     owners
 }

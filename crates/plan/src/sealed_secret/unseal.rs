@@ -99,12 +99,24 @@ fn legacy_target(ss: &SealedSecret, secret: LegacySecret) -> Target {
     target
 }
 
-/// Name and namespace are the SealedSecret's, whatever a template says; it owns the Secret unless told otherwise.
+/// Name and namespace are the SealedSecret's, whatever a template says; it owns the Secret unless told otherwise, and then those
+/// do that the template lists.
 fn empty_target(ss: &SealedSecret) -> Target {
     let meta = &ss.metadata;
     let mut target = Target::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
-    if !ss.template().is_some_and(|template| template.has_annotation(names::SKIP_OWNER)) {
-        target.owners.push(owner(ss));
+    match ss.template().filter(|template| template.has_annotation(names::SKIP_OWNER)) {
+        None => target.owners.push(owner(ss)),
+        Some(template) => {
+            let listed = template.metadata.iter().flat_map(|metadata| metadata.owner_references.iter().flatten());
+            target.owners.extend(listed.map(|owner| OwnerRef {
+                api_version: owner.api_version.clone(),
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+                uid: owner.uid.clone(),
+                controller: owner.controller,
+                block_owner_deletion: owner.block_owner_deletion,
+            }));
+        }
     }
     target
 }

@@ -22,7 +22,8 @@ pub fn load(source: Option<&str>, connection: &Connection, environment: &Environ
     match source {
         None => cluster::block_on(async { connection.open(environment).await?.certificate().await }),
         Some(text) if is_url(text) => match text.strip_prefix("file://") {
-            Some(path) => file::open(Path::new(path)),
+            // A file is on this machine, whatever host the URL names.
+            Some(rest) => file::open(Path::new(rest.find('/').map_or(rest, |start| &rest[start..]))),
             None => cluster::block_on(download(text, environment)),
         },
         Some(path) => file::open(Path::new(path)),

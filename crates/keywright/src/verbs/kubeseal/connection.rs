@@ -14,6 +14,7 @@ use providers::kubeconfig;
 use serde::Deserialize;
 use wire::Environment;
 
+use super::file;
 use crate::cluster;
 
 /// How long a request may take if nobody says otherwise: private clusters whose API server cannot reach the controller
@@ -92,14 +93,10 @@ impl Connection {
             return Ok(namespace.clone());
         }
         let config = self.configuration(environment)?;
-        if is_empty(&config) {
-            return if is_in_cluster(environment) {
-                Ok(pod_namespace(environment))
-            } else {
-                Err(Fault::wrong(NO_CONFIGURATION))
-            };
+        if is_empty(&config) && self.server.is_none() && is_in_cluster(environment) {
+            return Ok(pod_namespace(environment));
         }
-        let context = self.chosen_context(&config)?;
+        let context = self.usable_context(&config, environment)?;
         let named = context.and_then(|context| context.namespace.clone()).filter(|text| !text.is_empty());
         Ok(match named {
             Some(namespace) => namespace,
@@ -115,14 +112,12 @@ impl Connection {
     pub async fn open(&self, environment: &Environment) -> Result<Controller, Fault> {
         let timeout = self.timeout()?;
         let mut config = self.configuration(environment)?;
-        let unusable =
-            |cause: &dyn std::fmt::Display| Fault::wrong(format!("invalid configuration: {}", one_line(cause)));
+        let unusable = |cause: &dyn std::fmt::Display| invalid(&one_line(cause));
         let config = if is_empty(&config) && self.server.is_none() && is_in_cluster(environment) {
             kube::Config::incluster().map_err(|error| unusable(&error))?
         } else {
-            if is_empty(&config) && self.server(environment).is_none() {
-                return Err(Fault::wrong(NO_CONFIGURATION));
-            }
+            self.check_names(&config)?;
+            self.usable_context(&config, environment)?;
             let options = self.applied_to(&mut config, environment)?;
             kube::Config::from_custom_kubeconfig(config, &options).await.map_err(|error| unusable(&error))?
         };
@@ -138,9 +133,8 @@ impl Connection {
         let read = match whole {
             Some(seconds) => seconds,
             None => GoDuration::parse(text).map_err(|error| {
-                Fault::wrong(format!("invalid timeout value `{text}`"))
-                    .because(error)
-                    .hint("use a number with a unit, such as 1s, 2m or 3h")
+                let rule = "Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)";
+                Fault::wrong(format!("Invalid timeout value. {rule}")).hint(error.to_string())
             })?,
         };
         Ok(read.is_positive().then(|| read.to_std()))
@@ -169,19 +163,47 @@ impl Connection {
         self.server.clone().or_else(|| legacy.map(str::to_owned))
     }
 
-    /// The context that was asked for; an error where it is not there.
-    fn chosen_context<'a>(&self, config: &'a Kubeconfig) -> Result<Option<&'a Context>, Fault> {
-        let name = self.context.as_deref().or(config.current_context.as_deref()).unwrap_or_default();
-        let found = config.contexts.iter().find(|context| context.name == name);
-        match (found, &self.context) {
-            (None, Some(asked)) => Err(Fault::wrong(format!("context \"{asked}\" does not exist"))),
-            (found, _) => Ok(found.and_then(|context| context.context.as_ref())),
+    /// What the flags name must be there.
+    fn check_names(&self, config: &Kubeconfig) -> Result<(), Fault> {
+        let missing = |what: &str, name: &str| Err(Fault::wrong(format!("{what} \"{name}\" does not exist")));
+        match (&self.context, &self.cluster, &self.user) {
+            (Some(name), _, _) if config.contexts.iter().all(|found| found.name != *name) => missing("context", name),
+            (_, _, Some(name)) if config.auth_infos.iter().all(|found| found.name != *name) => {
+                missing("auth info", name)
+            }
+            (_, Some(name), _) if config.clusters.iter().all(|found| found.name != *name) => missing("cluster", name),
+            _ => Ok(()),
+        }
+    }
+
+    /// The context that is meant, if any, of a configuration that leads to some server: a namespace out of any other would be
+    /// a guess, and what is sealed for the wrong namespace can never be opened.
+    fn usable_context<'a>(
+        &self,
+        config: &'a Kubeconfig,
+        environment: &Environment,
+    ) -> Result<Option<&'a Context>, Fault> {
+        let name = self.context.as_ref().or(config.current_context.as_ref()).filter(|name| !name.is_empty());
+        let found = name.and_then(|name| config.contexts.iter().find(|context| context.name == *name));
+        let context = found.and_then(|found| found.context.as_ref());
+        let cluster = self.cluster.as_ref().or(context.map(|context| &context.cluster)).filter(|name| !name.is_empty());
+        let named = cluster.and_then(|name| config.clusters.iter().find(|cluster| cluster.name == *name));
+        let listed = named.and_then(|named| named.cluster.as_ref()?.server.as_ref()).filter(|text| !text.is_empty());
+        let has_server = listed.is_some() || self.server(environment).is_some();
+        let missing = name.filter(|_| found.is_none());
+        let missing = missing.map(|name| format!("context was not found for specified context: {name}"));
+        match (missing, has_server, cluster) {
+            (None, true, _) => Ok(context),
+            (Some(missing), true, _) => Err(invalid(&missing)),
+            (Some(missing), false, _) => Err(invalid(&format!("[{missing}, cluster has no server defined]"))),
+            (None, false, Some(cluster)) => Err(invalid(&format!("no server found for cluster \"{cluster}\""))),
+            (None, false, None) => Err(Fault::wrong(NO_CONFIGURATION)),
         }
     }
 
     /// Lays the flags over the configuration, and says which of its parts are meant.
     fn applied_to(&self, config: &mut Kubeconfig, environment: &Environment) -> Result<KubeConfigOptions, Fault> {
-        let context = self.chosen_context(config)?.cloned().unwrap_or_default();
+        let context = self.usable_context(config, environment)?.cloned().unwrap_or_default();
         let or_own = |asked: &Option<String>, found: &str| match (asked, found) {
             (Some(asked), _) => asked.clone(),
             (None, "") => BY_FLAG.to_owned(),
@@ -189,14 +211,37 @@ impl Connection {
         };
         let cluster = or_own(&self.cluster, &context.cluster);
         let user = or_own(&self.user, context.user.as_deref().unwrap_or_default());
+        self.check_files(&cluster, &user)?;
         self.lay_over_cluster(config, &cluster, environment);
-        self.lay_over_user(config, &user);
+        self.lay_over_user(config, &user)?;
         config.contexts.push(NamedContext {
             name: BY_FLAG.to_owned(),
             context: Some(Context { cluster: cluster.clone(), user: Some(user.clone()), ..context }),
             ..NamedContext::default()
         });
         Ok(KubeConfigOptions { context: Some(BY_FLAG.to_owned()), cluster: Some(cluster), user: Some(user) })
+    }
+
+    /// The files that flags name, before the library looks at them: its message has no word on which flag is meant.
+    fn check_files(&self, cluster: &str, user: &str) -> Result<(), Fault> {
+        if self.insecure_skip_tls_verify && self.certificate_authority.is_some() {
+            return Err(Fault::wrong("specifying a root certificates file with the insecure flag is not allowed"));
+        }
+        let files = [
+            ("client-cert", &self.client_certificate, user),
+            ("client-key", &self.client_key, user),
+            ("certificate-authority", &self.certificate_authority, cluster),
+        ];
+        let unread = files.into_iter().filter_map(|(what, path, of)| {
+            let (path, of) = (path.as_ref()?, if of == BY_FLAG { "" } else { of });
+            let fault = file::open(Path::new(path)).err()?;
+            Some(format!("unable to read {what} {path} for {of} due to {fault}"))
+        });
+        match unread.collect::<Vec<_>>().as_slice() {
+            [] => Ok(()),
+            [one] => Err(invalid(one)),
+            several => Err(invalid(&format!("[{}]", several.join(", ")))),
+        }
     }
 
     fn lay_over_cluster(&self, config: &mut Kubeconfig, name: &str, environment: &Environment) {
@@ -209,6 +254,13 @@ impl Connection {
             cluster.server = Some(server);
         } else {
             cluster.server = self.server(environment);
+        }
+        let is_secure = self.insecure_skip_tls_verify
+            || [&self.certificate_authority, &self.client_certificate].into_iter().any(Option::is_some);
+        if let Some(server) = cluster.server.as_mut().filter(|server| !server.contains("://")) {
+            // kubectl's rule: without a scheme it is TLS where something of TLS is configured.
+            let is_secure = is_secure || cluster.certificate_authority_data.is_some();
+            *server = format!("{}://{server}", if is_secure { "https" } else { "http" });
         }
         if let Some(path) = &self.certificate_authority {
             (cluster.certificate_authority, cluster.certificate_authority_data) = (Some(path.clone()), None);
@@ -224,11 +276,11 @@ impl Connection {
         set(&mut cluster.proxy_url, &self.proxy_url);
     }
 
-    fn lay_over_user(&self, config: &mut Kubeconfig, name: &str) {
+    fn lay_over_user(&self, config: &mut Kubeconfig, name: &str) -> Result<(), Fault> {
         if !config.auth_infos.iter().any(|user| user.name == name) && name == BY_FLAG {
             config.auth_infos.push(NamedAuthInfo { name: name.to_owned(), ..NamedAuthInfo::default() });
         }
-        let Some(named) = config.auth_infos.iter_mut().find(|user| user.name == name) else { return };
+        let Some(named) = config.auth_infos.iter_mut().find(|user| user.name == name) else { return Ok(()) };
         let user = named.auth_info.get_or_insert_with(AuthInfo::default);
         set(&mut user.username, &self.username);
         set(&mut user.client_certificate, &self.client_certificate);
@@ -247,7 +299,28 @@ impl Connection {
         if !self.impersonate_groups.is_empty() {
             user.impersonate_groups = Some(self.impersonate_groups.clone());
         }
+        check_user(user, if name == BY_FLAG { "" } else { name })
     }
+}
+
+/// What the API server would answer with a puzzle, or, worse, with the rights of somebody else.
+fn check_user(user: &AuthInfo, name: &str) -> Result<(), Fault> {
+    let has_token = user.token.is_some() || user.token_file.is_some();
+    let has_password = user.username.as_ref().is_some_and(|text| !text.is_empty()) || user.password.is_some();
+    if has_token && has_password {
+        return Err(invalid(&format!(
+            "more than one authentication method found for {name}; found [token basicAuth], only one is allowed"
+        )));
+    }
+    let has_groups = user.impersonate_groups.as_ref().is_some_and(|groups| !groups.is_empty());
+    if user.impersonate.is_none() && (has_groups || user.impersonate_uid.is_some()) {
+        return Err(invalid(&format!("requesting uid, groups or user-extra for {name} without impersonating a user")));
+    }
+    Ok(())
+}
+
+fn invalid(text: &str) -> Fault {
+    Fault::wrong(format!("invalid configuration: {text}"))
 }
 
 fn set(field: &mut Option<String>, value: &Option<String>) {
@@ -299,8 +372,6 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body.
     pub body: Vec<u8>,
-    /// The port that was asked, for messages.
-    port: String,
 }
 
 /// What of a Service is asked for.
@@ -347,22 +418,22 @@ impl Controller {
     /// Hands an object to the controller's `verify` or `rotate`; any status is an answer.
     ///
     /// # Errors
-    /// The Service is not there, or nobody answers.
-    pub async fn ask(&self, verb: &str, object: Vec<u8>) -> Result<Answer, Fault> {
-        let port = self.port().await?;
-        let path = self.path(&port, &format!("v1/{verb}"));
-        let answer = self.send(Method::POST, &path, "application/json, */*", object).await?;
-        Ok(Answer { port, ..answer })
+    /// Nobody answers.
+    pub async fn ask(&self, port: &str, verb: &str, object: Vec<u8>) -> Result<Answer, Fault> {
+        self.send(Method::POST, &self.path(port, &format!("v1/{verb}")), "application/json, */*", object).await
     }
 
     /// What an unexpected answer to [`Self::ask`] is told as.
     #[must_use]
-    pub fn refusal(&self, answer: &Answer) -> Fault {
-        refusal(answer, &format!("post services http:{}:{}", self.service, answer.port))
+    pub fn refusal(&self, port: &str, answer: &Answer) -> Fault {
+        refusal(answer, &format!("post services http:{}:{port}", self.service))
     }
 
     /// The name of the Service's first port, which the proxy's path needs.
-    async fn port(&self) -> Result<String, Fault> {
+    ///
+    /// # Errors
+    /// The Service is not there, or nobody answers; the message names the flags that say which it is.
+    pub async fn port(&self) -> Result<String, Fault> {
         let advice = "Please, use the flag --controller-name and --controller-namespace to set up the name and namespace of the sealed secrets controller";
         let cannot = |fault: &Fault| {
             Fault::new(fault.kind(), format!("cannot get sealed secret service: {}.\n{advice}", fault.chain()))
@@ -416,7 +487,7 @@ impl Controller {
             let (parts, body) = answer.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| failed().because(error))?;
             let wait = parts.headers.get(header::RETRY_AFTER).filter(|_| parts.status == StatusCode::TOO_MANY_REQUESTS);
-            let answer = Answer { status: parts.status, body: body.to_bytes().to_vec(), port: String::new() };
+            let answer = Answer { status: parts.status, body: body.to_bytes().to_vec() };
             Ok((answer, wait.and_then(seconds)))
         };
         let Some(timeout) = self.timeout else { return work.await };
@@ -443,7 +514,7 @@ fn seconds(value: &HeaderValue) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(LONGEST_WAIT_SECONDS)))
 }
 
-/// The API's own sentence, or that of its client where the body is none.
+/// The API's own sentence, or that of kubectl's library where the body is none; such a body is then told as a hint.
 fn refusal(answer: &Answer, what: &str) -> Fault {
     let said = serde_json::from_slice::<Refusal>(&answer.body).unwrap_or_default().message;
     let kind = match answer.status {
@@ -452,16 +523,30 @@ fn refusal(answer: &Answer, what: &str) -> Fault {
         StatusCode::TOO_MANY_REQUESTS => base::Kind::Busy,
         _ => base::Kind::Unreachable,
     };
-    let text = match answer.status {
-        _ if !said.is_empty() => said,
-        status if status.is_server_error() => {
-            let body = String::from_utf8_lossy(&answer.body);
-            let body = body.trim();
-            format!("an error on the server (\"{body}\") has prevented the request from succeeding ({what})")
+    if !said.is_empty() {
+        return Fault::new(kind, said);
+    }
+    let body = String::from_utf8_lossy(&answer.body);
+    let body = body.trim();
+    let text = match answer.status.as_u16() {
+        400 => "the server rejected our request for an unknown reason",
+        401 => "the server has asked for the client to provide credentials",
+        403 | 406 | 415 if !body.is_empty() => body,
+        403 => "the server does not allow access to the requested resource",
+        404 => "the server could not find the requested resource",
+        405 => "the server does not allow this method on the requested resource",
+        409 => "the server reported a conflict",
+        422 => "the server rejected our request due to an error in our request",
+        429 => "the server has received too many requests and has asked us to try again later",
+        503 => "the server is currently unable to handle the request",
+        504 => {
+            "the server was unable to return a response in the time allotted, but may still be processing the request"
         }
-        status => format!("the server answered {status} ({what})"),
+        500.. => &format!("an error on the server (\"{body}\") has prevented the request from succeeding"),
+        code => &format!("the server responded with the status code {code} but did not return more information"),
     };
-    Fault::new(kind, text)
+    let fault = Fault::new(kind, format!("{text} ({what})"));
+    if body.is_empty() || text.contains(body) { fault } else { fault.hint(body.to_owned()) }
 }
 
 #[cfg(test)]

@@ -203,6 +203,7 @@ impl Options {
             ArgvError::Wrong(text) => Refusal::Usage(text),
         })?;
         let given = Given { parsed, environment };
+        check_klog(&given.parsed)?;
         given.check_truths().map_err(Refusal::Fault)?;
         let scope = given.scope()?;
         let mut options = Self {
@@ -231,10 +232,40 @@ impl Options {
     }
 }
 
+/// klog's flags do nothing here, but their values are looked at: what is behind a flag may have been meant as something else.
+fn check_klog(parsed: &Parsed) -> Result<(), Refusal> {
+    let is_severity = |text: &str| {
+        let names = ["INFO", "WARNING", "ERROR", "FATAL"];
+        names.contains(&text.to_ascii_uppercase().as_str()) || text.parse::<i32>().is_ok()
+    };
+    let is_number = |text: &str| text.parse::<i32>().is_ok();
+    let is_size = |text: &str| text.parse::<u64>().is_ok();
+    let syntax = |text: &str| format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
+    let plain = |_: &str| "parse error".to_owned();
+    type Told<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool, &'a dyn Fn(&str) -> String);
+    let rules: [Told<'_>; 4] = [
+        ("v", "-v, --v", &is_number, &syntax),
+        ("stderrthreshold", "--stderrthreshold", &is_severity, &syntax),
+        ("alsologtostderrthreshold", "--alsologtostderrthreshold", &is_severity, &syntax),
+        ("log_file_max_size", "--log_file_max_size", &is_size, &plain),
+    ];
+    for (name, shown, is_fine, reason) in rules {
+        if let Some(wrong) = parsed.values(name).iter().find(|text| !is_fine(text)) {
+            let reason = reason(wrong);
+            return Err(Refusal::Usage(format!("invalid argument {wrong:?} for \"{shown}\" flag: {reason}")));
+        }
+    }
+    Ok(())
+}
+
+/// Told to people only, as the peer has it: a script may preset the flag by its environment.
+pub const KEYS_IGNORED: &str =
+    "ignoring --recovery-private-key because unseal command not chosen with --recovery-unseal";
+
 fn warnings(options: &Options, mode: &Mode) -> Vec<&'static str> {
     let mut warnings = Vec::new();
     if !options.recovery_keys.is_empty() && !matches!(mode, Mode::Recover | Mode::Validate) {
-        warnings.push("ignoring --recovery-private-key because unseal command not chosen with --recovery-unseal");
+        warnings.push(KEYS_IGNORED);
     }
     if options.output.is_some() && matches!(mode, Mode::MergeInto(_)) {
         warnings.push("ignoring --sealed-secret-file because --merge-into updates its own file");
@@ -271,6 +302,12 @@ impl Given<'_> {
         let typed = self.parsed.values(name).iter().map(String::as_str);
         let entries = self.variable(name).into_iter().chain(typed).flat_map(|text| text.split(','));
         entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A list whose entries may hold commas: each variable or flag is one.
+    fn array(&self, name: &str) -> Vec<String> {
+        let typed = self.parsed.values(name).iter().map(String::as_str);
+        self.variable(name).into_iter().chain(typed).map(str::to_owned).collect()
     }
 
     fn is_set(&self, name: &str) -> bool {
@@ -340,7 +377,7 @@ impl Given<'_> {
             username: self.filled("username"),
             password: self.filled("password").map(Into::into),
             impersonate: self.filled("as"),
-            impersonate_groups: self.list("as-group"),
+            impersonate_groups: self.array("as-group"),
             impersonate_uid: self.filled("as-uid"),
             request_timeout: self.filled("request-timeout"),
         }

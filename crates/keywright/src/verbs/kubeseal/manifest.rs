@@ -31,6 +31,14 @@ pub fn read_all(bytes: &[u8], kind: &str) -> Result<Vec<Branch>, Fault> {
 /// # Errors
 /// Where there is none, it is not of that kind and version, or the stream cannot be read.
 pub fn read_first(bytes: &[u8], api_version: &str, kind: &str) -> Result<Branch, Fault> {
+    let text_of = std::str::from_utf8(bytes).unwrap_or_default();
+    if objects(text_of).is_ok_and(|(objects, _)| objects.len() > 1) {
+        // Of two the second would be lost without a word.
+        return Err(Fault::wrong(
+            "couldn't get version/kind; json parse error: invalid character '{' after top-level value",
+        )
+        .hint("the input must be one object"));
+    }
     let first = documents(bytes)?.into_iter().find(|node| !is_empty(node));
     let Some(Node::Branch(branch)) = first else {
         return Err(Fault::wrong(format!("there is no {kind} in the input")));

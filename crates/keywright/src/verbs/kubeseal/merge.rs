@@ -19,6 +19,8 @@ pub struct Merging<'a> {
     pub key: &'a PublicKey,
     /// `--scope`, where it was given.
     pub scope: Option<Scope>,
+    /// `-n`: the namespace that Secrets which name one must have.
+    pub namespace: Option<&'a str>,
     /// Whether Secrets without values are fine.
     pub allow_empty_data: bool,
 }
@@ -47,6 +49,9 @@ impl Merging<'_> {
         for secret in secrets {
             let mut secret = PlainSecret::read(secret)?;
             seal::check_values(&secret, self.allow_empty_data)?;
+            if scope != Scope::ClusterWide {
+                seal::check_namespace(&secret, self.namespace)?;
+            }
             (secret.name, secret.namespace) = (name.clone(), namespace.clone());
             secret.rescope(scope);
             take_over(&mut merged, &secret.seal(self.key)?);

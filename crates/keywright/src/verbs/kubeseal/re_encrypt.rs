@@ -14,14 +14,15 @@ use super::manifest;
 /// # Errors
 /// The first one that the controller cannot seal again.
 pub async fn rotate(controller: &Controller, objects: &[Branch]) -> Result<Vec<Branch>, Fault> {
+    let port = controller.port().await?;
+    let cannot = |fault: Fault| fault.within("cannot re-encrypt secret");
     let mut rotated = Vec::with_capacity(objects.len());
     for object in objects {
-        let cannot = |fault: Fault| Fault::new(fault.kind(), format!("cannot re-encrypt secret: {}", fault.chain()));
-        let answer = controller.ask("rotate", manifest::to_json(object)?).await.map_err(cannot)?;
+        let answer = controller.ask(&port, "rotate", manifest::to_json(object)?).await.map_err(cannot)?;
         match answer.status {
             status if status.is_success() => rotated.push(read(&answer).map_err(cannot)?),
             StatusCode::CONFLICT => return Err(Fault::wrong("unable to rotate secret")),
-            _ => return Err(cannot(controller.refusal(&answer))),
+            _ => return Err(cannot(controller.refusal(&port, &answer))),
         }
     }
     Ok(rotated)

@@ -41,7 +41,8 @@ pub fn keys(files: &[PathBuf]) -> Result<KeySet, Fault> {
 
 /// The keys of one text: a PEM block, or a backup of the controller's Secrets.
 fn keys_of(text: &[u8]) -> Result<Vec<PrivateKey>, Fault> {
-    if contains(text, b"-----BEGIN ") {
+    // A line of its own: a backup may hold a key's text in one of its fields.
+    if text.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"-----BEGIN ")) {
         return Ok(vec![PrivateKey::parse(text)?]);
     }
     let no_key = |_| Fault::wrong("it holds neither a PEM key nor a backup of the controller's Secrets");
@@ -53,10 +54,6 @@ fn key_of(secret: &Branch) -> Result<PrivateKey, Fault> {
     let data = manifest::bytes(secret, "data")?;
     let pem = data.value("tls.key").ok_or_else(|| Fault::wrong("secret must contain a 'tls.data' key"))?;
     PrivateKey::parse(pem.expose())
-}
-
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window == word)
 }
 
 /// The SealedSecret of a stream; `namespace` is used where the file names none.

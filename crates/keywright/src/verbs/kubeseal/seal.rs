@@ -49,13 +49,8 @@ impl Sealing<'_> {
 
     /// The namespace: the Secret's own, which `-n` must not contradict, else `-n`, else the configuration's.
     fn place(&self, secret: &mut PlainSecret) -> Result<(), Fault> {
+        check_namespace(secret, self.namespace)?;
         match self.namespace {
-            Some(asked) if !secret.namespace.is_empty() && secret.namespace != asked => {
-                return Err(Fault::wrong(format!(
-                    "namespace mismatch: input secret is in namespace \"{}\" but \"{asked}\" was specified",
-                    secret.namespace
-                )));
-            }
             Some(asked) => asked.clone_into(&mut secret.namespace),
             None if secret.namespace.is_empty() => secret.namespace = (self.fallback)().unwrap_or_default(),
             None => {}
@@ -78,4 +73,18 @@ pub fn check_values(secret: &PlainSecret, allow_empty_data: bool) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// A Secret that names a namespace must name the one that was asked for.
+///
+/// # Errors
+/// The peer's sentence.
+pub fn check_namespace(secret: &PlainSecret, asked: Option<&str>) -> Result<(), Fault> {
+    match asked {
+        Some(asked) if !secret.namespace.is_empty() && secret.namespace != asked => Err(Fault::wrong(format!(
+            "namespace mismatch: input secret is in namespace \"{}\" but \"{asked}\" was specified",
+            secret.namespace
+        ))),
+        _ => Ok(()),
+    }
 }

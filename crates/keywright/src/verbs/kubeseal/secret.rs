@@ -134,7 +134,8 @@ fn scope_mark(scope: Scope) -> Option<&'static str> {
 }
 
 fn finalizers(metadata: &Branch) -> Result<Vec<String>, Fault> {
-    let texts = manifest::list(metadata, "finalizers")?.into_iter().map(|node| node.as_str().map(str::to_owned));
+    let text = |node: &Node| Some(String::from_utf8_lossy(manifest::as_text(node)?.expose()).into_owned());
+    let texts = manifest::list(metadata, "finalizers")?.into_iter().map(text);
     texts.collect::<Option<_>>().ok_or_else(|| Fault::wrong("`metadata.finalizers` must be a list of texts"))
 }
 

@@ -15,14 +15,14 @@ use super::{manifest, recover};
 /// # Errors
 /// The first one that the controller cannot open, or that it does not answer about.
 pub async fn ask(controller: &Controller, objects: &[Branch]) -> Result<(), Fault> {
+    let port = controller.port().await?;
+    let cannot = |fault: Fault| fault.within("cannot validate sealed secret");
     for object in objects {
-        let cannot =
-            |fault: Fault| Fault::new(fault.kind(), format!("cannot validate sealed secret: {}", fault.chain()));
-        let answer = controller.ask("verify", manifest::to_json(object)?).await.map_err(cannot)?;
+        let answer = controller.ask(&port, "verify", manifest::to_json(object)?).await.map_err(cannot)?;
         match answer.status {
             status if status.is_success() => {}
             StatusCode::CONFLICT => return Err(refused(object)?),
-            _ => return Err(cannot(controller.refusal(&answer))),
+            _ => return Err(cannot(controller.refusal(&port, &answer))),
         }
     }
     Ok(())

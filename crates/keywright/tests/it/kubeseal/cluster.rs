@@ -81,7 +81,7 @@ fn a_service_that_is_not_there_is_told_with_the_flags_that_name_it() {
     let ended = lab.kubeseal(&["--fetch-cert"], "");
     assert_eq!(
         ended.err,
-        "error: cannot fetch certificate: an error on the server (\"no endpoints\") has prevented the request from succeeding (get services http:sealed-secrets-controller:http)\n"
+        "error: cannot fetch certificate: the server is currently unable to handle the request (get services http:sealed-secrets-controller:http)\nhint: no endpoints\n"
     );
 }
 
@@ -107,6 +107,10 @@ fn validation_says_nothing_or_which_object_cannot_be_opened() {
     for (answer, told) in [
         (Answer::empty(409), "error: unable to decrypt sealed secret: a\n"),
         (
+            Answer::new(404, "text/plain", "404 page not found\n"),
+            "error: cannot validate sealed secret: the server could not find the requested resource (post services http:sealed-secrets-controller:http)\nhint: 404 page not found\n",
+        ),
+        (
             Answer::empty(500),
             "error: cannot validate sealed secret: an error on the server (\"\") has prevented the request from succeeding (post services http:sealed-secrets-controller:http)\n",
         ),
@@ -115,6 +119,15 @@ fn validation_says_nothing_or_which_object_cannot_be_opened() {
         let ended = lab.kubeseal(&["--validate"], SEALED);
         assert_eq!((ended.code, ended.err.as_str()), (1, told));
     }
+    let ended = lab.kubeseal(&["--validate", "--controller-name", "other"], SEALED);
+    assert!(
+        ended.err.starts_with("error: cannot get sealed secret service: services \"other\" not found"),
+        "{}",
+        ended.err
+    );
+    let before = lab.server.requests().len();
+    assert_eq!(lab.kubeseal(&["--validate"], &format!("{SEALED}---\n{SEALED}")).code, 0);
+    assert_eq!(lab.server.requests().len() - before, 3, "the Service is looked up once");
     let busy = Answer::new(429, "text/plain", "limit exceeded\n").with_header("retry-after", "0");
     lab.server.misbehave("POST", PROXY, 3, Misbehaviour::Say(busy));
     assert_eq!(lab.kubeseal(&["--validate"], SEALED).code, 0, "a controller that is busy is asked again");

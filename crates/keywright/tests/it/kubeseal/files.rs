@@ -84,6 +84,11 @@ status: {observedGeneration: 3}
     let ended = kubeseal(&["--cert", &cert, "--scope", "cluster-wide", "--merge-into", &file], marked.as_bytes(), &[]);
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("which is namespace-wide: it could never be opened"), "{}", ended.err);
+    let before = read(folder.path(), "s.yaml");
+    let ended = kubeseal(&["--cert", &cert, "-n", "other", "--merge-into", &file], SECRET.as_bytes(), &[]);
+    let told = "error: namespace mismatch: input secret is in namespace \"x\" but \"other\" was specified\n";
+    assert_eq!((ended.code, ended.err.as_str()), (1, told));
+    assert_eq!(read(folder.path(), "s.yaml"), before);
 }
 
 #[test]

@@ -62,6 +62,10 @@ pub const AS_THE_PEER: &[Line<'_>] = &[
     line("--cert DIR/cert.pem --raw -n x --name a --from-file DIR/nope", "", 1, NO_FILE),
     line("--recovery-unseal --recovery-private-key DIR/nope", SECRET, 1, NO_FILE),
     line("--merge-into DIR/nope --cert DIR/cert.pem", SECRET, 1, NO_FILE),
+    line("--cert DIR/cert.pem --server http://x -o yaml", PLACELESS, 0, ""),
+    line("--cert DIR/cert.pem", "metadata: {name: a, namespace: x, finalizers: [5]}\nstringData: {a: b}", 0, ""),
+    line("--cert file://localhostDIR/cert.pem --fetch-cert", "", 0, ""),
+    line("--cert DIR/cert.pem --recovery-private-key DIR/nope", SECRET, 0, ""),
 ];
 
 /// Lines where we say more than the real kubeseal, or something else on purpose: how stderr begins.
@@ -103,6 +107,15 @@ const AS_WE_LIKE: &[Line<'_>] = &[
         0,
         "warning: `stringData.pin` is not quoted and was changed by YAML's rules; put it into quotes\n",
     ),
+    line("--cert DIR/cert.pem --raw -n x --name a -f DIR/nope", "v", 1, "error: Could not read file specified with"),
+    line("--fetch-cert --cert DIR/cert.pem -f DIR/nope", "", 1, "error: Could not read file specified with"),
+    line(
+        "--recovery-unseal --recovery-private-key DIR/key.pem",
+        "{\"a\":1}{\"a\":2}",
+        1,
+        "error: couldn't get version/kind; json parse error: invalid character '{' after top-level value\n",
+    ),
+    line("--validate", "# nothing\n---\n", 0, ""),
     line("-f DIR/nope", "", 1, "error: Could not read file specified with --secret-file\nhint: open DIR/nope: "),
     line("--cert DIR/cert.pem -w DIR/no/x", SECRET, 1, "error: open DIR/no/x: no such file or directory\n"),
     line(

@@ -27,7 +27,25 @@ fn the_namespace_follows_from_flag_context_pod_or_is_the_default() {
         (CONFIG, None, Some("bare"), &pod, Ok("pod")),
         ("{}", None, None, &pod, Ok("pod")),
         ("{}", None, None, &[], Err(none)),
-        (CONFIG, None, Some("nope"), &[], Err("context \"nope\" does not exist")),
+        (
+            CONFIG,
+            None,
+            Some("nope"),
+            &[],
+            Err(
+                "invalid configuration: [context was not found for specified context: nope, cluster has no server defined]",
+            ),
+        ),
+        (r#"{"clusters":[{"name":"k","cluster":{"server":"http://a"}}]}"#, None, None, &[], Err(none)),
+        (
+            r#"{"current-context":"gone","clusters":[{"name":"k"}]}"#,
+            None,
+            None,
+            &[],
+            Err(
+                "invalid configuration: [context was not found for specified context: gone, cluster has no server defined]",
+            ),
+        ),
     ] {
         let folder = folder_with(config);
         let text = |text: Option<&str>| text.map(str::to_owned);
@@ -49,11 +67,10 @@ fn flags_lie_over_the_configuration() {
     let connection = Connection {
         server: Some("https://10.0.0.1:6443".into()),
         insecure_skip_tls_verify: true,
-        username: Some("me".into()),
+        tls_server_name: Some("api".into()),
         impersonate: Some("other".into()),
         impersonate_groups: vec!["g".into()],
         impersonate_uid: Some("7".into()),
-        tls_server_name: Some("api".into()),
         ..Connection::default()
     };
     let environment = environment(&folder, &[]);
@@ -64,7 +81,7 @@ fn flags_lie_over_the_configuration() {
     assert_eq!(cluster.server.as_deref(), Some("https://10.0.0.1:6443"));
     assert_eq!((cluster.insecure_skip_tls_verify, cluster.tls_server_name.as_deref()), (Some(true), Some("api")));
     let user = config.auth_infos[0].auth_info.as_ref().expect("a user");
-    assert_eq!((user.username.as_deref(), user.impersonate.as_deref()), (Some("me"), Some("other")));
+    assert_eq!(user.impersonate.as_deref(), Some("other"));
     assert_eq!((user.impersonate_uid.as_deref(), user.impersonate_groups.as_ref().map(Vec::len)), (Some("7"), Some(1)));
     assert!(user.token.is_some(), "what no flag names stays");
 }
@@ -92,5 +109,58 @@ fn requests_end_unless_told_to_wait_for_ever() {
     assert_eq!(timeout(Some("0")), Ok(None));
     assert_eq!(timeout(Some("5")), Ok(Some(Duration::from_secs(5))));
     assert_eq!(timeout(Some("2m")), Ok(Some(Duration::from_secs(120))));
-    assert_eq!(timeout(Some("soon")), Err("invalid timeout value `soon`".to_owned()));
+    assert_eq!(timeout(Some("soon")), Err("Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)".to_owned()));
+}
+
+#[test]
+fn what_leads_nowhere_or_means_two_things_is_refused() {
+    let folder = folder_with(CONFIG);
+    let some = |text: &str| Some(text.to_owned());
+    let none = Connection::default;
+    let nope = folder.path().join("nope").display().to_string();
+    let read = |what: &str, of: &str| {
+        format!("unable to read {what} {nope} for {of} due to open {nope}: no such file or directory")
+    };
+    for (connection, told) in [
+        (Connection { cluster: some("zip"), ..none() }, "cluster \"zip\" does not exist".to_owned()),
+        (Connection { user: some("zip"), ..none() }, "auth info \"zip\" does not exist".to_owned()),
+        (Connection { context: some("zip"), ..none() }, "context \"zip\" does not exist".to_owned()),
+        (
+            Connection { username: some("me"), ..none() },
+            "invalid configuration: more than one authentication method found for u; found [token basicAuth], only one is allowed".to_owned(),
+        ),
+        (
+            Connection { impersonate_groups: vec!["g".into()], ..none() },
+            "invalid configuration: requesting uid, groups or user-extra for u without impersonating a user".to_owned(),
+        ),
+        (
+            Connection { insecure_skip_tls_verify: true, certificate_authority: some("x"), ..none() },
+            "specifying a root certificates file with the insecure flag is not allowed".to_owned(),
+        ),
+        (
+            Connection { client_certificate: some(&nope), client_key: some(&nope), ..none() },
+            format!("invalid configuration: [{}, {}]", read("client-cert", "u"), read("client-key", "u")),
+        ),
+        (
+            Connection { certificate_authority: some(&nope), ..none() },
+            format!("invalid configuration: {}", read("certificate-authority", "k")),
+        ),
+    ] {
+        let opened = crate::cluster::block_on(async { connection.open(&environment(&folder, &[])).await.map(drop) });
+        assert_eq!(opened.map_err(|fault| fault.to_string()), Err(told));
+    }
+}
+
+#[test]
+fn a_server_without_a_scheme_is_asked_as_kubectl_asks_it() {
+    let folder = folder_with(CONFIG);
+    for (is_insecure, expected) in [(false, "http://10.0.0.1:6443"), (true, "https://10.0.0.1:6443")] {
+        let server = Some("10.0.0.1:6443".to_owned());
+        let connection = Connection { server, insecure_skip_tls_verify: is_insecure, ..Connection::default() };
+        let environment = environment(&folder, &[]);
+        let mut config = connection.configuration(&environment).expect("a configuration");
+        connection.applied_to(&mut config, &environment).expect("it applies");
+        let cluster = config.clusters[0].cluster.as_ref().expect("a cluster");
+        assert_eq!(cluster.server.as_deref(), Some(expected));
+    }
 }

@@ -46,6 +46,12 @@ fn wrong_command_lines_are_told_in_pflags_words() {
             "--raw=maybe",
             "2: invalid argument \"maybe\" for \"--raw\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
         ),
+        ("-vx", "2: invalid argument \"x\" for \"-v, --v\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("--log_file_max_size x", "2: invalid argument \"x\" for \"--log_file_max_size\" flag: parse error"),
+        (
+            "--stderrthreshold x",
+            "2: invalid argument \"x\" for \"--stderrthreshold\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ),
         ("-h", "short help"),
         ("-o toml", "1: unsupported output format: toml"),
         ("--from-file x", "1: --from-file requires --raw"),
