@@ -1,7 +1,7 @@
 //! `sops decrypt`: an encrypted file, or one value of it, in the clear. Specification: SOPS §8.5.
 
 use base::Fault;
-use document::{Document, Format, Path, edit};
+use document::{Document, Format, Node, Path, Scalar, edit};
 
 use super::file::{self, Afterwards};
 use super::input::{Input, Output, Stdin};
@@ -47,7 +47,11 @@ pub fn laid_out(
     } else {
         let branch = document.branches.first().ok_or_else(|| Fault::not_found("the file has no document"))?;
         let node = edit::extract(branch, path).map_err(|fault| fault.within("error truncating tree"))?;
-        document::emit_value(node, format, &options)
+        match node {
+            // A text is what it is in every format, in binary ones too.
+            Node::Leaf(Scalar::Text(text)) => Ok(text.expose().to_vec()),
+            node => document::emit_value(node, format, &options),
+        }
     };
     emitted.map_err(|fault| Failure::new(4, fault.within("Error dumping file")))
 }

@@ -57,6 +57,11 @@ fn one_value_is_extracted() {
         assert_eq!(good(&["decrypt", "--extract", index, &yaml]), expected, "{index}");
         assert_eq!(good(&["-d", "--extract", index, &yaml]), expected, "{index}");
     }
+    for (name, index, expected) in
+        [("e-f.bin", "[\"data\"]", PLAIN[4].1), ("e-f.env", "[\"A\"]", "one"), ("e-f.ini", "[\"t\"][\"k\"]", "  x")]
+    {
+        assert_eq!(good(&["decrypt", "--extract", index, &path(&folder, name)]), expected, "{name}");
+    }
 }
 
 #[test]
