@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use base::{Fault, Kind, SecretBytes};
 use http::header::{HOST, LOCATION};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use crate::answer::Answer;
@@ -130,9 +130,9 @@ impl Client {
 
     async fn follow(&self, request: &Request) -> Result<Answer, Outcome> {
         request.check().map_err(lost_for_good)?;
-        let (mut method, mut url) = (request.method.clone(), request.url.clone());
+        let (mut method, mut url, mut headers) = (request.method.clone(), request.url.clone(), request.headers.clone());
         for hop in 0.. {
-            let answer = self.exchange(request, &method, &url).await?;
+            let answer = self.exchange(request, &method, &url, &headers).await?;
             let Some(next) = redirect(request.redirects, hop, &answer, &url) else {
                 return Ok(answer);
             };
@@ -142,18 +142,27 @@ impl Client {
                 StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
                 _ => false,
             };
-            if changes && request.redirects == Redirects::SameHost {
+            if changes && request.redirects != Redirects::VaultStandby {
                 method = Method::GET;
+            }
+            if request.redirects == Redirects::AnyHost && !is_same_host(&url, &next) {
+                headers = HeaderMap::new();
             }
             url = next;
         }
         unreachable!("every policy ends after a fixed number of hops")
     }
 
-    async fn exchange(&self, request: &Request, method: &Method, url: &Url) -> Result<Answer, Outcome> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Result<Answer, Outcome> {
         let client = self.pool(request, url).map_err(lost_for_good)?;
         let target = self.named(url).map_err(lost_for_good)?;
-        let mut call = client.request(method.clone(), target.clone()).headers(request.headers.clone());
+        let mut call = client.request(method.clone(), target.clone()).headers(headers.clone());
         if target != *url {
             call = call.header(HOST, authority(url));
         }
@@ -313,14 +322,12 @@ fn redirect(policy: Redirects, hop: usize, answer: &Answer, from: &Url) -> Optio
         return None;
     }
     let to = from.join(answer.header(LOCATION.as_str())?).ok()?;
-    let same_host = to.host() == from.host()
-        && to.scheme() == from.scheme()
-        && to.port_or_known_default() == from.port_or_known_default();
+    let no_downgrade = to.scheme() == from.scheme() || (from.scheme() == "http" && to.scheme() == "https");
     let allowed = match policy {
         Redirects::Refuse => false,
-        Redirects::SameHost => hop < MOST_HOPS && same_host,
+        Redirects::SameHost => hop < MOST_HOPS && is_same_host(from, &to),
+        Redirects::AnyHost => hop < MOST_HOPS && no_downgrade,
         Redirects::VaultStandby => {
-            let no_downgrade = to.scheme() == from.scheme() || (from.scheme() == "http" && to.scheme() == "https");
             let same_name = to.host() == from.host();
             hop == 0 && no_downgrade && matches!(code, 301 | 302 | 307) && (same_name || code == 307)
         }
@@ -328,7 +335,13 @@ fn redirect(policy: Redirects, hop: usize, answer: &Answer, from: &Url) -> Optio
     allowed.then_some(to)
 }
 
-/// More hops within one host are a loop.
+fn is_same_host(one: &Url, other: &Url) -> bool {
+    one.host() == other.host()
+        && one.scheme() == other.scheme()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// More hops are a loop.
 const MOST_HOPS: usize = 5;
 
 fn authority(url: &Url) -> String {

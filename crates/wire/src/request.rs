@@ -23,6 +23,9 @@ pub enum Redirects {
     /// Vault's own: once, never from https to http; to another host only by the 307 of a standby, which
     /// is verified against the same authorities, since the same client asks again (VSO §8.1, §19.5).
     VaultStandby,
+    /// Anywhere by http and https, but never from https to http: public files. Another host gets none of the headers
+    /// (HS §6, §16 S12).
+    AnyHost,
 }
 
 /// One request.

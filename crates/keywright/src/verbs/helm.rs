@@ -11,17 +11,22 @@ mod encrypt;
 mod gpg_home;
 mod help;
 mod key;
+mod leavings;
 mod plugin;
+mod post_renderer;
 mod pure;
 mod reference;
 mod settings;
 mod wrapper;
 
-use base::Fault;
-use wire::Environment;
+use base::{Fault, SecretBytes};
+use wire::program::Output;
+use wire::{Environment, Program};
 
 use super::{sops, vals};
 use crate::{Call, Exit, Failure, Ui};
+use gpg_home::GpgHome;
+use leavings::Leavings;
 use settings::Settings;
 
 /// Does what was asked for.
@@ -35,7 +40,15 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         return Ok(Exit::FAILURE);
     };
     let is_getter = command == "downloader";
-    let mut work = Work { ui: &mut call.ui, environment: call.environment.clone(), settings, is_getter };
+    let mut work = Work {
+        ui: &mut call.ui,
+        environment: call.environment.clone(),
+        settings,
+        is_getter,
+        exported: Vec::new(),
+        leavings: Leavings::default(),
+    };
+    work.warn_of_old_variables();
     let is_helpless = rest.first().is_none_or(|word| is_help(word));
     match command.as_str() {
         "help" | "-h" | "--help" => work.print(&help::of_all()),
@@ -49,14 +62,9 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
             plugin::run(&mut work, rest)
         }
         "encrypt" | "decrypt" | "view" | "edit" if is_helpless => work.explain(command, rest),
-        "encrypt" => encrypt::run(&mut work, rest),
-        // `view` is the peer's old word, which people still type.
-        "decrypt" | "view" => decrypt::run(&mut work, rest),
-        "edit" => edit::run(&mut work, rest),
-        "downloader" => downloader::run(&mut work, rest),
-        "post-renderer" => Err(told(backend::no_vals("post-renderer"))),
+        "downloader" | "post-renderer" => work.with_keys(&words),
         _ if is_helpless => work.print(&help::of_helm(command)),
-        _ => wrapper::run(&mut work, &words),
+        _ => work.with_keys(&words),
     }
 }
 
@@ -67,6 +75,10 @@ struct Work<'a> {
     settings: Settings,
     /// Whether Helm asked for the content of a URL, which a chart may have named.
     is_getter: bool,
+    /// Variables that programs get beside those of this process.
+    exported: Vec<(String, String)>,
+    /// What goes with us.
+    leavings: Leavings,
 }
 
 impl Work<'_> {
@@ -89,6 +101,9 @@ impl Work<'_> {
 
     /// The usage of a verb of ours, and what is missing where nothing stands behind it.
     fn explain(&mut self, verb: &str, rest: &[String]) -> Result<Exit, Failure> {
+        if let ("edit", Some(word)) = (verb, rest.first()) {
+            self.print(&format!("{word}\n"))?;
+        }
         self.print(&help::of_verb(verb))?;
         if rest.is_empty() {
             self.print("\nError: secrets file required.\n")?;
@@ -97,8 +112,47 @@ impl Work<'_> {
         Ok(Exit::SUCCESS)
     }
 
+    /// Runs a command that may need keys, with those that a variable names.
+    fn with_keys(&mut self, words: &[String]) -> Result<Exit, Failure> {
+        let home = GpgHome::of_variable(self)?;
+        let (command, rest) = words.split_first().expect("there is a command");
+        let ended = match command.as_str() {
+            "encrypt" => encrypt::run(self, rest),
+            // `view` is the peer's old word, which people still type.
+            "decrypt" | "view" => decrypt::run(self, rest),
+            "edit" => edit::run(self, rest),
+            "downloader" => downloader::run(self, rest),
+            "post-renderer" => post_renderer::run(self),
+            _ => wrapper::run(self, words),
+        };
+        drop(home);
+        ended
+    }
+
+    /// Helm, as it is pinned or as it told us.
+    fn helm(&self) -> &str {
+        self.environment.first(&["HELM_SECRETS_HELM_PATH", "HELM_BIN"]).unwrap_or("helm")
+    }
+
+    /// The program that a variable pins, with its words.
+    fn program(&self, variables: &[&str]) -> Option<Program> {
+        let mut words = self.environment.first(variables)?.split_whitespace();
+        let mut program = Program::new(words.next()?).arguments(words);
+        program.environment.extend(self.exported.iter().map(|(name, value)| (name.into(), value.into())));
+        Some(program)
+    }
+
+    fn warn_of_old_variables(&mut self) {
+        for (name, instead) in settings::REMOVED_VARIABLES {
+            if self.environment.value(name).is_some() {
+                self.note(&format!("{name} is not read any more: {instead}"));
+            }
+        }
+    }
+
     /// The same run with other variables: what a key of a URL brings along.
     fn set(&mut self, name: &str, value: &str) {
+        self.exported.push((name.to_owned(), value.to_owned()));
         let others = self.environment.iter().filter(|(known, _)| *known != name);
         self.environment = others.chain([(name, value)]).collect();
     }
@@ -110,6 +164,15 @@ const PREFIX: &str = "[helm-secrets] ";
 /// A fault as this command line tells it.
 fn told(fault: Fault) -> Failure {
     Failure::new(1, fault).prefixed(PREFIX)
+}
+
+/// What a program answered; where it failed, what it said is why.
+fn accepted(output: Output, attempt: &str, said: String) -> Result<SecretBytes, Fault> {
+    if output.is_success() {
+        return Ok(output.stdout);
+    }
+    let why = if said.is_empty() { output.ending() } else { said };
+    Err(Fault::wrong(attempt.to_owned()).because(why))
 }
 
 fn is_help(word: &str) -> bool {

@@ -12,6 +12,7 @@ mod exec;
 mod flatten;
 mod get;
 mod ksdecode;
+mod manifests;
 
 use base::Fault;
 use providers::reach::Reach;

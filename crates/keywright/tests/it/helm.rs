@@ -6,6 +6,9 @@ mod interop;
 mod plugin;
 mod wrapper;
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::stage::{Ended, KEY, RECIPIENT, path, run, write};
 
 /// The plain values; a getter must give them back byte by byte.
@@ -28,4 +31,15 @@ fn folder() -> tempfile::TempDir {
         write(folder.path(), encrypted, &ended.out);
     }
     folder
+}
+
+/// A script, written by another process so that no fork of this one holds it open for writing.
+fn script(place: &Path, name: &str, text: &str) -> String {
+    let path = place.join(name);
+    let made = Command::new("sh")
+        .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 700 \"$2\"", "sh", &format!("#!/bin/sh\n{text}\n")])
+        .arg(&path)
+        .status();
+    assert!(made.expect("sh runs").success());
+    path.display().to_string()
 }

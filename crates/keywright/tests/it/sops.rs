@@ -4,7 +4,7 @@
 mod edit;
 mod exec;
 mod files;
-mod interop;
+pub mod interop;
 mod keys;
 mod lines;
 

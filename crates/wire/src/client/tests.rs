@@ -148,6 +148,10 @@ async fn a_redirect_leads_only_where_the_request_allows() {
     assert_eq!(other.asked()[0].header("x-vault-token"), "canary-token");
     assert_eq!(other.asked()[0].body, "1");
     assert_eq!(ask("/twice", Redirects::VaultStandby).await.0, 307, "one hop only");
+    assert_eq!(ask("/loop", Redirects::AnyHost).await.0, 301);
+    assert_eq!(ask("/twice", Redirects::AnyHost).await, (200, "other".to_owned()));
+    let last = other.asked().pop().unwrap();
+    assert_eq!(last.header("x-vault-token"), "", "another host gets no header");
 }
 
 #[tokio::test]

@@ -56,6 +56,15 @@ impl Selection {
 }
 
 impl Backend {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sops => "sops",
+            Self::Vals => "vals",
+            Self::Noop => "noop",
+        }
+    }
+
     /// Whether a file has something for the backend to do.
     pub fn is_encrypted(self, bytes: &[u8]) -> bool {
         match self {
@@ -153,13 +162,13 @@ fn evaluated_literal(work: &mut Work<'_>, literal: &str) -> Result<SecretBytes, 
     })
 }
 
-fn vals_error(fault: Fault) -> Failure {
+pub fn vals_error(fault: Fault) -> Failure {
     Failure::new(1, fault).prefixed("vals error: ")
 }
 
 /// Whoever writes values for a getter or for Argo CD may start no program. Where the paths of values files are restricted,
 /// references read no files, since they would lead around that.
-fn may(work: &Work<'_>) -> vals::May {
+pub fn may(work: &Work<'_>) -> vals::May {
     let mut reach = reach::of_command_line(work.environment.clone());
     if work.is_getter || work.environment.value("ARGOCD_APP_NAME").is_some() {
         reach.programs = Programs::Closed;
@@ -175,7 +184,7 @@ fn may(work: &Work<'_>) -> vals::May {
 }
 
 /// The answer of a pinned vals; what it says while it fails is why.
-fn answered(
+pub fn answered(
     work: &Work<'_>,
     program: &[String],
     words: impl IntoIterator<Item = String>,
@@ -199,7 +208,7 @@ pub fn sops_path(work: &Work<'_>) -> Option<Vec<String>> {
     pinned_program(work, &["HELM_SECRETS_SOPS_PATH", "HELM_SECRETS_SOPS_BIN"])
 }
 
-fn pinned_program(work: &Work<'_>, variables: &[&str]) -> Option<Vec<String>> {
+pub fn pinned_program(work: &Work<'_>, variables: &[&str]) -> Option<Vec<String>> {
     let text = work.environment.first(variables)?;
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     (!words.is_empty()).then_some(words)
@@ -222,12 +231,6 @@ fn pinned(work: &mut Work<'_>, program: &[String], bytes: &[u8], format: Format)
         work.ui.note(output.stderr.trim_end());
     }
     output.accepted(&format!("`{}` failed", program[0]))
-}
-
-/// What is told where references stand that no backend evaluates.
-pub fn no_vals(what: &str) -> Fault {
-    Fault::wrong(format!("`{what}` cannot evaluate references in this version of keywright"))
-        .hint("put the references into a values file, or evaluate them by `vals eval` before Helm runs")
 }
 
 /// What is told where a shell script would be run.

@@ -18,6 +18,16 @@ pub struct GpgHome {
 }
 
 impl GpgHome {
+    /// With the keys that `HELM_SECRETS_LOAD_GPG_KEYS` names, if it names any.
+    ///
+    /// # Errors
+    /// gpg does not take one of them.
+    pub fn of_variable(work: &mut Work<'_>) -> Result<Option<Self>, Failure> {
+        let places = work.environment.value("HELM_SECRETS_LOAD_GPG_KEYS").filter(|places| *places != "false");
+        let places: Vec<String> = places.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        (!places.is_empty()).then(|| Self::with_files(work, &places)).transpose()
+    }
+
     /// With keys from files, or from all files of folders.
     ///
     /// # Errors
@@ -48,6 +58,7 @@ impl GpgHome {
         let mut builder = tempfile::Builder::new();
         let folder = builder.prefix("gpg").permissions(Permissions::from_mode(0o700)).tempdir_in(above);
         let folder = folder.map_err(|error| told(Fault::unreachable("cannot make a home for gpg").because(error)))?;
+        work.leavings.add(folder.path()).map_err(told)?;
         work.set("GNUPGHOME", &folder.path().to_string_lossy());
         Ok(Self { folder })
     }

@@ -4,12 +4,12 @@
 use std::path::{Component, Path};
 
 use base::encoding::Base64;
-use base::{Fault, SecretBytes};
+use base::{Fault, Kind, SecretBytes};
 use serde_json::Value;
 
 use super::gpg_home::GpgHome;
 use super::pure::url::Key;
-use super::{Work, told};
+use super::{Work, accepted, told};
 use crate::{Failure, cluster};
 
 /// Checks that the key of a URL lies where keys may lie.
@@ -45,7 +45,7 @@ pub fn import(work: &mut Work<'_>, key: Key, place: &str) -> Result<Option<GpgHo
         Key::AgeKubernetes => {
             let wrong =
                 |name: &str, data_key: &str| format!("Couldn't find key {data_key} in kubernetes secret {name}");
-            let identity = of_kubernetes(place, wrong).map_err(told)?;
+            let identity = of_kubernetes(work, place, wrong).map_err(told)?;
             let identity = identity.to_text().ok_or_else(|| told(Fault::wrong("the age identity is no text")))?;
             let mut known = work.environment.value("SOPS_AGE_KEY").unwrap_or_default().to_owned();
             known.push('\n');
@@ -56,25 +56,52 @@ pub fn import(work: &mut Work<'_>, key: Key, place: &str) -> Result<Option<GpgHo
         Key::Gpg => GpgHome::with_files(work, &[place.to_owned()]).map(Some),
         Key::GpgKubernetes => {
             let wrong = |name: &str, data_key: &str| format!("Couldn't find key {data_key} in secret {name}");
-            let bytes = of_kubernetes(place, wrong).map_err(told)?;
+            let bytes = of_kubernetes(work, place, wrong).map_err(told)?;
             GpgHome::with_key(work, bytes).map(Some)
         }
     }
 }
 
 /// `[namespace/]name#key` of a Secret.
-fn of_kubernetes(place: &str, wrong: impl Fn(&str, &str) -> String) -> Result<SecretBytes, Fault> {
+fn of_kubernetes(work: &Work<'_>, place: &str, wrong: impl Fn(&str, &str) -> String) -> Result<SecretBytes, Fault> {
     let (secret, data_key) = place.split_once('#').unwrap_or((place, ""));
-    let answer: Value = cluster::block_on(async {
-        let client = cluster::client().await?;
-        let (namespace, name) = secret.split_once('/').unwrap_or((client.default_namespace(), secret));
-        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
-        let request = http::Request::get(path).body(Vec::new());
-        let request = request.map_err(|error| Fault::wrong(format!("`{secret}` names no Secret")).because(error))?;
-        let answer = client.request(request).await;
-        answer.map_err(|error| Fault::not_found(format!("Couldn't get kubernetes secret {secret}")).because(error))
-    })?;
+    let (namespace, name) = match secret.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, secret),
+    };
+    let answer = match pinned(work, namespace, name) {
+        Some(answer) => answer,
+        None => cluster::block_on(read(namespace, name)),
+    };
+    let answer =
+        answer.map_err(|fault| Fault::not_found(format!("Couldn't get kubernetes secret {secret}")).because(fault))?;
     let encoded = answer.get("data").and_then(|data| data.get(data_key)).and_then(Value::as_str);
     let decoded = encoded.and_then(|text| Base64::Standard.decode(text.as_bytes()));
     decoded.ok_or_else(|| Fault::not_found(wrong(secret, data_key)))
+}
+
+async fn read(namespace: Option<&str>, name: &str) -> Result<Value, Fault> {
+    let client = cluster::client().await?;
+    let namespace = namespace.unwrap_or(client.default_namespace());
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+    let request = http::Request::get(path).body(Vec::new());
+    let request = request.map_err(|error| Fault::wrong("the name names no Secret").because(error))?;
+    client.request(request).await.map_err(|error| Fault::unreachable("the cluster does not give it").because(error))
+}
+
+/// What a pinned kubectl answers; nothing where none is pinned, or the pinned one is not there.
+fn pinned(work: &Work<'_>, namespace: Option<&str>, name: &str) -> Option<Result<Value, Fault>> {
+    let kubectl = work.program(&["HELM_SECRETS_KUBECTL_PATH"])?;
+    let words = namespace.into_iter().flat_map(|namespace| ["--namespace", namespace]);
+    let output = kubectl.arguments(words).arguments(["get", "secret", "--output", "json", "--", name]).run();
+    match output {
+        Ok(output) => {
+            let said = output.stderr.trim().to_owned();
+            Some(accepted(output, "kubectl failed", said).and_then(|text| {
+                serde_json::from_slice(text.expose()).map_err(|_| Fault::wrong("kubectl did not print JSON"))
+            }))
+        }
+        Err(fault) if fault.kind() == Kind::NotFound => None,
+        Err(fault) => Some(Err(fault)),
+    }
 }

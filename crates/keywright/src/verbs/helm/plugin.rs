@@ -126,6 +126,10 @@ const DESCRIPTION: &str = "Encrypted Helm values, decrypted on the fly.";
 const WRAPPER: &str = r#"#!/bin/sh
 set -u
 helm="${HELM_SECRETS_HELM_PATH:-${HELM_BIN:-helm}}"
+if [ "$(command -v "$helm")" -ef "$0" ]; then
+    printf '%s\n' "[helm-secrets] \`$helm\` is this wrapper itself: set HELM_SECRETS_HELM_PATH to the path of helm" >&2
+    exit 1
+fi
 if [ "${HELM_SECRETS_WRAPPER_ENABLED:-}" = true ]; then
     skip=false
     for word in "$@"; do
@@ -135,7 +139,9 @@ if [ "${HELM_SECRETS_WRAPPER_ENABLED:-}" = true ]; then
         fi
         case "$word" in
         install | upgrade | template | lint | diff) exec "$helm" secrets "$@" ;;
-        -n | --namespace | --kube-context | --kubeconfig | --registry-config | --repository-config | --repository-cache) skip=true ;;
+        -n | --namespace | --kube-apiserver | --kube-as-group | --kube-as-user | --kube-ca-file | --kube-context | \
+            --kube-tls-server-name | --kube-token | --kubeconfig | --burst-limit | --qps | --color | --colour | \
+            --content-cache | --registry-config | --repository-cache | --repository-config) skip=true ;;
         -*) ;;
         *) break ;;
         esac

@@ -2,9 +2,11 @@
 //! Dry, though it lives high up: no file, environment, network or process is asked here. Specification: design §3, HS §6–§9.
 
 pub mod dec_name;
+pub mod netrc;
 pub mod policy;
 pub mod scan;
 pub mod set;
+pub mod set_json;
 pub mod url;
 
 /// What stands in front of a file reference or a literal: `?` for "may be missing", and `backend!`.

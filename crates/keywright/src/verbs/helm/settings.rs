@@ -24,6 +24,8 @@ pub struct Settings {
     pub ignore_missing: bool,
     /// Whether references in rendered manifests are evaluated.
     pub evaluates_templates: bool,
+    /// Whether that looks into the `data` of Secrets, too.
+    pub decodes_secrets: bool,
     /// Whether copies lie in a folder of their own, whatever the names say.
     pub in_tmp_dir: bool,
     /// What a values reference may name.
@@ -46,6 +48,9 @@ impl Settings {
         while let Some(word) = words.peek().map(|word| word.as_str()) {
             let (name, given) =
                 word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
+            if let Some(fault) = removed(name) {
+                return Err(told(fault));
+            }
             let Some(flag) = Flag::named(name).filter(|flag| given.is_none() || flag.takes_equals()) else { break };
             words.next();
             let mut value = || {
@@ -107,6 +112,7 @@ impl Settings {
             is_quiet: environment.value("HELM_SECRETS_QUIET").map_or(is_argo, |text| text == "true"),
             ignore_missing: is_true("HELM_SECRETS_IGNORE_MISSING_VALUES"),
             evaluates_templates: is_true("HELM_SECRETS_EVALUATE_TEMPLATES"),
+            decodes_secrets: is_true("HELM_SECRETS_EVALUATE_TEMPLATES_DECODE_SECRETS"),
             in_tmp_dir: is_true("HELM_SECRETS_DECRYPT_SECRETS_IN_TMP_DIR"),
             policy: Policy {
                 symlinks: is_allowed("SYMLINKS"),
@@ -121,12 +127,38 @@ impl Settings {
     fn truth(&mut self, which: Truth) -> &mut bool {
         match which {
             Truth::IgnoreMissing => &mut self.ignore_missing,
+            Truth::EvaluateTemplates => &mut self.evaluates_templates,
             // Decoding is a way of evaluating; without that it does nothing.
-            Truth::EvaluateTemplates | Truth::DecodeSecrets => &mut self.evaluates_templates,
+            Truth::DecodeSecrets => &mut self.decodes_secrets,
             Truth::InTmpDir => &mut self.in_tmp_dir,
         }
     }
 }
+
+/// What the peer once had: a verb or a flag, and what is written instead.
+fn removed(word: &str) -> Option<Fault> {
+    let (_, instead) = REMOVED.iter().find(|(old, _)| *old == word)?;
+    Some(Fault::wrong(format!("`{word}` is not part of helm-secrets any more")).hint(*instead))
+}
+
+const REMOVED: [(&str, &str); 9] = [
+    ("enc", "write `helm secrets encrypt`"),
+    ("dec", "write `helm secrets decrypt`"),
+    ("clean", "there is nothing to clean: copies are removed when helm ends"),
+    ("terraform", "write `helm secrets decrypt --terraform`"),
+    ("patch", "give the encrypted files to helm by `helm secrets upgrade -f`"),
+    ("-d", "write --backend"),
+    ("--driver", "write --backend"),
+    ("--driver-args", "write --backend-args"),
+    ("--output-decrypt-file-path", "write `helm secrets decrypt FILE > COPY`"),
+];
+
+/// Variables that the peer once read, and what is read now.
+pub const REMOVED_VARIABLES: [(&str, &str); 3] = [
+    ("HELM_SECRETS_DRIVER", "set HELM_SECRETS_BACKEND"),
+    ("HELM_SECRETS_DRIVER_ARGS", "set HELM_SECRETS_BACKEND_ARGS"),
+    ("HELM_SECRETS_OUTPUT_DECRYPTED_FILE_PATH", "write `helm secrets decrypt FILE > COPY`"),
+];
 
 /// A flag in front of the command.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,11 @@ use std::process::Command;
 
 use base::Fault;
 
-use super::backend::{Backend, Selection, Type, no_scripts, no_vals};
-use super::copies::Copies;
-use super::gpg_home::GpgHome;
+use super::backend::{Backend, Selection, Type, no_scripts};
+use super::copies::{Copies, Copy};
 use super::pure::scan::{Part, scan};
-use super::pure::{Marks, set, url};
-use super::{Work, reference, told};
+use super::pure::{Marks, set, set_json, url};
+use super::{Work, post_renderer, reference, told};
 use crate::child::Ending;
 use crate::{Exit, Failure};
 
@@ -20,24 +19,34 @@ use crate::{Exit, Failure};
 /// # Errors
 /// A file is missing or cannot be decrypted, or Helm cannot be started; no copy is left then.
 pub fn run(work: &mut Work<'_>, words: &[String]) -> Result<Exit, Failure> {
-    if work.settings.evaluates_templates {
-        return Err(told(no_vals("--evaluate-templates")));
-    }
-    let keys = work.environment.value("HELM_SECRETS_LOAD_GPG_KEYS").filter(|places| *places != "false");
-    let keys: Vec<String> = keys.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    let home = (!keys.is_empty()).then(|| GpgHome::with_files(work, &keys)).transpose()?;
-    let mut copies = Copies::new(work)?;
-    let words = helm_words(work, &mut copies, words)?;
-    let program = work.environment.first(&["HELM_SECRETS_HELM_PATH", "HELM_BIN"]).unwrap_or("helm").to_owned();
-    let ending = copies.run(Command::new(&program).args(words));
+    let mut copies = Copies::default();
+    let line = helm_words(work, &mut copies, words).and_then(|mut line| {
+        line.extend(post_renderer::words(work)?);
+        Ok(line)
+    });
+    let words = match line {
+        Ok(words) => words,
+        Err(failure) => {
+            let exit = failure.tell(work.ui);
+            copies.remove(work);
+            return Ok(exit);
+        }
+    };
+    let program = work.helm().to_owned();
+    let mut command = Command::new(&program);
+    command.args(words).envs(work.exported.iter().cloned());
+    let ending = work.leavings.run(&mut command);
     copies.remove(work);
-    drop(home);
     match ending {
         Ok(Ending::Code(code)) => Ok(Exit(code)),
-        Ok(Ending::Signal(_)) => Ok(Exit::FAILURE),
+        Ok(Ending::Signal(number)) if ENDING.contains(&number) => Ok(Exit::FAILURE),
+        Ok(Ending::Signal(number)) => Ok(Exit(u8::try_from(128 + number).unwrap_or(u8::MAX))),
         Err(error) => Err(told(Fault::wrong(format!("cannot start `{program}`")).because(error))),
     }
 }
+
+/// Hangup, interrupt, quit and terminate: Helm got them through us, or together with us.
+const ENDING: [i32; 4] = [1, 2, 3, 15];
 
 /// The line as Helm gets it.
 fn helm_words(work: &mut Work<'_>, copies: &mut Copies, words: &[String]) -> Result<Vec<String>, Failure> {
@@ -63,10 +72,8 @@ fn helm_words(work: &mut Work<'_>, copies: &mut Copies, words: &[String]) -> Res
                 line.extend(["--set-literal".to_owned(), format!("{key}{value}")]);
             }
             Part::SetJson(text) => {
-                if work.settings.backend == Backend::Vals && text.contains("ref+") {
-                    return Err(told(no_vals("--set-json")));
-                }
-                line.extend(["--set-json".to_owned(), text.to_owned()]);
+                let filled = set_json::fill(text, |value| literal(work, value))?;
+                line.extend(["--set-json".to_owned(), filled]);
             }
         }
     }
@@ -81,35 +88,46 @@ fn values_file(work: &mut Work<'_>, copies: &mut Copies, typed: &str, what: Type
     let (is_optional, text) = typed.strip_prefix('?').map_or((false, typed), |rest| (true, rest));
     let (backend, shown) = chosen(work, text)?;
     if url::scheme(shown).is_some() {
-        // Helm's getter, which is ours as well, decrypts it.
-        return Ok(typed.to_owned());
+        // Helm's getter, which is ours as well, decrypts it; there the marks stand behind the scheme.
+        let (scheme, rest) = shown.split_once("://").unwrap_or(("", shown));
+        let marks = typed.strip_suffix(shown).unwrap_or_default();
+        return Ok(format!("{scheme}://{marks}{rest}"));
     }
     if shown == "-" {
         let bytes = work.ui.read_input().map_err(told)?;
         let plain = if backend.is_encrypted(&bytes) { backend.decrypt(work, &bytes, what, "-")? } else { bytes.into() };
-        return copies.make(work, "stdin", plain.expose());
+        return copies.make(work, "stdin", Copy::Other, plain.expose());
     }
+    let Some(content) = reference::open(work, shown, is_optional)? else {
+        return copies.make(work, "missing.yaml", Copy::Other, b"");
+    };
+    let Some(path) = content.path else {
+        let is_encrypted = backend.is_encrypted(&content.bytes);
+        if !is_encrypted {
+            return copies.make(work, shown, Copy::Other, &content.bytes);
+        }
+        let plain = backend.decrypt(work, &content.bytes, what, shown)?;
+        let name = format!("{shown}.dec");
+        let copy = copies.make(work, shown, Copy::Plain(&name), plain.expose())?;
+        work.note(&format!("Decrypt: {shown}"));
+        return Ok(copy);
+    };
     let name = work.settings.naming.of(shown);
-    if name != shown && Path::new(&name).is_file() && !shown.contains("://") {
+    if name != shown && !work.settings.in_tmp_dir && Path::new(&name).is_file() {
+        reference::check(work, &name)?;
         if is_older(&name, shown) {
             work.complain(&format!("{name} is older than {shown}, and is used all the same"));
         }
         work.note(&format!("Decrypt skipped: {shown}"));
         return Ok(name);
     }
-    let Some(content) = reference::open(work, shown, is_optional)? else {
-        return copies.make(work, "missing.yaml", b"");
-    };
     if !backend.is_encrypted(&content.bytes) {
-        return match content.path {
-            Some(path) => Ok(path.display().to_string()),
-            None => copies.make(work, shown, &content.bytes),
-        };
+        return Ok(path.display().to_string());
     }
     let plain = backend.decrypt(work, &content.bytes, what, shown)?;
-    // An empty suffix would put the copy over the file; what was fetched has no place for one.
-    let name = if name == shown || content.path.is_none() { format!("{shown}.dec") } else { name };
-    let copy = copies.make(work, &name, plain.expose())?;
+    // An empty suffix would put the copy over the file.
+    let name = if name == shown { format!("{shown}.dec") } else { name };
+    let copy = copies.make(work, shown, Copy::Plain(&name), plain.expose())?;
     work.note(&format!("Decrypt: {shown}"));
     Ok(copy)
 }

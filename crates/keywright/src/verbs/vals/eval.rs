@@ -64,21 +64,25 @@ pub(super) fn evaluated(
     output: Output,
     ui: &mut Ui,
 ) -> Result<Vec<u8>, Fault> {
-    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
-    let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
     let decodes = typed.parsed.is_set("decode-kubernetes-secrets");
     if decodes {
         let decoded = nodes.iter_mut().try_for_each(ksdecode::decode);
         decoded.map_err(|fault| fault.within("error on decoding secrets"))?;
     }
-    let is_silent = typed.parsed.is_set(SILENT.name);
-    let evaluation = Evaluation::new(may.reach, may.schemes, missing_key, typed.options()).silent(is_silent);
-    evaluation.documents(&mut nodes, ui)?;
+    evaluation(typed, may).documents(&mut nodes, ui)?;
     if decodes {
         let encoded = nodes.iter_mut().try_for_each(ksdecode::encode);
         encoded.map_err(|fault| fault.within("error on encoding secrets"))?;
     }
     documents::write(&nodes, output)
+}
+
+/// What evaluates as the flags say.
+pub(super) fn evaluation(typed: &Typed, may: May) -> Evaluation {
+    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
+    let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
+    let is_silent = typed.parsed.is_set(SILENT.name);
+    Evaluation::new(may.reach, may.schemes, missing_key, typed.options()).silent(is_silent)
 }
 
 impl Typed {

@@ -45,7 +45,10 @@ const STREAM_HELP: &str = "Reads the specific YAML file or all the YAML files\n\
 const FIXED_EXIT: &str = "KEYWRIGHT_VALS_EXEC_EXIT_ONE";
 
 fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
-    let document = env::document(call, typed)?.flatten();
+    let document = match env::document(call, typed)? {
+        Some(document) => Some(document.ok_or_else(|| Fault::wrong("no document found"))?),
+        None => None,
+    };
     let variables = document.as_ref().map(documents::variables).transpose()?.unwrap_or_default();
     let [program, args @ ..] = &typed.parsed.positionals[..] else { return Err(Fault::wrong("missing args").into()) };
     let path = found(program, call.environment.value("PATH").unwrap_or_default())?;

@@ -35,11 +35,17 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
         }
         from => documents::bytes(Path::new(from))?,
     };
-    let text = String::from_utf8(bytes).map_err(|_| Fault::wrong("the input is not text"))?;
     let reach = reach::of_command_line(call.environment.clone());
     let evaluation = Evaluation::new(reach, Schemes::All, typed.missing_key(), typed.options())
         .silent(typed.parsed.is_set(SILENT.name));
-    let filled = evaluation.text(&text, &mut call.ui)?;
+    // Bytes that are no text stand between texts: no reference can hold one.
+    let mut filled = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            filled.extend(evaluation.text(chunk.valid(), &mut call.ui)?);
+        }
+        filled.extend_from_slice(chunk.invalid());
+    }
     call.ui.data(&filled)?;
     Ok(Exit::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! The getter and the verbs for files, line by line.
 
-use super::{Ended, KEY, PLAIN, RECIPIENT, folder, helm_secrets, path, write};
+use super::{Ended, KEY, PLAIN, RECIPIENT, folder, helm_secrets, path, script, write};
 
 /// A URL, variables, the exit code, stdout, and how stderr begins.
 type Line<'a> = (&'a str, &'a [(&'a str, &'a str)], u8, &'a str, &'a str);
@@ -85,7 +85,15 @@ const LINES: &[Line<'_>] = &[
         "",
         "[helm-secrets] Values filepath 'DIR/x/../secrets.yaml' contains '..'. Path traversal is not allowed.\n",
     ),
-    ("secrets://git+https://h/x", &[], 1, "", "[helm-secrets] cannot fetch 'git+https://h/x': only http and https"),
+    ("secrets://git+file:///etc/passwd", &[], 1, "", "[helm-secrets] git+file:// is not allowed inside of a reference"),
+    ("secrets://?file:///etc/passwd", &[], 1, "", "[helm-secrets] file:// is not allowed inside of a reference"),
+    (
+        "secrets://sops://f",
+        &[],
+        1,
+        "",
+        "[helm-secrets] the scheme sops:// is not known any more\nhint: write secrets://",
+    ),
     ("secrets://vals!DIR/reference.yaml", &[], 0, "k: foo/bar\n", ""),
     ("secrets://vals!DIR/reference.json", &[], 0, "{\"k\":\"foo/bar\"}\n", ""),
     ("secrets://DIR/reference.yaml", &[("HELM_SECRETS_BACKEND", "vals")], 0, "k: foo/bar\n", ""),
@@ -197,8 +205,62 @@ fn a_page_of_the_web_is_decrypted() {
     assert!(ended.err.ends_with(&told), "{}", ended.err);
 }
 
-/// Answers one request on loopback.
-fn serve(body: String) -> (std::thread::JoinHandle<()>, String) {
+#[test]
+fn a_redirect_to_another_host_is_followed_and_a_password_stays_with_its_own() {
+    let folder = folder();
+    let (server, address) = serve(PLAIN.to_owned());
+    let (first, begin) = answer(format!(
+        "HTTP/1.1 302 Found\r\nlocation: http://{address}/v.yaml\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    ));
+    write(folder.path(), "netrc", "machine 127.0.0.1\n login u\n password p\n");
+    let url = format!("secrets://http://{begin}/v.yaml");
+    let ended = helm_secrets(&["downloader", "c", "k", "a", &url], &[("NETRC", &path(&folder, "netrc"))]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, PLAIN), "{}", ended.err);
+    let asked = |server: std::thread::JoinHandle<String>| server.join().expect("the server ends").to_lowercase();
+    assert!(asked(first).contains("authorization: basic dtpw"));
+    assert!(!asked(server).contains("authorization"), "another port is another host");
+}
+
+#[test]
+fn programs_that_variables_pin_are_run() {
+    let folder = folder();
+    let place = folder.path();
+    let curl = script(place, "curl", "echo \"$*\"; case \"$*\" in *none*) echo u:p@h is away >&2; exit 22;; esac");
+    let get = |url: &str, variables: &[(&str, &str)]| helm_secrets(&["downloader", "c", "k", "a", url], variables);
+    let pinned = [("HELM_SECRETS_CURL_PATH", curl.as_str()), ("NETRC", "/n")];
+    assert_eq!(get("secrets://https://h/x", &pinned).out, "-sSfL --netrc-file /n https://h/x\n");
+    let away = get("secrets://https://u:p@h/none", &pinned);
+    assert_eq!((away.code, away.out.as_str()), (1, ""));
+    assert!(away.err.ends_with("download url https://h/none\n[helm-secrets] File does not exist: https://h/none\n"));
+    assert_eq!(get("secrets://?https://h/none", &pinned), Ended { code: 0, out: String::new(), err: String::new() });
+    let identity = base::encoding::Base64::Standard.encode(KEY.as_bytes());
+    let kubectl = script(
+        place,
+        "kubectl",
+        &format!(
+            "[ \"$*\" = '--namespace n get secret --output json -- s' ] && echo '{{\"data\":{{\"k\":\"{identity}\"}}}}'"
+        ),
+    );
+    let file = path(&folder, "secrets.yaml");
+    for (key, code, out, err) in [
+        ("n/s#k", 0, PLAIN, ""),
+        ("n/s#other", 1, "", "[helm-secrets] Couldn't find key other in kubernetes secret n/s\n"),
+        ("s#k", 1, "", "[helm-secrets] Couldn't get kubernetes secret s: kubectl failed: exit status 1"),
+    ] {
+        let url = format!("secrets+age-import-kubernetes://{key}?{file}");
+        let ended = get(&url, &[("HELM_SECRETS_KUBECTL_PATH", &kubectl), ("SOPS_AGE_KEY", "")]);
+        assert_eq!((ended.code, ended.out.as_str()), (code, out), "{key}: {}", ended.err);
+        assert!(ended.err.starts_with(err), "{key}: {}", ended.err);
+    }
+}
+
+/// Answers one request on loopback with a file.
+fn serve(body: String) -> (std::thread::JoinHandle<String>, String) {
+    answer(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
+}
+
+/// Answers one request on loopback, and tells what was asked.
+fn answer(answer: String) -> (std::thread::JoinHandle<String>, String) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -209,8 +271,8 @@ fn serve(body: String) -> (std::thread::JoinHandle<()>, String) {
         while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
             request.push(byte[0]);
         }
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("an answer");
+        stream.write_all(answer.as_bytes()).expect("an answer");
+        String::from_utf8_lossy(&request).into_owned()
     });
     (server, address)
 }
@@ -268,6 +330,7 @@ fn help_answers_with_the_words_that_people_look_for() {
         (&["install", "--help"], 0, "helm secrets [ OPTIONS ] install"),
         (&["edit"], 1, "Error: secrets file required."),
         (&["decrypt", "-h"], 0, "helm secrets decrypt"),
+        (&["edit", "-h"], 0, "-h\nEdit encrypted secrets"),
         (&["--version"], 0, "4."),
     ] {
         let ended = helm_secrets(words, &[]);
@@ -280,4 +343,46 @@ fn help_answers_with_the_words_that_people_look_for() {
         assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{words:?}");
         assert!(ended.err.starts_with("[helm-secrets] "), "{}", ended.err);
     }
+}
+
+#[test]
+fn what_the_peer_once_had_is_told_with_what_is_written_instead() {
+    for (words, expected) in [
+        (&["enc", "f"][..], "`enc` is not part of helm-secrets any more\nhint: write `helm secrets encrypt`\n"),
+        (&["dec"], "`dec` is not part of helm-secrets any more\nhint: write `helm secrets decrypt`\n"),
+        (
+            &["--driver", "vals", "template", "c"],
+            "`--driver` is not part of helm-secrets any more\nhint: write --backend\n",
+        ),
+        (
+            &["-q", "--driver-args=x"],
+            "`--driver-args` is not part of helm-secrets any more\nhint: write --backend-args\n",
+        ),
+    ] {
+        let ended = helm_secrets(words, &[]);
+        assert_eq!((ended.code, ended.out.as_str(), ended.err), (1, "", format!("[helm-secrets] {expected}")));
+    }
+    let old = helm_secrets(&["--version"], &[("HELM_SECRETS_DRIVER", "vals")]);
+    assert_eq!(old.code, 0);
+    assert_eq!(old.err, "[helm-secrets] HELM_SECRETS_DRIVER is not read any more: set HELM_SECRETS_BACKEND\n");
+}
+
+#[test]
+fn rendered_manifests_are_evaluated() {
+    let render = |words: &[&str], input: &str, variables: &[(&str, &str)]| {
+        crate::stage::run("helm-secrets", words, input.as_bytes(), variables)
+    };
+    let plain = "---\n# Source: c.yaml\nb:   1\n---\na: ref+echo://42\n";
+    let ended = render(&["--backend", "sops", "post-renderer"], plain, &[]);
+    let expected = "---\n# Source: c.yaml\nb:   1\n---\na: \"42\"\n";
+    assert_eq!(ended, Ended { code: 0, out: expected.to_owned(), err: String::new() });
+    let secret = "kind: Secret\ndata:\n  secret: cmVmK2VjaG86Ly80Mg==\n";
+    assert_eq!(render(&["post-renderer"], secret, &[]).out, secret);
+    let decoded = render(&["--evaluate-templates-decode-secrets", "post-renderer"], secret, &[]);
+    assert_eq!(decoded.out, "kind: Secret\ndata:\n  secret: NDI=\n");
+    let broken = render(&["post-renderer"], "a: 1\n---\na: ref+nope://x/y\n", &[]);
+    assert_eq!((broken.code, broken.out.as_str()), (1, ""));
+    assert_eq!(broken.err, "vals error: expand nope://x/y: no provider registered for scheme \"nope\"\n");
+    let argo = render(&["post-renderer"], "a: ref+exec://echo/hi\n", &[("ARGOCD_APP_NAME", "a")]);
+    assert_eq!((argo.code, argo.out.as_str()), (1, ""));
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Ended, KEY, PLAIN, folder, write};
+use super::{Ended, KEY, PLAIN, folder, script, write};
 
 /// Prints its words, and the files behind `-f` and `--values`; ends with 7.
 const SHOW: &str = r#"printf '%s\n' "$*"
@@ -15,15 +15,9 @@ for word in "$@"; do
 done
 exit 7"#;
 
-/// The binary with a stand-in for Helm, made by another process so that no fork of this one holds it open for writing.
-fn start(place: &Path, helm: &str, words: &[&str]) -> Command {
-    let script = place.join("helm");
-    let text = format!("#!/bin/sh\n{helm}\n");
-    let made = Command::new("sh")
-        .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 700 \"$2\"", "sh", &text])
-        .arg(&script)
-        .status();
-    assert!(made.expect("sh runs").success());
+/// The binary with a stand-in for Helm.
+pub fn start(place: &Path, helm: &str, words: &[&str]) -> Command {
+    let script = script(place, "helm", helm);
     fs::create_dir_all(place.join("tmp")).expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
     command.arg("helm-secrets").args(words).current_dir(place).env_clear();
@@ -33,7 +27,7 @@ fn start(place: &Path, helm: &str, words: &[&str]) -> Command {
     command
 }
 
-fn ended(command: &mut Command) -> Ended {
+pub fn ended(command: &mut Command) -> Ended {
     let output = command.output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     let code = output.status.code().and_then(|code| u8::try_from(code).ok()).expect("it ended by itself");
@@ -41,7 +35,7 @@ fn ended(command: &mut Command) -> Ended {
 }
 
 /// What lies in the folder for temporary files.
-fn left(place: &Path) -> usize {
+pub fn left(place: &Path) -> usize {
     fs::read_dir(place.join("tmp")).expect("the folder").count()
 }
 
@@ -69,7 +63,13 @@ fn helm_sees_plain_copies_that_go_with_it_and_its_exit_code_is_ours() {
     assert_eq!(getter.err.lines().filter(|line| line.starts_with("[helm-secrets]")).count(), 0, "{}", getter.err);
     let missing = run(&["template", "-f", "secrets.yaml", "-f", "none.yaml"]);
     assert_eq!((missing.code, missing.out.as_str()), (1, ""));
-    assert!(missing.err.ends_with("[helm-secrets] File does not exist: none.yaml\n"), "{}", missing.err);
+    assert_eq!(
+        missing.err,
+        "[helm-secrets] Decrypt: secrets.yaml\n[helm-secrets] File does not exist: none.yaml\n\
+         [helm-secrets] Removed: secrets.yaml.dec\n"
+    );
+    let marked = run(&["-q", "template", "-f", "?secrets://x.yaml", "--values", "vals!secrets://y.yaml"]);
+    assert!(marked.out.starts_with("template -f secrets://?x.yaml --values secrets://vals!y.yaml\n"), "{}", marked.out);
     let argo = ended(start(place, SHOW, &["template", "-f", "secrets.yaml"]).env("ARGOCD_APP_NAME", "a"));
     assert_eq!((argo.code, argo.err.as_str()), (7, ""));
     assert_eq!(left(place), 0);
@@ -89,6 +89,113 @@ fn copies_lie_where_the_user_says_and_one_that_is_there_is_used() {
     assert!(skipped.out.starts_with("lint -f secrets.yaml.dec\npassword: by hand\n"), "{}", skipped.out);
     assert_eq!(skipped.err, "[helm-secrets] Decrypt skipped: secrets.yaml\n");
     assert!(place.join("secrets.yaml.dec").exists());
+}
+
+#[test]
+fn copies_in_the_folder_for_temporary_files_do_not_look_beside_the_file() {
+    let folder = folder();
+    let place = folder.path();
+    write(place, "secrets.yaml.dec", "password: by hand\n");
+    write(place, "a/b_c.yaml", &crate::stage::read(place, "secrets.yaml"));
+    write(place, "a_b/c.yaml", &crate::stage::read(place, "secrets.yaml"));
+    let words =
+        ["--decrypt-secrets-in-tmp-dir", "lint", "-f", "secrets.yaml", "-f", "a/b_c.yaml", "--values", "a_b/c.yaml"];
+    let mut command = start(place, SHOW, &words);
+    let above = place.join("new/dec");
+    let seen = ended(command.env("HELM_SECRETS_DEC_TMP_DIR", &above));
+    assert_eq!(seen.out.matches(PLAIN).count(), 3, "{}\n{}", seen.out, seen.err);
+    let removed: Vec<&str> =
+        seen.err.lines().filter_map(|line| line.split_once("Removed: ")).map(|(_, path)| path).collect();
+    assert!(removed.iter().all(|path| path.starts_with(&format!("{}/", above.display()))), "{removed:?}");
+    for (path, name) in removed.iter().zip(["/._secrets.yaml.dec", "/a_b_c.yaml.dec", "/2/a_b_c.yaml.dec"]) {
+        assert!(path.ends_with(name), "{removed:?}");
+    }
+    assert!(place.join("new").exists() && !above.exists() && place.join("secrets.yaml.dec").exists());
+}
+
+#[test]
+fn a_copy_that_leads_elsewhere_is_refused_like_the_file() {
+    let folder = folder();
+    let place = folder.path();
+    write(place, "elsewhere", "password: stolen\n");
+    std::os::unix::fs::symlink(place.join("elsewhere"), place.join("secrets.yaml.dec")).expect("a link");
+    let mut command = start(place, SHOW, &["lint", "-f", "secrets.yaml"]);
+    let seen = ended(command.env("HELM_SECRETS_VALUES_ALLOW_SYMLINKS", "false"));
+    assert_eq!((seen.code, seen.out.as_str()), (1, ""), "{}", seen.err);
+    assert!(seen.err.contains("Values file 'secrets.yaml.dec' is a symlink."), "{}", seen.err);
+    write(place, "plain.yaml.dec", "by hand");
+    let file = place.join("plain.yaml").display().to_string();
+    let mut command = start(place, SHOW, &["lint", "-f", &file]);
+    let seen = ended(command.env("HELM_SECRETS_VALUES_ALLOW_ABSOLUTE_PATH", "false"));
+    assert_eq!((seen.code, seen.out.as_str()), (1, ""), "{}", seen.err);
+}
+
+#[test]
+fn odd_names_reach_helm_as_names() {
+    let folder = folder();
+    let place = folder.path();
+    for name in
+        ["a b.yaml", "q\"u.yaml", "n\nl.yaml", "br{a}c[e].yaml", "\u{fc}\u{1f600}.yaml", "x!y.yaml", "100%.yaml"]
+    {
+        write(place, name, &crate::stage::read(place, "secrets.yaml"));
+        let seen = ended(&mut start(
+            place,
+            "cat \"$3\"; printf %s \"$5\"",
+            &["t", "-f", name, "--set-file", &format!("k={name}")],
+        ));
+        assert_eq!(seen.code, 0, "{name}: {}", seen.err);
+        let file = seen.out.strip_prefix(PLAIN).expect("the plain text");
+        let file = file.strip_prefix("k=").expect("the key");
+        assert!(!file.contains([' ', '"', '\n', '{', '[', ',', '%']), "{file}");
+        assert!(seen.err.contains(&format!("Removed: {name}.dec\n")), "{}", seen.err);
+    }
+    assert_eq!(left(place), 0);
+}
+
+#[test]
+fn references_in_json_literals_are_resolved() {
+    let folder = folder();
+    let words = ["-b", "vals", "t", "--set-json", "a={\"x\":[1,\"ref+echo://b/c\"]},d=\"e\"", "--set-json=f=[1,2]"];
+    let seen = ended(&mut start(folder.path(), "printf '%s\\n' \"$@\"", &words));
+    let expected = "t\n--set-json\na={\"x\":[1,\"b/c\"]},d=\"e\"\n--set-json\nf=[1,2]\n";
+    assert_eq!((seen.code, seen.out.as_str(), seen.err.as_str()), (0, expected, ""));
+}
+
+#[test]
+fn helm_is_told_to_send_its_manifests_to_us() {
+    let folder = folder();
+    let place = folder.path();
+    let flags =
+        ["--backend-args", "-x y", "--evaluate-templates", "--evaluate-templates-decode-secrets", "template", "c"];
+    let helm =
+        |version: &str| format!("[ \"$*\" = 'version --short' ] && {{ echo {version}; exit; }}; printf '%s\\n' \"$@\"");
+    let rest = "--post-renderer-args=--backend\n--post-renderer-args\nsops\n--post-renderer-args=--backend-args\n\
+                --post-renderer-args=-x y\n--post-renderer-args=--evaluate-templates-decode-secrets\n\
+                --post-renderer-args\npost-renderer\n";
+    let program = place.join("helm").display().to_string();
+    for (version, first) in [
+        ("v3.18.4+gabc", format!("{program}\n--post-renderer-args\nsecrets\n")),
+        ("v4.2.1+gabc", "secrets-post-renderer\n".to_owned()),
+    ] {
+        let seen = ended(&mut start(place, &helm(version), &flags));
+        assert_eq!((seen.code, seen.err.as_str()), (0, ""));
+        assert_eq!(seen.out, format!("template\nc\n--post-renderer\n{first}{rest}"));
+    }
+    let old = ended(&mut start(place, &helm("v1.0"), &flags));
+    assert_eq!((old.code, old.out.as_str()), (1, ""));
+    assert_eq!(old.err, "[helm-secrets] Unsupported helm version: v1.0\n");
+    // Decoding alone asks for nothing.
+    assert_eq!(ended(&mut start(place, &helm("v4"), &flags[3..])).out, "template\nc\n");
+}
+
+#[test]
+fn helm_that_is_killed_has_the_exit_code_that_shells_give() {
+    let folder = folder();
+    for (signal, code) in [("KILL", 137), ("TERM", 1)] {
+        let helm = format!("kill -{signal} $$");
+        let seen = ended(&mut start(folder.path(), &helm, &["lint", "-f", "secrets.yaml"]));
+        assert_eq!((seen.code, left(folder.path())), (code, 0));
+    }
 }
 
 #[test]

@@ -62,13 +62,13 @@ fn shape(text: &str) -> String {
 }
 
 /// A GnuPG home with one key without a passphrase, whose agent ends with it.
-struct Keyring {
-    home: tempfile::TempDir,
-    fingerprint: String,
+pub struct Keyring {
+    pub home: tempfile::TempDir,
+    pub fingerprint: String,
 }
 
 impl Keyring {
-    fn new() -> Self {
+    pub fn new() -> Self {
         // Short, since the agent's socket has to fit.
         let home = tempfile::Builder::new()
             .prefix("gpg")
@@ -94,7 +94,7 @@ impl Keyring {
         keyring
     }
 
-    fn gpg(&self, words: &[&str]) -> std::process::Output {
+    pub fn gpg(&self, words: &[&str]) -> std::process::Output {
         run("gpg", self.home.path(), words)
     }
 }

@@ -33,6 +33,7 @@ fn programs_get_variables_and_documents() {
         (&["--", "sh", "-c", "exit 7"], 7, "", "exit status 7"),
         (&["--", "sh", "-c", "kill -TERM $$"], 143, "", "signal: terminated"),
         (&["--", "no-such-program"], 1, "", "exec: \"no-such-program\": executable file not found in $PATH"),
+        (&["-f", "/dev/null", "--", "cat"], 1, "", "no document found"),
         (&["-f", "number.yaml", "--", "cat"], 1, "", "unexpected type of value: "),
     ] {
         let ended = exec(words);

@@ -227,3 +227,12 @@ fn tools_can_read_the_version() {
     let ended = vals(&["version"], "", &[]);
     assert!(ended.out.starts_with("Version: 0."), "{}", ended.out);
 }
+
+#[test]
+fn bytes_that_are_no_text_stand_between_texts() {
+    let (ui, out, _) = keywright::Ui::captured(b"\xff\xfe ref+echo://a/b \xff\nref+echo://c/d\xfe");
+    let args = vec!["flatten".to_owned()];
+    let environment = keywright::Environment::default();
+    let exit = keywright::run(keywright::Call { program: "vals".to_owned(), args, environment, ui });
+    assert_eq!((exit.0, &*out.bytes()), (0, &b"\xff\xfe a/b \xff\nc/d\xfe"[..]));
+}

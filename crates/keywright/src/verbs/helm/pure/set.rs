@@ -84,7 +84,7 @@ fn unescaped(typed: &str) -> String {
 }
 
 /// A value so that Helm takes it as it is, in a list, too.
-fn escaped(value: &str) -> String {
+pub fn escaped(value: &str) -> String {
     let mut typed = String::with_capacity(value.len());
     for (at, letter) in value.char_indices() {
         // A brace in front opens a list, one behind closes it.
