@@ -184,7 +184,7 @@ impl Credentials {
     /// The tenant may not name that namespace, or the source failed.
     pub async fn service_account(&self, at: &Selector) -> Result<ServiceAccount, Fault> {
         let namespace = self.tenant.resolve(at.namespace.as_deref())?;
-        self.source.service_account(&namespace, &at.name).await
+        self.source.service_account(&namespace, &at.name).await.map_err(Fault::of_access)
     }
 
     /// A fresh token of a ServiceAccount.
@@ -193,7 +193,7 @@ impl Credentials {
     /// The tenant may not name that namespace, or the source failed.
     pub async fn token(&self, at: &Selector, audiences: &[String], seconds: u32) -> Result<SecretText, Fault> {
         let namespace = self.tenant.resolve(at.namespace.as_deref())?;
-        self.source.token(&namespace, &at.name, audiences, seconds).await
+        self.source.token(&namespace, &at.name, audiences, seconds).await.map_err(Fault::of_access)
     }
 
     /// Says that the connection is this tenant's alone: what it reads may depend on the consumer's namespace and the holder.
@@ -209,15 +209,15 @@ impl Credentials {
 
     async fn key(&self, holder: Holder, at: &Selector, label: Option<(&str, &str)>) -> Result<SecretBytes, Fault> {
         let namespace = self.tenant.resolve(at.namespace.as_deref())?;
-        let mut data = self.source.data(holder, &namespace, &at.name, label).await?;
+        let data = self.source.data(holder, &namespace, &at.name, label).await;
+        let mut data = data.map_err(Fault::of_access)?;
         let key = key_of(at);
         data.remove(key).ok_or_else(|| {
             let kind = if holder == Holder::Secret { "Secret" } else { "ConfigMap" };
-            Fault::wrong(format!("cannot find key `{key}` in {kind} `{namespace}/{}`", at.name)).about(ObjectRef::new(
-                kind,
-                namespace.clone(),
-                at.name.clone(),
-            ))
+            // People search for the peer's sentence (ESO §15).
+            Fault::wrong(format!("cannot find secret data for key: \"{key}\""))
+                .because(format!("{kind} `{namespace}/{}` does not have it", at.name))
+                .about(ObjectRef::new(kind, namespace.clone(), at.name.clone()))
         })
     }
 }

@@ -168,6 +168,16 @@ impl Fault {
         Self(Box::new(Parts { kind: self.0.kind, attempt: attempt.into(), about, hint, source: Some(Box::new(self)) }))
     }
 
+    /// The same fault of the way to the secret: a store, a login, a ServiceAccount that is not there says nothing about the secret,
+    /// and nothing may be deleted because of it.
+    #[must_use]
+    pub fn of_access(mut self) -> Self {
+        if self.0.kind == Kind::NotFound {
+            self.0.kind = Kind::Wrong;
+        }
+        self
+    }
+
     /// Why it failed, as far as the reaction differs.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -251,6 +261,13 @@ mod tests {
             "cannot read `app/db` from store `vault-prod`: cannot log in to `vault-prod`: 403 Forbidden"
         );
         assert_eq!(outer.advice(), Some("check the role"));
+    }
+
+    #[test]
+    fn what_is_missing_on_the_way_is_no_missing_secret() {
+        let login = Fault::not_found("no such ServiceAccount").within("cannot log in").of_access();
+        assert_eq!((login.kind(), login.chain().as_str()), (Kind::Wrong, "cannot log in: no such ServiceAccount"));
+        assert_eq!(Fault::denied("no").of_access().kind(), Kind::Denied);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use base::Fault;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use operator::requests::Requests;
 use providers::kubeconfig;
+use providers::reach::OwnCluster;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A client as our controllers want it: no hidden retries (kube would repeat a POST up to fifteen times).
@@ -16,10 +17,18 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 /// There is no usable configuration, neither file nor in-cluster.
 pub async fn client() -> Result<kube::Client, Fault> {
-    client_of(config().await?)
+    client_of(configuration().await?)
 }
 
-async fn config() -> Result<kube::Config, Fault> {
+/// The cluster that we work for: our client, and where others find its API server.
+///
+/// # Errors
+/// As [`client`].
+pub async fn own() -> Result<OwnCluster, Fault> {
+    own_from(None).await
+}
+
+async fn configuration() -> Result<kube::Config, Fault> {
     kube::Config::infer().await.map_err(|error| {
         // Its own text quotes the file.
         let cause = error.source().and_then(|cause| cause.downcast_ref::<KubeconfigError>());
@@ -33,7 +42,7 @@ async fn config() -> Result<kube::Config, Fault> {
 /// # Errors
 /// There is no usable configuration, neither file nor in-cluster.
 pub async fn counted_client() -> Result<(kube::Client, Requests), Fault> {
-    let config = set(config().await?);
+    let config = set(configuration().await?);
     let requests = Requests::new(config.cluster_url.authority().map(http::uri::Authority::as_str).unwrap_or_default());
     let builder = kube::client::ClientBuilder::try_from(config).map_err(unusable)?;
     Ok((builder.with_layer(&requests).build(), requests))
@@ -44,13 +53,26 @@ pub async fn counted_client() -> Result<(kube::Client, Requests), Fault> {
 /// # Errors
 /// The file cannot be used; or as [`client`].
 pub async fn client_from(file: Option<&str>) -> Result<kube::Client, Fault> {
-    let Some(file) = file.filter(|file| !file.is_empty()) else { return client().await };
+    client_of(configuration_from(file).await?)
+}
+
+/// The cluster of the file that a flag names, else as [`own`].
+///
+/// # Errors
+/// As [`client_from`].
+pub async fn own_from(file: Option<&str>) -> Result<OwnCluster, Fault> {
+    let config = configuration_from(file).await?;
+    Ok(OwnCluster::at(client_of(config.clone())?, &config))
+}
+
+async fn configuration_from(file: Option<&str>) -> Result<kube::Config, Fault> {
+    let Some(file) = file.filter(|file| !file.is_empty()) else { return configuration().await };
     let wrong = |error: &KubeconfigError| {
         Fault::wrong(format!("cannot use the kubeconfig `{file}`")).because(kubeconfig::told(error))
     };
     let read = Kubeconfig::read_from(file).map_err(|error| wrong(&error))?;
     let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
-    client_of(config.map_err(|error| wrong(&error))?)
+    config.map_err(|error| wrong(&error))
 }
 
 /// The namespace of the pod that we run in, as its service account's files tell it.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use base::{Fault, SecretBytes};
 use providers::keys::{KeyRing, Nobody};
-use providers::reach::{Programs, Reach};
+use providers::reach::{OwnCluster, Programs, Reach};
 use wire::{Environment, Surroundings};
 
 use crate::terminal::Tty;
 
 /// The reach of an operator: values that a resource names may not start programs.
 #[must_use]
-pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
+pub fn of_operator(environment: Environment, cluster: OwnCluster) -> Reach {
     let http = http_client(&environment);
     let surroundings = surroundings(environment);
     Reach {
@@ -20,7 +20,7 @@ pub fn of_operator(environment: Environment, client: kube::Client) -> Reach {
         vault: Arc::default(),
         keys: Arc::new(KeyRing::new(surroundings.clone(), Arc::new(Nobody))),
         surroundings,
-        cluster: Some(client),
+        cluster: Some(cluster),
         programs: Programs::Closed,
         calls: Arc::default(),
         retrying: None,

@@ -25,7 +25,7 @@ use crate::world::workloads as of;
 /// Adds External Secrets' rows to a driver.
 #[must_use]
 pub fn external_secrets(driver: Driver, settings: &external_secrets::Settings) -> Driver {
-    let counts = Arc::new(Counts::new(driver.metrics().registry()));
+    let counts = Arc::new(Counts::new(driver.metrics().registry(), settings.tells_labels));
     if let Ok(providers) = driver.shared().recall::<Providers>() {
         let counter: Arc<dyn CountCalls> = Arc::<Counts>::clone(&counts);
         providers.reach().calls.tell(counter);

@@ -84,8 +84,7 @@ impl ClusterCredentials {
         label: Option<(&str, &str)>,
     ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
         let at = Address::secret(namespace, name);
-        let body = self.cluster.read(&at).await?;
-        let body = body.ok_or_else(|| missing(&at))?;
+        let body = read_at(&at, self.cluster.read(&at).await)?;
         let secret = kube_secret::read(&body)?;
         check_label(&at, &secret.labels, label)?;
         let parts: Vec<&[u8]> = secret.data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
@@ -101,8 +100,7 @@ impl ClusterCredentials {
         label: Option<(&str, &str)>,
     ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
         let at = Address::new(Resource::new("", "v1", "ConfigMap", "configmaps"), namespace, name);
-        let map: Option<ConfigMap> = self.cluster.read_as(&at).await?;
-        let map = map.ok_or_else(|| missing(&at))?;
+        let map: ConfigMap = read_at(&at, self.cluster.read_as(&at).await)?;
         check_label(&at, &map.metadata.labels, label)?;
         let mut data: BTreeMap<String, SecretBytes> =
             map.data.into_iter().map(|(key, text)| (key, SecretBytes::from(text))).collect();
@@ -117,8 +115,8 @@ impl ClusterCredentials {
 
     async fn read_service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, Fault> {
         let at = Address::new(Resource::new("", "v1", ACCOUNT, "serviceaccounts"), namespace, name);
-        let account: Option<Known> = self.cluster.read_as(&at).await?;
-        let meta = account.ok_or_else(|| missing(&at))?.metadata;
+        let account: Known = read_at(&at, self.cluster.read_as(&at).await)?;
+        let meta = account.metadata;
         self.record_part(
             Some(Dependency { at, version: meta.uid.clone() }),
             &[b"service account", meta.uid.as_bytes()],
@@ -185,9 +183,17 @@ impl CredentialSource for ClusterCredentials {
     }
 }
 
-fn missing(at: &Address) -> Fault {
-    let object = at.object();
-    Fault::wrong(format!("cannot find {object}")).about(object)
+/// What reading an object came to; people search for the peer's sentence (ESO §15).
+fn read_at<T>(at: &Address, read: Result<Option<T>, Fault>) -> Result<T, Fault> {
+    let Address { resource, namespace, name } = at;
+    let missing = || Fault::wrong(format!("{} \"{name}\" not found", resource.plural)).about(at.object());
+    let kind = match &*resource.kind {
+        "Secret" => "secret",
+        "ConfigMap" => "configmap",
+        _ => "service account",
+    };
+    let attempt = || format!("cannot get Kubernetes {kind} \"{name}\" from namespace \"{namespace}\"");
+    read.and_then(|found| found.ok_or_else(missing)).map_err(|fault| fault.within(attempt()))
 }
 
 fn check_label(at: &Address, labels: &BTreeMap<String, String>, wanted: Option<(&str, &str)>) -> Result<(), Fault> {

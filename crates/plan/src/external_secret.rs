@@ -198,7 +198,15 @@ fn written(
     let given = Given { values, sources, is_frozen };
     let target = render::target(es, given, rendering).map_err(|fault| fault.within(NOT_WRITTEN))?;
     writes.push(target_write(es, target, present));
+    bind(es, &mut finish);
     Ok(After { writes, finish, tells_target: true, renew_at: None })
+}
+
+/// Says in the status which Secret may be bound (Service Binding): the one that was written.
+fn bind(es: &ExternalSecret, finish: &mut Finish) {
+    if let Some(status) = &mut finish.status {
+        status.value["binding"] = json!(Binding { name: es.target_name().to_owned() });
+    }
 }
 
 fn target_write(es: &ExternalSecret, mut target: Target, present: Option<Present>) -> Write {
@@ -223,7 +231,6 @@ fn synced(es: &ExternalSecret, reason: &str, message: &str, now: Timestamp) -> R
     let before = serde_json::to_value(&status).unwrap_or_default();
     let refreshed = status.refresh_time.take();
     set_ready(&mut status.conditions, conditions::condition("Ready", true, reason, message, now));
-    status.binding = Some(Binding { name: es.target_name().to_owned() });
     status.synced_resource_version = Some(hash::version_of(&es.metadata));
     // As it was, until we know that something else changes or the time is old.
     status.refresh_time.clone_from(&refreshed);

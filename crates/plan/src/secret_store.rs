@@ -63,7 +63,9 @@ pub fn decide(store: &Store, status: Option<&SecretStoreStatus>, facts: Facts<'_
             finish.events.push(Event::warning(reason, message));
         }
     }
-    conditions::set(&mut status.conditions, condition("Ready", is_ready, reason, message, facts.now));
+    // The peer tells the cause in events only (ESO §13.3, #6832).
+    let message = cause.map_or_else(|| message.to_owned(), |fault| format!("{message}: {}", fault.chain()));
+    conditions::set(&mut status.conditions, condition("Ready", is_ready, reason, &message, facts.now));
     if is_ready {
         status.capabilities = Some(facts.capabilities.to_owned());
     }
@@ -105,9 +107,9 @@ mod tests {
     fn every_outcome_has_the_peers_words() {
         for (found, expected, is_warning) in [
             (Found::Valid, "True Valid store validated", false),
-            (Found::Unknown(Fault::busy("x")), "True ValidationUnknown could not determine validation status", true),
-            (Found::NoClient(Fault::wrong("x")), "False InvalidProviderConfig unable to create client", true),
-            (Found::Invalid(Fault::denied("x")), "False InvalidProviderConfig unable to validate store", true),
+            (Found::Unknown(Fault::busy("x")), "True ValidationUnknown could not determine validation status: x", true),
+            (Found::NoClient(Fault::wrong("x")), "False InvalidProviderConfig unable to create client: x", true),
+            (Found::Invalid(Fault::denied("x")), "False InvalidProviderConfig unable to validate store: x", true),
         ] {
             let finish = run(found, None);
             let status = finish.status.expect("a status").value;

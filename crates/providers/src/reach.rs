@@ -21,7 +21,7 @@ pub struct Reach {
     /// Variables and files that sessions may see.
     pub surroundings: Surroundings,
     /// The own cluster: what "in-cluster" means.
-    pub cluster: Option<kube::Client>,
+    pub cluster: Option<OwnCluster>,
     /// Whether a text may name a program to run.
     pub programs: Programs,
     /// Who unwraps the data keys of encrypted files that a text names.
@@ -30,6 +30,36 @@ pub struct Reach {
     pub calls: Arc<Calls>,
     /// How often whoever opens a client wants failed calls asked again; none: as the provider does by itself.
     pub retrying: Option<Retrying>,
+}
+
+/// The cluster that this process works for.
+#[derive(Clone)]
+pub struct OwnCluster {
+    /// A client that appears as this process.
+    pub client: kube::Client,
+    /// Where its API server is, for whoever appears as somebody else: nothing of this process's own login is in it. None where
+    /// the cluster lies in memory and knows no logins.
+    pub server: Option<kube::Config>,
+}
+
+impl OwnCluster {
+    /// A cluster in memory.
+    #[must_use]
+    pub fn in_memory(client: kube::Client) -> Self {
+        Self { client, server: None }
+    }
+
+    /// A cluster with an API server, as this process's own configuration says.
+    #[must_use]
+    pub fn at(client: kube::Client, own: &kube::Config) -> Self {
+        let mut server = kube::Config::new(own.cluster_url.clone());
+        server.root_cert.clone_from(&own.root_cert);
+        server.root_cert_file.clone_from(&own.root_cert_file);
+        server.tls_server_name.clone_from(&own.tls_server_name);
+        server.proxy_url.clone_from(&own.proxy_url);
+        server.accept_invalid_certs = own.accept_invalid_certs;
+        Self { client, server: Some(server) }
+    }
 }
 
 /// A store's `retrySettings`.

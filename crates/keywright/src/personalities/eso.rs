@@ -10,7 +10,7 @@ use base::duration::GoDuration;
 use http::StatusCode;
 use operator::cache::Scope;
 use operator::controllers;
-use operator::external_secrets::Settings;
+use operator::external_secrets::{ClusterStores, Settings};
 use operator::feature::FeatureName;
 use operator::leader::Election;
 use operator::listener::{Listener, Routes, text};
@@ -63,15 +63,19 @@ const FLAGS: &[Flag] = &[
     switch("enable-managed-secrets-caching", "accepted: values are never cached"),
     switch("enable-secret-api-read-on-cache-mismatch", "accepted"),
     value("store-requeue-interval", "how often stores are validated (5m)"),
-    switch("enable-flood-gate", "accepted: stores that are not ready are never asked"),
+    switch("enable-flood-gate", "leave a store alone that is not ready (true)"),
     switch("enable-generator-state", "accepted"),
-    switch("enable-extended-metric-labels", "accepted"),
+    switch("enable-extended-metric-labels", "metrics carry the recommended labels of their objects"),
     switch("enable-http2", "accepted: HTTP/1 is served"),
     switch("unsafe-allow-generic-targets", "not supported: write other kinds than Secrets"),
     switch("enable-vault-token-cache", "accepted: tokens are always kept and renewed"),
     value("vault-token-cache-size", "accepted"),
     switch("experimental-enable-vault-token-cache", "accepted"),
     value("experimental-vault-token-cache-size", "accepted"),
+    switch("experimental-enable-doppler-oidc-cache", "accepted"),
+    value("experimental-doppler-oidc-cache-size", "accepted"),
+    value("doppler-etag-cache-size", "accepted"),
+    value("pulumi-oidc-cache-size", "accepted"),
     value("generator-gc-grace-period", "accepted"),
     value("template-left-delimiter", "what opens an action in templates ({{)"),
     value("template-right-delimiter", "what closes an action in templates (}})"),
@@ -96,16 +100,62 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
             return Ok(Exit::FAILURE);
         }
     };
-    let settings = check(&parsed)?;
-    let level = match parsed.value("loglevel").unwrap_or("info") {
-        "debug" => tracing::Level::DEBUG,
-        "warn" => tracing::Level::WARN,
-        "error" | "dpanic" | "panic" | "fatal" => tracing::Level::ERROR,
-        _ => tracing::Level::INFO,
+    let (settings, level) = match check_values(&parsed) {
+        Ok(level) => (check(&parsed)?, level),
+        Err(fault) => {
+            call.ui.note(&format!("Error: {}\n{}", fault.chain(), argv::usage("external-secrets", FLAGS)));
+            return Ok(Exit::FAILURE);
+        }
     };
     logs::start(Form::Zap, To::Stderr, level);
     cluster::block_on(serve(parsed, settings, call.environment.clone()))?;
     Ok(Exit::SUCCESS)
+}
+
+/// Flags whose values are whole numbers.
+const NUMBERS: [&str; 8] = [
+    "concurrent",
+    "client-qps",
+    "client-burst",
+    "vault-token-cache-size",
+    "experimental-vault-token-cache-size",
+    "experimental-doppler-oidc-cache-size",
+    "doppler-etag-cache-size",
+    "pulumi-oidc-cache-size",
+];
+/// Flags whose values are durations.
+const DURATIONS: [&str; 5] = [
+    "store-requeue-interval",
+    "generator-gc-grace-period",
+    "leader-election-lease-duration",
+    "leader-election-renew-deadline",
+    "leader-election-retry-period",
+];
+/// How times in logs may be written.
+const TIMES: [&str; 6] = ["epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano"];
+
+/// Checks values by their form, also those that change nothing here: a typing error is told where it is made.
+fn check_values(parsed: &Parsed) -> Result<tracing::Level, Fault> {
+    let invalid = |flag: &str, text: &str| Fault::wrong(format!("invalid argument {text:?} for \"--{flag}\" flag"));
+    for flag in NUMBERS {
+        if let Some(text) = parsed.value(flag).filter(|text| text.parse::<i64>().is_err()) {
+            return Err(invalid(flag, text).because(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
+        }
+    }
+    for flag in DURATIONS {
+        let Some(text) = parsed.value(flag) else { continue };
+        GoDuration::parse(text).map_err(|error| invalid(flag, text).because(error))?;
+    }
+    if let Some(text) = parsed.value("zap-time-encoding").filter(|text| !TIMES.contains(text)) {
+        return Err(invalid("zap-time-encoding", text).because(format!("it must be one of {}", TIMES.join(", "))));
+    }
+    Ok(match parsed.value("loglevel").unwrap_or("info") {
+        "debug" => tracing::Level::DEBUG,
+        "info" | "" => tracing::Level::INFO,
+        "warn" => tracing::Level::WARN,
+        "error" | "dpanic" | "panic" | "fatal" => tracing::Level::ERROR,
+        text => return Err(invalid("loglevel", text).because(format!("unrecognized level: {text:?}"))),
+    })
 }
 
 fn check(parsed: &Parsed) -> Result<Settings, Fault> {
@@ -124,12 +174,20 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
         pushes: is_on("enable-push-secret-reconciler"),
         stamps: is_on("enable-cluster-external-secret-reconciler"),
         stamps_pushes: is_on("enable-cluster-push-secret-reconciler"),
+        cluster_stores: match (is_on("enable-cluster-store-reconciler"), parsed.value("namespace").unwrap_or_default())
+        {
+            (true, _) => ClusterStores::Served,
+            (false, "") => ClusterStores::Left,
+            (false, _) => ClusterStores::Refused,
+        },
+        has_flood_gate: is_on("enable-flood-gate"),
+        tells_labels: parsed.is_set("enable-extended-metric-labels"),
     })
 }
 
 async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
-    let client = cluster::client().await?;
+    let cluster = cluster::own().await?;
     let metrics_listener = Listener::bind(parsed.value("metrics-addr").unwrap_or(":8080")).await?;
     let health_listener = Listener::bind(parsed.value("live-addr").unwrap_or(":8082")).await?;
     let namespaces: BTreeSet<&str> = parsed.value("namespace").filter(|name| !name.is_empty()).into_iter().collect();
@@ -140,8 +198,8 @@ async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> 
     let election = election(&parsed, &environment)?;
     let class = parsed.value("controller-class").unwrap_or("default").to_owned();
     let workers = parsed.value("concurrent").and_then(|text| text.parse().ok()).unwrap_or(1).max(10);
-    let mut process = Process::new(client.clone(), scopes, Clock::System, cluster::seed()?);
-    process.shared().remember(Providers::new(reach::of_operator(environment, client), class));
+    let mut process = Process::new(cluster.client.clone(), scopes, Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment, cluster), class));
     process.shared().remember(settings.clone());
     let delimiter = |flag: &str| parsed.value(flag).unwrap_or_default().to_owned();
     process.shared().remember(Delimiters {

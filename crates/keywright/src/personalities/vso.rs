@@ -321,7 +321,7 @@ const POD_UID_FILE: &str = "/var/run/podinfo/uid";
 
 async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
-    let client = cluster::client_from(parsed.value("kubeconfig")).await?;
+    let cluster = cluster::own_from(parsed.value("kubeconfig")).await?;
     let metrics_listener = listener(parsed.value("metrics-bind-address").unwrap_or(":8080")).await?;
     let health_listener = listener(parsed.value("health-probe-bind-address").unwrap_or(":8081")).await?;
     let feature = FeatureName::VaultSecrets;
@@ -331,8 +331,8 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
             environment.first(&["OPERATOR_POD_NAME", "POD_NAME", "HOSTNAME"]).unwrap_or("vault-secrets-operator");
         Election::new(&*settings.namespace, feature.lease(), format!("{host}_{}", std::process::id()))
     });
-    let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-    process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
+    let mut process = Process::new(cluster.client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment, cluster), "default"));
     vault_secrets::prepare(process.shared(), settings);
     process.add(feature, workers, election, controllers::vault_secrets);
     if let Some(listener) = metrics_listener {

@@ -19,6 +19,7 @@ use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
 use plan::Address;
 use plan::write::Resource;
+use providers::reach::OwnCluster;
 use sandbox::Sandbox;
 use seal::Scope as SealScope;
 use serde_json::{Value, json};
@@ -61,7 +62,9 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         }
         let client = sandbox.client();
         let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-        process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
+        process
+            .shared()
+            .remember(Providers::new(reach::of_operator(environment, OwnCluster::in_memory(client)), "default"));
         add_features(&mut process, &FEATURES, NAMESPACE, |_| None);
         let shared = Arc::clone(process.shared());
         let (end, ended) = tokio::sync::oneshot::channel::<()>();

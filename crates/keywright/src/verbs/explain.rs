@@ -48,10 +48,10 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     let namespace = parsed.value("namespace").unwrap_or("default");
     let environment = call.environment.clone();
     let lines = cluster::block_on(async {
-        let client = cluster::client().await?;
-        let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+        let cluster = cluster::own().await?;
+        let mut process = Process::new(cluster.client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
         let home = own_namespace(&environment);
-        process.shared().remember(Providers::new(reach::of_operator(environment, client), "default"));
+        process.shared().remember(Providers::new(reach::of_operator(environment, cluster), "default"));
         add_features(&mut process, &EXPLAINED, &home, |_| None);
         process.shared().remember(sealed_secrets::Settings::new(home));
         process.add(FeatureName::SealedSecrets, 1, None, controllers::sealed_secrets);

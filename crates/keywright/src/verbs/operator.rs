@@ -121,10 +121,10 @@ pub(super) fn add_features(
 
 async fn serve(features: Vec<FeatureName>, address: String, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
-    let client = cluster::client().await?;
+    let cluster = cluster::own().await?;
     let listener = Listener::bind(&address).await?;
-    let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-    process.shared().remember(Providers::new(reach::of_operator(environment.clone(), client), "default"));
+    let mut process = Process::new(cluster.client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
+    process.shared().remember(Providers::new(reach::of_operator(environment.clone(), cluster), "default"));
     let namespace = own_namespace(&environment);
     add_features(&mut process, &features, &namespace, |feature| Some(election(feature, &environment)));
     let all: Vec<Arc<Metrics>> = features.iter().filter_map(|feature| process.metrics(*feature)).collect();

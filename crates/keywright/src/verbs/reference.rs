@@ -15,6 +15,7 @@ use operator::process::Process;
 use operator::roles::Role;
 use operator::shared::Clock;
 use operator::world::stores::Providers;
+use providers::reach::OwnCluster;
 use sandbox::Sandbox;
 
 use super::operator::add_features;
@@ -62,7 +63,10 @@ fn roles() -> Result<Vec<(FeatureName, Role)>, Fault> {
     cluster::block_on(async {
         let client = Sandbox::new().client();
         let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-        process.shared().remember(Providers::new(reach::of_operator(Environment::default(), client), "default"));
+        process.shared().remember(Providers::new(
+            reach::of_operator(Environment::default(), OwnCluster::in_memory(client)),
+            "default",
+        ));
         add_features(&mut process, &FeatureName::ALL, "default", |_| None);
         Ok(FeatureName::ALL.into_iter().filter_map(|feature| Some((feature, process.role(feature)?))).collect())
     })

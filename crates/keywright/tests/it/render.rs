@@ -273,7 +273,7 @@ fn bad_input() -> Vec<(&'static str, String, &'static str)> {
     let service_account = r#"apiVersion: external-secrets.io/v1
 kind: SecretStore
 metadata: {name: other}
-spec: {provider: {kubernetes: {server: {caBundle: BUNDLE}, auth: {serviceAccount: {name: app}}}}}
+spec: {provider: {kubernetes: {server: {url: "https://127.0.0.1:1", caBundle: BUNDLE}, auth: {serviceAccount: {name: app}}}}}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -440,4 +440,35 @@ fn other_manifests_are_all_there_and_links_lead_in_no_circle() {
     write(folder.path(), "in/more.json", r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}"#);
     let twice = render(&["--all", &path(&folder, "in")]);
     assert!(twice.code == 1 && twice.err.contains("Service a is there twice: "), "{}", twice.err);
+}
+
+/// A `kubernetes` store without an address means the cluster in memory, also where the process runs in a pod of another one.
+#[test]
+fn the_own_cluster_of_a_store_is_the_input() {
+    let text = r#"apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: near}
+spec:
+  provider:
+    kubernetes:
+      remoteNamespace: shop
+      server: {url: kubernetes.default, caProvider: {type: ConfigMap, name: kube-root-ca.crt, key: ca.crt}}
+      auth: {serviceAccount: {name: reader}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: source}
+data: {user: dQ==}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: copy}
+spec:
+  secretStoreRef: {name: near}
+  data: [{secretKey: user, remoteRef: {key: source, property: user}}]
+"#;
+    let pod = [("KUBERNETES_SERVICE_HOST", "127.0.0.1"), ("KUBERNETES_SERVICE_PORT", "1")];
+    let ended = run("keywright", &["render", "-n", "shop", "-"], text.as_bytes(), &pod);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(ended.out.contains("data:\n  user: dQ==\nkind: Secret\nmetadata:\n  name: copy\n"), "{}", ended.out);
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::external_secrets::names;
+use api::external_secrets::{StoreKind, names};
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
@@ -13,7 +13,7 @@ use source::Made;
 
 use super::memory::Memory;
 use super::unspent::Unspent;
-use super::{BACKOFF, wake, wake_users};
+use super::{BACKOFF, ClusterStores, Settings, wake, wake_users, watch_cluster_stores};
 use crate::World;
 use crate::cache::{Changed, Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
@@ -108,8 +108,8 @@ impl Controller for Reconcile {
         own.index(BY_STORE, |o| {
             let namespace = o.metadata.namespace.as_deref().unwrap_or_default();
             let keys = o.store_refs().into_iter().map(|(kind, name)| match kind {
-                api::external_secrets::StoreKind::SecretStore => format!("{namespace}/{name}"),
-                api::external_secrets::StoreKind::ClusterSecretStore => format!("/{name}"),
+                StoreKind::SecretStore => format!("{namespace}/{name}"),
+                StoreKind::ClusterSecretStore => format!("/{name}"),
             });
             keys.collect()
         });
@@ -128,12 +128,16 @@ impl Controller for Reconcile {
         wake_users::<SecretStore, ExternalSecret>(shared, &enqueue, BY_STORE, key);
         wake_users::<ClusterSecretStore, ExternalSecret>(shared, &enqueue, BY_STORE, key);
         caches.watch::<SecretStore>(&Selectors::default());
-        caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
+        watch_cluster_stores(shared);
         caches.watch::<SeenSecret>(&Selectors::default());
         caches.watch::<ExternalSecret>(&Selectors::default());
     }
 
     async fn reconcile(w: &World, o: &ExternalSecret) -> Result<Finish, Fault> {
+        let uses_cluster = o.store_refs().iter().any(|(kind, _)| *kind == StoreKind::ClusterSecretStore);
+        if uses_cluster && w.memory::<Settings>().cluster_stores == ClusterStores::Left {
+            return Ok(Finish::settled());
+        }
         let memory = w.memory::<Memory<Known>>();
         let (standing, target) = look(w, o, &memory).await?;
         let providers = w.shared().recall::<Providers>()?;

@@ -17,7 +17,7 @@ use providers::row::Client;
 
 use super::memory::Memory;
 use super::unspent::Unspent;
-use super::{BACKOFF, wake, wake_users};
+use super::{BACKOFF, wake, wake_users, watch_cluster_stores};
 use crate::World;
 use crate::cache::{Changed, Kept as _, Name, Selectors, is_newer};
 use crate::clients::Providers;
@@ -141,7 +141,7 @@ impl Controller for Reconcile {
         wake_users::<SecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::SecretStore));
         wake_users::<ClusterSecretStore, PushSecret>(shared, &enqueue, BY_STORE, keys(StoreKind::ClusterSecretStore));
         caches.watch::<SecretStore>(&Selectors::default());
-        caches.watch_cluster::<ClusterSecretStore>(&Selectors::default());
+        watch_cluster_stores(shared);
         caches.watch::<SeenSecret>(&Selectors::default());
         caches.watch::<PushSecret>(&Selectors::default());
     }

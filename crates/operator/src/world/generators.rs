@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::World;
+use crate::external_secrets::{ClusterStores, Settings};
 
 /// A generator as the API has it.
 #[derive(Deserialize)]
@@ -41,6 +42,11 @@ impl World {
         class: &str,
     ) -> Result<Option<Generate>, Fault> {
         let generate = if wanted.kind == "ClusterGenerator" {
+            if self.memory::<Settings>().cluster_stores == ClusterStores::Refused {
+                return Err(Fault::wrong(format!("could not get ClusterGenerator \"{}\"", wanted.name))
+                    .because("this process is confined to a namespace and reads no cluster-scoped resource")
+                    .hint("use a generator of the namespace"));
+            }
             let at = address("ClusterGenerator", "clustergenerators", "", &wanted.name);
             let found: Option<ClusterGenerator> = self.cluster().read_as(&at).await?;
             let found = found.ok_or_else(|| missing(&at))?;

@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::World;
 use crate::clients::Holder;
 pub use crate::clients::Providers;
+use crate::external_secrets::{ClusterStores, Settings};
 
 impl World {
     /// A store as the cache has it.
@@ -56,7 +57,9 @@ impl World {
         let namespace = &reader.object.namespace;
         let providers = self.shared().recall::<Providers>()?;
         let (kind, name) = &read.store;
-        let (client, connection) = self.client(&providers, *kind, namespace, name).await?;
+        let opened = self.client(&providers, *kind, namespace, name).await;
+        // What is missing here is not the secret: nothing may be deleted because of it.
+        let (client, connection) = opened.map_err(Fault::of_access)?;
         match &read.what {
             What::Value(remote) => {
                 let at = remote.locator();
@@ -84,7 +87,7 @@ impl World {
         name: &str,
     ) -> Result<(Client, Fingerprint), Fault> {
         let store = self.usable_store(providers, kind, namespace, name).await?;
-        if store.ready == Some(false) {
+        if store.ready == Some(false) && self.memory::<Settings>().has_flood_gate {
             return Err(Fault::busy(format!("{} \"{name}\" is not ready", kind.as_str())).about(store.object()));
         }
         self.open(providers, &store, namespace).await
@@ -114,6 +117,11 @@ impl World {
         name: &str,
     ) -> Result<Store, Fault> {
         let word = kind.as_str();
+        if kind == StoreKind::ClusterSecretStore && self.memory::<Settings>().cluster_stores == ClusterStores::Refused {
+            return Err(Fault::wrong(format!("could not get {word} \"{name}\""))
+                .because("this process is confined to a namespace and reads no cluster-scoped resource")
+                .hint("use a SecretStore"));
+        }
         let store = self.store(kind, namespace, name).ok_or_else(|| {
             Fault::wrong(format!("could not get {word} \"{name}\""))
                 .because(format!("{word} \"{name}\" not found"))

@@ -8,7 +8,7 @@ use operator::shared::Clock;
 use operator::world::stores::Providers;
 use operator::{external_secrets, reloader, sealed_secrets, vault_secrets};
 use providers::keys::{KeyRing, Nobody};
-use providers::reach::{Programs, Reach};
+use providers::reach::{OwnCluster, Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
 use testkit::Vault;
@@ -31,7 +31,7 @@ pub async fn stage(objects: &[Value]) -> (Sandbox, Process) {
         http: wire::Client::new(wire::client::Settings::default()),
         vault: Arc::default(),
         surroundings: wire::Surroundings::none(),
-        cluster: Some(client),
+        cluster: Some(OwnCluster::in_memory(client)),
         programs: Programs::Closed,
         keys: Arc::new(KeyRing::new(wire::Surroundings::none(), Arc::new(Nobody))),
         calls: Arc::default(),

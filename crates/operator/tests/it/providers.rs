@@ -215,7 +215,8 @@ async fn secrets_of_an_api_server_come_by_the_rights_of_an_account() {
             "remoteNamespace": stage.namespace(), "auth": {"serviceAccount": {"name": account}}}}))
     };
     stage.apply(by("blind")).await;
-    assert_eq!(judged(&stage).await, "False InvalidProviderConfig: unable to validate store []");
+    let rules = "False InvalidProviderConfig: unable to validate store: client is not allowed to get secrets []";
+    assert_eq!(judged(&stage).await, rules);
     let told = "Warning InvalidProviderConfig: client is not allowed to get secrets".to_owned();
     assert!(stage.events().await.contains(&told), "{:?}", stage.events().await);
     stage.apply(by("reader")).await;
@@ -229,17 +230,20 @@ async fn stores_are_judged_in_the_peers_words() {
     let vault = Vault::start().await;
     let stage = stage("stores-are-judged-in-the-peers-words").await;
     stage.apply(store(by_token(&vault))).await;
-    assert_eq!(
-        judged(&stage).await,
-        "False InvalidProviderConfig: unable to create client []",
-        "its Secret is missing"
-    );
+    let missing = judged(&stage).await;
+    let start =
+        "False InvalidProviderConfig: unable to create client: cannot get Kubernetes secret \"token\" from namespace ";
+    assert!(missing.starts_with(start) && missing.ends_with(": secrets \"token\" not found []"), "{missing}");
     stage.apply(encoded(secret("token", json!({"token": "s.nobody"})))).await;
     stage
         .apply(store(json!({"vault": {"server": vault.url(), "path": "secret", "version": "v1",
         "auth": {"tokenSecretRef": {"name": "token", "key": "token"}}}})))
         .await;
-    assert_eq!(judged(&stage).await, "False InvalidProviderConfig: unable to validate store []");
+    let told = judged(&stage).await;
+    assert!(
+        told.starts_with("False InvalidProviderConfig: unable to validate store: invalid vault credentials: "),
+        "{told}"
+    );
     for (provider, expected) in [
         (json!({"alibaba": {}}), "False InvalidProviderConfig: unable to create client"),
         (json!({"fake": {"data": [], "validationResult": 1}}), "True Valid: store validated"),

@@ -18,7 +18,7 @@ use operator::shared::{Clock, Shared};
 use operator::world::stores::Providers;
 use operator::world::workloads::{CronJob, DaemonSet, Deployment, Job, Reduced, Rollout, StatefulSet};
 use providers::keys::{KeyRing, Nobody};
-use providers::reach::{Programs, Reach};
+use providers::reach::{OwnCluster, Programs, Reach};
 use sandbox::Sandbox;
 use serde_json::Value;
 use testkit::cluster::Rights;
@@ -95,7 +95,7 @@ impl Stage {
             http: wire::Client::new(wire::client::Settings::default()),
             vault: Arc::default(),
             surroundings: self.surroundings.clone(),
-            cluster: Some(client),
+            cluster: Some(OwnCluster::in_memory(client)),
             programs: Programs::Closed,
             keys: Arc::new(KeyRing::new(wire::Surroundings::none(), Arc::new(Nobody))),
             calls: Arc::default(),

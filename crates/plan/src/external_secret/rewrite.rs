@@ -7,7 +7,9 @@ use api::external_secrets::rewrite::{
     MergeConflictPolicy, MergePriorityPolicy, MergeRewrite, MergeStrategy, RegexpRewrite, Rewrite, TransformRewrite,
 };
 use base::{Fault, SecretBytes, SecretMap};
-use serde_json::{Map, Value};
+use document::json::{self, Compact, Numbers};
+use document::scalar::decimal;
+use document::{Branch, Node, Scalar};
 use template::{Engine, pattern};
 
 use crate::Rendering;
@@ -79,13 +81,18 @@ fn merged(mut data: SecretMap, step: &MergeRewrite) -> Result<SecretMap, Fault> 
             return Err(Fault::wrong(format!("merge failed with key \"{key}\" not found in input map")));
         }
     }
-    let mut fields: Map<String, Value> = Map::new();
+    let mut fields: BTreeMap<String, Node> = BTreeMap::new();
     let mut conflicts: BTreeMap<String, ()> = BTreeMap::new();
     for key in &order {
         let Some(value) = data.value(key) else { continue };
-        let object: Map<String, Value> = serde_json::from_slice(value.expose()).map_err(|_| {
-            Fault::wrong(format!("merge failed with the value of key \"{key}\", which is no JSON object"))
-        })?;
+        let no_object =
+            || Fault::wrong(format!("merge failed with the value of key \"{key}\", which is no JSON object"));
+        let Node::Branch(object) = json::parse(value.expose(), Numbers::Typed).map_err(|_| no_object())? else {
+            return Err(no_object());
+        };
+        // Of the same name twice in one object the last counts, and that is no conflict.
+        let object: BTreeMap<String, Node> =
+            object.entries().map(|(name, field)| (name.as_str().to_owned(), field.clone())).collect();
         for (name, field) in object {
             if fields.insert(name.clone(), field).is_some() {
                 conflicts.insert(name, ());
@@ -97,37 +104,35 @@ fn merged(mut data: SecretMap, step: &MergeRewrite) -> Result<SecretMap, Fault> 
         return Err(Fault::wrong(format!("merge failed with conflicts: {}", names.join(", "))));
     }
     match step.strategy {
-        MergeStrategy::Extract => Ok(fields.into_iter().map(|(name, value)| (name, bytes_of(&value))).collect()),
+        MergeStrategy::Extract => fields.into_iter().map(|(name, field)| Ok((name, bytes_of(&field)?))).collect(),
         MergeStrategy::Json if step.into.is_empty() => Err(Fault::wrong("merge failed with missing 'into' field")),
         MergeStrategy::Json => {
-            data.insert(step.into.clone(), SecretBytes::from(Value::Object(fields).to_string()));
+            let mut merged = Branch::default();
+            fields.into_iter().for_each(|(name, field)| merged.push(name, field));
+            let style = Compact { escapes_html: false, is_lossy: true, ..Compact::default() };
+            data.insert(step.into.clone(), SecretBytes::new(json::compact(&Node::Branch(merged), &style)?));
             Ok(data)
         }
     }
 }
 
-/// A JSON value as a Secret holds it (§6.4): texts as they are, nothing for null, Go's JSON for containers.
-fn bytes_of(value: &Value) -> SecretBytes {
+/// A JSON value as a Secret holds it (§6.4): texts as they are, nothing for null, numbers without exponent, Go's JSON for lists
+/// and objects.
+fn bytes_of(value: &Node) -> Result<SecretBytes, Fault> {
     match value {
-        Value::Null => SecretBytes::default(),
-        Value::String(text) => SecretBytes::from(text.as_str()),
-        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            SecretBytes::from(texts.join("\n"))
+        Node::Leaf(Scalar::Float(number)) => Ok(SecretBytes::from(decimal(*number))),
+        Node::Leaf(scalar) => Ok(SecretBytes::from(&*scalar.as_environment())),
+        Node::List(_) | Node::Branch(_) => {
+            let style = Compact { is_lossy: true, ..Compact::default() };
+            json::compact(value, &style).map(SecretBytes::new)
         }
-        Value::Array(_) | Value::Object(_) => SecretBytes::from(go_escaped(&value.to_string())),
-        Value::Bool(_) | Value::Number(_) => SecretBytes::from(value.to_string()),
     }
-}
-
-/// Inside JSON text, `<`, `>` and `&` stand in strings only, so they can be escaped after the fact.
-fn go_escaped(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 #[cfg(test)]
 mod tests {
     use rand_core::SeedableRng as _;
+    use serde_json::Value;
 
     use super::*;
 
@@ -187,6 +192,18 @@ mod tests {
         assert_eq!(run(pairs, merge(ignore)).as_deref(), Ok("x=1 y=b z=[1]"));
         let first = serde_json::json!({"conflictPolicy": "Ignore", "priority": ["a"]});
         assert_eq!(run(pairs, merge(first)).as_deref(), Ok("x=1 y=a z=[1]"));
+        // Lists stay lists, numbers lose their exponent outside and keep Go's form inside.
+        let forms = &[(
+            "a",
+            r#"{"d":"u","d":"v","e":1.0e3,"f":1.50,"l":["a","<b>"],"n":null,"o":{"z":1e21,"a":"&"},"t":true,"u":"ü<"}"#,
+        )];
+        let expected = r#"d=v e=1000 f=1.5 l=["a","\u003cb\u003e"] n= o={"a":"\u0026","z":1e+21} t=true u=ü<"#;
+        assert_eq!(run(forms, merge(serde_json::json!({}))).as_deref(), Ok(expected));
+        let whole = serde_json::json!({"strategy": "JSON", "into": "a"});
+        let expected =
+            r#"a={"d":"v","e":1000,"f":1.5,"l":["a","<b>"],"n":null,"o":{"a":"&","z":1e+21},"t":true,"u":"ü<"}"#;
+        assert_eq!(run(forms, merge(whole)).as_deref(), Ok(expected));
+        assert!(run(&[("a", "[1]")], merge(serde_json::json!({}))).unwrap_err().ends_with("which is no JSON object"));
         let json = serde_json::json!({"conflictPolicy": "Ignore", "strategy": "JSON", "into": "all"});
         assert!(run(pairs, merge(json)).unwrap().contains(r#"all={"x":1,"y":"b","z":[1]}"#));
         let strict = serde_json::json!({"priority": ["nope"]});

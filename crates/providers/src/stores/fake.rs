@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::{Credentials, Fault, Opening, SecretBytes, SecretMap, SecretValue, Tenant};
+use base::{Credentials, Fault, Kind, Opening, SecretBytes, SecretMap, SecretValue, Tenant};
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,7 +106,12 @@ impl SecretsClient for FakeClient {
     }
 
     fn select(&self, at: &Locator, payload: &Payload, property: Option<&str>) -> Result<SecretValue, Fault> {
-        json::select(at, payload, property)
+        // A property that is not there counts as a secret that is not there: with the fake, deletion policies can be tried out.
+        let missing = |fault: Fault| match (property, fault.kind()) {
+            (Some(_), Kind::Wrong) => Fault::not_found(fault.to_string()),
+            _ => fault,
+        };
+        json::select(at, payload, property).map_err(missing)
     }
 
     fn entries(&self, at: &Locator, payload: &Payload, property: Option<&str>) -> Result<SecretMap, Fault> {
@@ -119,13 +124,28 @@ impl SecretsClient for FakeClient {
                 return Err(Fault::wrong("unexpected find operator").hint("the fake store finds by name only"));
             };
             let pattern = settings::pattern(name)?;
-            let found = self.entries.iter().filter(|entry| pattern.is_match(&entry.key));
-            Ok(found.map(|entry| (entry.key.clone(), entry.value.as_str())).collect())
+            let mut found: Vec<&Entry> = self.entries.iter().filter(|entry| pattern.is_match(&entry.key)).collect();
+            // Of several versions the highest is found: later ones win.
+            found.sort_by(|one, other| one.version.cmp(&other.version));
+            let mut values: SecretMap =
+                found.into_iter().map(|entry| (entry.key.clone(), entry.value.as_str())).collect();
+            let pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
+            values.extend(
+                pushed
+                    .iter()
+                    .filter(|(key, _)| pattern.is_match(key))
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            );
+            Ok(values)
         })
     }
 
     fn push<'a>(&'a self, entry: &'a PushEntry) -> Opening<'a, Pushed> {
         Box::pin(async move {
+            if self.entries.iter().any(|declared| declared.key == entry.at.key) {
+                return Err(Fault::conflict(format!("cannot push to `{}`", entry.at.key)).because("key already exists"));
+            }
             let value = match &entry.source {
                 PushSource::Bytes(bytes) => bytes.clone(),
                 PushSource::Secret { data, .. } => select::object_of(data)?,

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::encoding::Base64;
-use base::{Fault, Kind, Opening, SecretBytes, SecretMap, SecretText, SecretValue};
+use base::{Fault, Kind, Opening, SecretBytes, SecretMap, SecretText, SecretValue, limit};
 use document::{Branch, Node};
+use http_body_util::{BodyExt as _, Limited};
 use kube::api::GetParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Request;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use source::{Locator, Payload, SecretsClient, select};
 
@@ -88,7 +90,7 @@ fn open<'a>(asked: &'a Asked<'a>, reach: &'a Reach) -> Opening<'a, Client> {
                 client_of(config.map_err(|error| Fault::wrong("cannot use the kubeconfig").because(error))?)?
             }
             None => match &reach.cluster {
-                Some(own) => own.clone(),
+                Some(own) => own.client.clone(),
                 None => client_of(kube::Config::incluster().map_err(|error| {
                     Fault::wrong("cannot find a cluster: there is no kubeconfig, and this is no pod of one")
                         .because(error)
@@ -190,7 +192,7 @@ impl ClusterClient {
         let request = Request::new(format!("/api/v1/namespaces/{namespace}/{plural}"))
             .get(name, &GetParams::default())
             .map_err(|error| failed(Fault::wrong("the name is none").because(error)))?;
-        let held: Held = self.0.request(request).await.map_err(|error| failed(refused(error)))?;
+        let held: Held = answer(&self.0, request).await.map_err(|refusal| failed(refusal.of_object(name)))?;
         let decoded = |text: &SecretText| match kind {
             "Secret" => Base64::Standard
                 .decode(text.expose().as_bytes())
@@ -201,19 +203,74 @@ impl ClusterClient {
     }
 }
 
-fn refused(error: kube::Error) -> Fault {
-    let kind = match &error {
-        kube::Error::Api(status) => match status.code {
-            404 => Kind::NotFound,
+/// How long a server may take for an answer: one that takes the connection and says nothing must not hold a worker for ever.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a server did not give what it was asked for.
+enum Refusal {
+    /// It says no, in the API's own words.
+    Said { code: u16, reason: String, message: String, name: String },
+    /// It says something else, or nothing.
+    Failed(Fault),
+}
+
+impl Refusal {
+    /// The fault of a request about an object (an empty name: about none in particular). "Not found" is one only in the API's own words for this very object: a wrong
+    /// address or a page of something in between must never look like a deleted Secret.
+    fn of_object(self, object: &str) -> Fault {
+        let (code, reason, message, name) = match self {
+            Self::Failed(fault) => return fault,
+            Self::Said { code, reason, message, name } => (code, reason, message, name),
+        };
+        let kind = match code {
+            404 if reason == "NotFound" && !object.is_empty() && name == object => Kind::NotFound,
             401 | 403 => Kind::Denied,
             409 => Kind::Conflict,
             429 => Kind::Busy,
             400 | 422 => Kind::Wrong,
             _ => Kind::Unreachable,
-        },
-        _ => Kind::Unreachable,
+        };
+        let cause = if message.is_empty() { format!("it answered {code}") } else { message };
+        Fault::new(kind, "the API server did not answer with it").because(cause)
+    }
+
+    fn said(status: http::StatusCode, body: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Status {
+            reason: String,
+            message: String,
+            details: Option<Details>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Details {
+            name: String,
+        }
+        let Status { reason, message, details } = serde_json::from_slice(body).unwrap_or_default();
+        Self::Said { code: status.as_u16(), reason, message, name: details.unwrap_or_default().name }
+    }
+}
+
+/// Asks a server, within its time and up to the size of an answer that is worth reading.
+async fn answer<T: DeserializeOwned>(client: &kube::Client, request: http::Request<Vec<u8>>) -> Result<T, Refusal> {
+    let failed = |cause: base::fault::Cause| {
+        Refusal::Failed(Fault::unreachable("the API server did not answer with it").because(cause))
     };
-    Fault::new(kind, "the API server did not answer with it").because(error)
+    let asked = async {
+        let answer = client.send(request.map(kube::client::Body::from)).await.map_err(|error| failed(error.into()))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), limit::ANSWER_BYTES).collect().await.map_err(failed)?.to_bytes();
+        if !status.is_success() {
+            return Err(Refusal::said(status, &body));
+        }
+        // serde_json names places and types; a value could only be quoted where it has the wrong type.
+        serde_json::from_slice(&body).map_err(|error| {
+            failed(format!("line {} column {} of it is not what was expected", error.line(), error.column()).into())
+        })
+    };
+    let waited = tokio::time::timeout(TIMEOUT, asked).await;
+    waited.unwrap_or_else(|_| Err(failed(format!("it took longer than {} seconds", TIMEOUT.as_secs()).into())))
 }
 
 impl SecretsClient for ClusterClient {

@@ -128,9 +128,7 @@ impl VaultClient {
     }
 
     async fn find_all(&self, query: &Find) -> Result<SecretMap, Fault> {
-        if query.name.is_none() && query.tags.is_empty() {
-            return Err(Fault::wrong("unexpected find operator").hint("set `find.name` or `find.tags`"));
-        }
+        // With neither name nor tags all secrets are found: a path alone is a search, too.
         if !query.tags.is_empty() && self.version() == Version::V1 {
             return Err(Fault::wrong("cannot perform find by tag operations with kv version v1"));
         }

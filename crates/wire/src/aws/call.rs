@@ -173,7 +173,8 @@ impl Refusal {
             match self.status {
                 // A 404 that is not the service's own word for it is an address where no such service lives.
                 404 if self.code.is_empty() => Kind::Unreachable,
-                404 => Kind::NotFound,
+                // Another word than those above is about something else than the value: a bucket, an operation.
+                404 => Kind::Wrong,
                 status => http::StatusCode::from_u16(status).map_or(Kind::Unreachable, answer::kind),
             }
         }

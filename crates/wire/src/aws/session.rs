@@ -164,7 +164,7 @@ impl Session {
                 Ok(keys)
             }
             Err(fault) => {
-                let (fault, number) = (Arc::new(fault), self.failures.fetch_add(1, Ordering::AcqRel) + 1);
+                let (fault, number) = (Arc::new(fault.of_access()), self.failures.fetch_add(1, Ordering::AcqRel) + 1);
                 *held = Held { keys: None, failed: Some((number, Arc::clone(&fault))) };
                 Err(Fault::shared(&fault))
             }

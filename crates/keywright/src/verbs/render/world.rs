@@ -20,7 +20,7 @@ use operator::vault_secrets::{self, vault_static_secret};
 use operator::world::stores::Providers;
 use operator::{controllers, external_secrets, reloader};
 use plan::reload::Kind as WorkloadKind;
-use providers::reach::{Programs, Reach};
+use providers::reach::{OwnCluster, Programs, Reach};
 use sandbox::{Fate, Sandbox, Trouble};
 use seal::KeySet;
 use serde_json::Value;
@@ -40,8 +40,7 @@ const WORKERS: usize = 10;
 const MANAGER: &str = "keywright-render";
 
 /// How controllers say that an object of the cluster is not there.
-const MISSING: [&str; 4] =
-    ["\" not found", "cannot find Secret ", "cannot find ConfigMap ", "cannot find ServiceAccount "];
+const MISSING: [&str; 2] = ["\" not found", "cannot find secret data for key: "];
 
 /// What came of a render.
 #[derive(Default)]
@@ -180,7 +179,8 @@ impl Stage {
         let clock = Clock::Fixed(Arc::new(Mutex::new(now)));
         let process = Process::new(self.client.clone(), vec![Scope::Cluster], clock, cluster::seed()?);
         let lent = reach::of_command_line(self.environment.clone());
-        process.shared().remember(Providers::new(Reach { programs: Programs::Closed, ..lent }, "default"));
+        let cluster = Some(OwnCluster::in_memory(self.client.clone()));
+        process.shared().remember(Providers::new(Reach { programs: Programs::Closed, cluster, ..lent }, "default"));
         Ok(process)
     }
 

@@ -60,7 +60,8 @@ impl ParameterStore {
         }
         let answer = self.asking.read("AmazonSSM.GetParameter", &body).await?;
         let told: Told = answer.json(&format!("cannot read parameter `{}`", at.key))?;
-        let missing = || Fault::not_found("datasource.ssm.Get() out.Parameter.Value is nil");
+        // A parameter always has a value: this is no answer of the service.
+        let missing = || Fault::unreachable("datasource.ssm.Get() out.Parameter.Value is nil");
         told.parameter.value.map(SecretBytes::from).ok_or_else(missing)
     }
 
@@ -79,7 +80,7 @@ impl ParameterStore {
             #[derive(Deserialize)]
             #[serde(rename_all = "PascalCase")]
             struct Page {
-                #[serde(default)]
+                // Always there, if empty: an answer without it is no list of nothing.
                 parameters: Vec<Parameter>,
                 #[serde(default)]
                 next_token: Option<String>,

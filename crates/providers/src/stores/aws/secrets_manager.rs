@@ -88,7 +88,8 @@ impl Held {
                 .decode(bytes.expose().as_bytes())
                 .ok_or_else(|| Fault::unreachable(format!("the bytes of secret `{key}` are not base64"))),
             (None, None) => {
-                Err(Fault::not_found("awssecrets: get secret value: no SecretString nor SecretBinary is set"))
+                // A secret without a value is refused by the service: this is no answer of it.
+                Err(Fault::unreachable("awssecrets: get secret value: no SecretString nor SecretBinary is set"))
             }
         }
     }

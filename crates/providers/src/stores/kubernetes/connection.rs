@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::client_of;
 use crate::kubeconfig;
+use crate::reach::OwnCluster;
 use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
 
 /// How a cluster is spoken to.
@@ -122,15 +123,26 @@ impl Settings {
     }
 
     /// The connection that these settings describe.
-    pub async fn connect(&self, credentials: &Credentials) -> Result<Connection, Fault> {
+    pub async fn connect(&self, own: Option<&OwnCluster>, credentials: &Credentials) -> Result<Connection, Fault> {
         if let Some(kubeconfig) = &self.auth_ref {
             let text = credentials.secret_text(&kubeconfig.or_key("config")).await?;
             return Connection::fixed(config_of(text.expose()).await?);
         }
+        let mut config = match (self.server.elsewhere(), own) {
+            (Some(url), _) => kube::Config::new(address(url)?),
+            (None, Some(OwnCluster { server: Some(server), .. })) => server.clone(),
+            (None, Some(OwnCluster { client, server: None })) => return Ok(Connection::of(client.clone())),
+            (None, None) => {
+                return Err(Fault::wrong("the store means the cluster that Keywright runs in, and it runs in none")
+                    .hint("set `server.url`"));
+            }
+        };
         let bundle =
             authorities(self.server.ca_bundle.as_deref(), self.server.ca_provider.as_ref(), credentials).await?;
-        let mut config = kube::Config::new(address(self.server.url.as_deref())?);
-        config.root_cert = bundle.map(|bundle| certificates(&bundle)).transpose()?;
+        if let Some(bundle) = bundle {
+            config.root_cert_file = None;
+            config.root_cert = Some(certificates(&bundle)?);
+        }
         let auth = self.auth.clone().unwrap_or_default();
         if let Some(cert) = &auth.cert {
             let certificate = credentials.secret_key(&cert.client_cert.selector()).await?;
@@ -149,14 +161,14 @@ impl Settings {
         credentials.service_account(&account.selector()).await?;
         let account =
             Account { selector: account.selector(), audiences: account.audiences, credentials: credentials.clone() };
-        Ok(Connection { config, account: Some(account), held: Mutex::default() })
+        Ok(Connection { made: Some((config, account)), held: Mutex::default() })
     }
 }
 
 /// A cluster that can be asked.
 pub(super) struct Connection {
-    config: kube::Config,
-    account: Option<Account>,
+    /// From what clients are made anew; none where one is good for ever.
+    made: Option<(kube::Config, Account)>,
     held: Mutex<Option<(kube::Client, Instant)>>,
 }
 
@@ -169,23 +181,26 @@ struct Account {
 
 impl Connection {
     fn fixed(config: kube::Config) -> Result<Self, Fault> {
-        let client = client_of(config.clone())?;
-        Ok(Self { config, account: None, held: Mutex::new(Some((client, Instant::now()))) })
+        client_of(config).map(Self::of)
+    }
+
+    fn of(client: kube::Client) -> Self {
+        Self { made: None, held: Mutex::new(Some((client, Instant::now()))) }
     }
 
     /// A client whose token is good; however many ask at once, it is made once.
     pub async fn client(&self) -> Result<kube::Client, Fault> {
         let mut held = self.held.lock().await;
-        if let Some((client, since)) = held.as_ref()
-            && (self.account.is_none() || since.elapsed() < RENEW_AFTER)
-        {
+        let is_good = |since: &Instant| self.made.is_none() || since.elapsed() < RENEW_AFTER;
+        if let Some((client, _)) = held.as_ref().filter(|(_, since)| is_good(since)) {
             return Ok(client.clone());
         }
-        let mut config = self.config.clone();
-        if let Some(Account { selector, audiences, credentials }) = &self.account {
-            let token = credentials.token(selector, audiences, TOKEN_SECONDS).await?;
-            config.auth_info = AuthInfo { token: Some(token.into_exposed().into()), ..AuthInfo::default() };
-        }
+        let (config, account) =
+            self.made.as_ref().ok_or_else(|| Fault::bug("a client that is good for ever was lost"))?;
+        let Account { selector, audiences, credentials } = account;
+        let token = credentials.token(selector, audiences, TOKEN_SECONDS).await?;
+        let mut config = config.clone();
+        config.auth_info = AuthInfo { token: Some(token.into_exposed().into()), ..AuthInfo::default() };
         let client = client_of(config)?;
         *held = Some((client.clone(), Instant::now()));
         Ok(client)
@@ -193,15 +208,26 @@ impl Connection {
 
     /// Forgets a client whose token was not taken; answers whether another may be.
     pub async fn renew(&self) -> bool {
-        if self.account.is_some() {
+        if self.made.is_some() {
             *self.held.lock().await = None;
         }
-        self.account.is_some()
+        self.made.is_some()
     }
 }
 
-fn address(url: Option<&str>) -> Result<http::Uri, Fault> {
-    let url = url.filter(|url| !url.is_empty()).unwrap_or("kubernetes.default");
+impl Server {
+    /// The address, where it is not that of the own cluster: the API's default, and the names that every cluster gives to its own
+    /// API server, mean the one that Keywright itself is connected to.
+    fn elsewhere(&self) -> Option<&str> {
+        const OWN: [&str; 3] = ["kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+        let url = self.url.as_deref().filter(|url| !url.is_empty())?;
+        let host = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
+        let host = host.strip_suffix(":443").unwrap_or(host);
+        (!OWN.contains(&host)).then_some(url)
+    }
+}
+
+fn address(url: &str) -> Result<http::Uri, Fault> {
     let whole = if url.contains("://") { url.to_owned() } else { format!("https://{url}") };
     let parsed: Option<http::Uri> = whole.parse().ok();
     parsed

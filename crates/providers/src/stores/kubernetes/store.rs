@@ -20,7 +20,7 @@ use source::{
 };
 
 use super::connection::{Connection, Settings};
-use super::{refused, texts};
+use super::{Refusal, answer, texts};
 use crate::reach::{Calls, Reach};
 use crate::row::{Access, Client};
 use crate::{push_metadata, referent, settings};
@@ -65,7 +65,7 @@ pub fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) ->
         if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
             return Ok(client);
         }
-        let connection = settings.connect(&credentials).await?;
+        let connection = settings.connect(reach.cluster.as_ref(), &credentials).await?;
         let (namespace, calls) = (settings.remote_namespace, Arc::clone(&reach.calls));
         let is_cluster_scoped = credentials.tenant().is_cluster_scoped();
         Ok(Arc::new(Store { connection, namespace, is_cluster_scoped, calls }) as Client)
@@ -138,20 +138,25 @@ enum MergePolicy {
 type Ask<'a> = &'a (dyn Fn() -> Result<http::Request<Vec<u8>>, kube::core::request::Error> + Send + Sync);
 
 impl Store {
-    /// Asks the API server and counts the call. A token that it does not take any more is got anew once.
-    async fn ask<T: DeserializeOwned>(&self, name: &'static str, attempt: &str, ask: Ask<'_>) -> Result<T, Fault> {
+    /// Asks the API server and counts the call. A token that it does not take any more is got anew once. `object` is the Secret
+    /// that is asked for, empty where it is none in particular.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        object: &str,
+        attempt: &str,
+        ask: Ask<'_>,
+    ) -> Result<T, Fault> {
         let mut again = true;
         let answer = loop {
             let request = ask().map_err(|error| Fault::wrong(attempt).because(error))?;
             let client = self.connection.client().await?;
-            match client.request::<T>(request).await {
-                Err(kube::Error::Api(status)) if status.code == 401 && again && self.connection.renew().await => {
-                    again = false;
-                }
+            match answer(&client, request).await {
+                Err(Refusal::Said { code: 401, .. }) if again && self.connection.renew().await => again = false,
                 other => break other,
             }
         };
-        let answer = answer.map_err(|error| refused(error).within(attempt));
+        let answer = answer.map_err(|refusal| refusal.of_object(object).within(attempt));
         let worked = answer.as_ref().map_or_else(|fault| fault.kind() == Kind::NotFound, |_| true);
         self.calls.count(PROVIDER, name, worked);
         answer
@@ -167,11 +172,15 @@ impl Store {
         if !is_name(name) {
             return Err(Fault::wrong(attempt).because("this is no name of a Secret"));
         }
-        self.ask("GetSecret", &attempt, &|| Request::new(path).get(name, &GetParams::default())).await
+        self.ask("GetSecret", name, &attempt, &|| Request::new(path).get(name, &GetParams::default())).await
     }
 
     async fn fetch_one(&self, at: &Locator) -> Result<Payload, Fault> {
         let held: Held = self.read(&self.path(), &at.key).await?;
+        if held.metadata.name != at.key {
+            return Err(Fault::unreachable(format!("cannot read Secret `{}`", at.key))
+                .because("the API server answered with another object"));
+        }
         if at.metadata == MetadataPolicy::None {
             return held.values().map(Payload::Map);
         }
@@ -184,7 +193,7 @@ impl Store {
         struct List {
             #[serde(default)]
             metadata: ListMeta,
-            #[serde(default)]
+            // Always there, if empty: an answer without it is no list of nothing.
             items: Vec<Held>,
         }
         #[derive(Default, Deserialize)]
@@ -205,7 +214,7 @@ impl Store {
         loop {
             let path = self.path();
             let page: List = self
-                .ask("ListSecrets", "cannot list Secrets", &|| Request::new(path.as_str()).list(&parameters))
+                .ask("ListSecrets", "", "cannot list Secrets", &|| Request::new(path.as_str()).list(&parameters))
                 .await?;
             for held in page.items {
                 if name.as_ref().is_none_or(|name| name.is_match(&held.metadata.name)) {
@@ -272,7 +281,7 @@ impl Store {
     async fn create(&self, path: &str, name: &str, secret: &Value) -> Result<Pushed, Fault> {
         let (attempt, body) = (format!("cannot create Secret `{name}`"), secret.to_string());
         let ask = || Request::new(path).create(&PostParams::default(), body.clone().into_bytes());
-        self.ask::<Value>("CreateSecret", &attempt, &ask).await?;
+        self.ask::<Value>("CreateSecret", "", &attempt, &ask).await?;
         Ok(Pushed::Stored)
     }
 
@@ -280,7 +289,7 @@ impl Store {
     async fn replace(&self, path: &str, name: &str, secret: &Value) -> Result<(), Fault> {
         let (attempt, body) = (format!("cannot update Secret `{name}`"), secret.to_string());
         let ask = || Request::new(path).replace(name, &PostParams::default(), body.clone().into_bytes());
-        self.ask::<Value>("UpdateSecret", &attempt, &ask).await.map(drop)
+        self.ask::<Value>("UpdateSecret", name, &attempt, &ask).await.map(drop)
     }
 
     async fn delete_entry(&self, at: &RemotePlace) -> Result<(), Fault> {
@@ -301,7 +310,7 @@ impl Store {
         }
         let attempt = format!("cannot delete Secret `{name}`");
         let ask = || Request::new(path.as_str()).delete(name, &DeleteParams::default());
-        match self.ask::<Value>("DeleteSecret", &attempt, &ask).await {
+        match self.ask::<Value>("DeleteSecret", name, &attempt, &ask).await {
             Err(fault) if fault.kind() != Kind::NotFound => Err(fault),
             _ => Ok(()),
         }
@@ -337,7 +346,7 @@ impl Store {
             Request::new("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews")
                 .create(&PostParams::default(), body.to_string().into_bytes())
         };
-        let review: Review = self.ask("CreateSelfSubjectRulesReview", "cannot review what we may do", &ask).await?;
+        let review: Review = self.ask("CreateSelfSubjectRulesReview", "", "cannot review what we may do", &ask).await?;
         let has = |list: &[String], wanted: &str| list.iter().any(|one| one == wanted || one == "*");
         let allows =
             |rule: &Rule| has(&rule.verbs, "get") && has(&rule.api_groups, "") && has(&rule.resources, "secrets");

@@ -1,13 +1,16 @@
 //! Secrets of a cluster as a store, against an API server that takes tokens. Specification: ESO §10.9, §15.
 
-use base::{Fault, ObjectRef, Tenant};
+use base::encoding::Base64;
+use base::{Fault, ObjectRef, Tenant, limit};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 use source::{Find, Locator, MetadataPolicy, PushEntry, Validity};
 use testkit::cluster::Address;
+use testkit::http::{Answer, Misbehaviour, Server};
 use testkit::{Cluster, Sandbox};
 
 use super::store::check;
+use crate::reach::{OwnCluster, Reach};
 use crate::resolver::tests::reach;
 use crate::row::Client;
 use crate::stand_in::{Objects, extract, place, read, told, value, whole, words};
@@ -203,4 +206,92 @@ fn settings_that_cannot_be_meant_are_refused() {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{settings}");
     }
+}
+
+/// Without an address the store means the cluster that Keywright works for, and appears there as its own auth says.
+#[tokio::test]
+async fn the_own_cluster_is_asked_as_the_tenant() {
+    let place = Place::new(&["get", "list"]).await;
+    let away = Place::new(&[]).await;
+    let uri: http::Uri = place.address.url.parse().expect("the testkit's own address");
+    let own = kube::Config::new(uri);
+    let served = Reach { cluster: Some(OwnCluster::at(place.cluster.client(), &own)), ..reach(&[], &[]).0 };
+    let (namespace, bundle) = (place.cluster.namespace().to_owned(), place.address.ca_bundle.clone());
+    let settings = |server: Value, token: &str| {
+        let auth = json!({"token": {"bearerToken": {"name": token, "key": "token"}}});
+        json!({"kubernetes": {"server": server, "auth": auth, "remoteNamespace": namespace}})
+    };
+    let objects = place.objects().with("n/nobody", "token", "no token").with("n/away", "token", &away.token);
+    for url in [json!(null), json!(""), json!("kubernetes.default"), json!("https://kubernetes.default.svc:443")] {
+        let server = json!({"url": url, "caBundle": bundle});
+        let client = objects.open(settings(server.clone(), "remote"), &served).await;
+        let client = client.unwrap_or_else(|fault| panic!("{}", fault.chain()));
+        assert_eq!(read(&client, "db", Some("user")).await, "u", "{url}");
+        let client = objects.open(settings(server, "nobody"), &served).await.unwrap_or_else(|_| panic!());
+        assert!(read(&client, "db", None).await.starts_with("Denied"), "what we may does not count");
+    }
+    let server = json!({"url": "kubernetes.default", "caBundle": bundle});
+    let none = objects.open(settings(server.clone(), "remote"), &reach(&[], &[]).0).await;
+    let none = none.err().map(|fault| fault.chain());
+    assert_eq!(none.as_deref(), Some("the store means the cluster that Keywright runs in, and it runs in none"));
+    // In memory nobody logs in.
+    let memory = Reach { cluster: Some(OwnCluster::in_memory(place.cluster.client())), ..reach(&[], &[]).0 };
+    let client = objects.open(settings(server, "nobody"), &memory).await.unwrap_or_else(|_| panic!());
+    assert_eq!(read(&client, "db", Some("user")).await, "u");
+}
+
+/// Whatever is no answer about the Secret says nothing about it: only the API's own "not found" of this very name does.
+#[tokio::test]
+async fn nonsense_is_never_a_missing_secret() {
+    let status = |reason: &str, details: Value| {
+        json!({"kind": "Status", "reason": reason, "message": "m", "details": details, "code": 404}).to_string()
+    };
+    let named = |name: &str| json!({"name": name, "kind": "secrets"});
+    for (code, body, expected) in [
+        (404, status("NotFound", named("db")), "NotFound"),
+        (404, status("NotFound", named("other")), "Unreachable"),
+        (404, status("NotFound", json!({})), "Unreachable"),
+        (404, "<html>no such host</html>".to_owned(), "Unreachable"),
+        (404, String::new(), "Unreachable"),
+        (200, String::new(), "Unreachable"),
+        (200, "<html></html>".to_owned(), "Unreachable"),
+        (200, "{}".to_owned(), "Unreachable"),
+        (200, r#"{"metadata":{}}"#.to_owned(), "Unreachable"),
+        (200, r#"{"metadata":{"name":"db"},"data":{"k":5}}"#.to_owned(), "Unreachable"),
+        (200, r#"{"metadata":{"name":"db"},"data":{"k":"%%"}}"#.to_owned(), "Unreachable"),
+        (200, r#"{"metadata":{"name":"db"},"data":{"#.to_owned(), "Unreachable"),
+        (200, " ".repeat(limit::ANSWER_BYTES + 1), "Unreachable"),
+        (503, "{}".to_owned(), "Unreachable"),
+        (429, "{}".to_owned(), "Busy"),
+        (403, "<html></html>".to_owned(), "Denied"),
+    ] {
+        let answer = Answer::new(code, "application/json", body.clone());
+        let server = Server::start(move |_| answer.clone()).await;
+        let client = at_server(&server).await;
+        let shown: String = body.chars().take(60).collect();
+        for told in [read(&client, "db", None).await, extract(&client, "db").await] {
+            assert!(told.starts_with(expected), "{code} {shown}: {told}");
+        }
+        let found = client.find(&Find { name: Some(".".to_owned()), ..Find::default() }).await;
+        assert!(!told(found, words).starts_with("NotFound"), "{code} {shown}");
+    }
+}
+
+async fn at_server(server: &Server) -> Client {
+    // A server that speaks HTTP shows no certificate, but the settings want an authority.
+    let pem = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate").cert.pem();
+    let auth = json!({"token": {"bearerToken": {"name": "remote", "key": "token"}}});
+    let bundle = Base64::Standard.encode(pem.as_bytes());
+    let settings = json!({"kubernetes": {"server": {"url": server.url(), "caBundle": bundle}, "auth": auth}});
+    let objects = Objects::default().with("n/remote", "token", "t");
+    objects.open(settings, &reach(&[], &[]).0).await.unwrap_or_else(|fault| panic!("{}", fault.chain()))
+}
+
+/// A server that takes connections and says nothing must not hold a worker for ever.
+#[tokio::test(start_paused = true)]
+async fn silence_ends() {
+    let server = Server::start(|_| Answer::empty(200)).await;
+    server.misbehave("*", "/", 10, Misbehaviour::Hang);
+    let told = read(&at_server(&server).await, "db", None).await;
+    assert!(told.starts_with("Unreachable"), "{told}");
 }

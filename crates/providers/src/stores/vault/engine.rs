@@ -55,7 +55,14 @@ impl Engine {
             Version::V1 => answer.data(),
             Version::V2 => answer.member("data"),
         };
-        data.map(SecretBytes::from).ok_or_else(missing)
+        match data {
+            Some(data) if data.starts_with(b"{") => Ok(SecretBytes::from(data)),
+            Some(_) => Err(Fault::unreachable(format!("cannot read secret `{}` in Vault", at.key))
+                .because("the data in the answer are no map of fields")),
+            // Of a deleted version the server tells what it was. Whatever else holds no data is no answer about the secret.
+            None if answer.member("metadata").is_some() => Err(missing()),
+            None => Err(without_data(&at.key, &answer)),
+        }
     }
 
     /// What is said about a secret, as the server has it.
@@ -120,6 +127,16 @@ impl Engine {
         });
         let found: Vec<Option<String>> = looks.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
+    }
+}
+
+/// The fault of an answer that holds no secret: the server warns of a path that its engine does not have (that of the other
+/// version of KV), or something in between has answered.
+fn without_data(key: &str, answer: &Response) -> Fault {
+    let attempt = format!("cannot read secret `{key}` in Vault");
+    match answer.warnings.as_slice() {
+        [] => Fault::unreachable(attempt).because("the answer holds no data"),
+        warnings => Fault::wrong(attempt).because(warnings.join("; ")).hint("set `version` to that of the engine"),
     }
 }
 

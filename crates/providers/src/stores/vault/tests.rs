@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use source::{Find, Locator, MetadataPolicy};
 use testkit::Vault;
+use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::{Engine, ROOT, Role, Terms};
 
 use super::*;
@@ -120,7 +121,8 @@ async fn searches_go_by_name_path_and_tags() {
     assert_eq!(found(&find(Some("app"), Some("^app/d"))).await, "app/db", "the name is the path below the mount");
     assert!(found(&find(Some("gone"), Some("."))).await.starts_with("NotFound"));
     assert!(found(&find(None, Some("("))).await.starts_with("Wrong: cannot compile the expression `(`"));
-    assert_eq!(found(&find(None, None)).await, "Wrong: unexpected find operator");
+    assert_eq!(found(&find(Some("app"), None)).await, "app/cache app/db", "a path alone is a search");
+    assert_eq!(found(&find(None, None)).await, "app/cache app/db other");
     client.push(&whole("tagged", &[("k", "v")])).await.expect("it is stored");
     let tags = Find { tags: [("managed-by".to_owned(), "external-secrets".to_owned())].into(), ..Find::default() };
     assert_eq!(told(client.find(&tags).await, words), r#"tagged={"k":"v"}"#);
@@ -254,4 +256,47 @@ fn settings_that_cannot_be_meant_are_refused() {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{settings}");
     }
+}
+
+/// Whatever is no answer about the secret says nothing about it: only the server's own "it is not there" may count as that.
+#[tokio::test]
+async fn nonsense_is_never_a_missing_secret() {
+    let vault = filled().await;
+    let two = opened(&vault, json!({})).await;
+    let one = opened(&vault, json!({"path": "one", "version": "v1"})).await;
+    let json_of = |code: u16, text: &str| Answer::new(code, "application/json", text.to_owned());
+    let html = |code: u16| Answer::new(code, "text/html", "<html>not found</html>");
+    for answer in [
+        html(200),
+        html(404),
+        html(502),
+        json_of(200, ""),
+        json_of(200, "{}"),
+        json_of(200, "[]"),
+        json_of(200, r#"{"data":null}"#),
+        json_of(200, r#"{"data":[1]}"#),
+        json_of(200, r#"{"data":"text"}"#),
+        json_of(200, r#"{"data":{"data":"#),
+        json_of(404, r#"{"errors":["no handler for route \"secret/data/app/db\". route entry not found."]}"#),
+        json_of(404, r#"{"warnings":["Invalid path for a versioned K/V secrets engine."]}"#),
+        json_of(404, "{}"),
+        json_of(400, r#"{"errors":["missing client token"]}"#),
+        json_of(403, r#"{"errors":["permission denied"]}"#),
+    ] {
+        let (code, body) = (answer.code, String::from_utf8_lossy(&answer.body).into_owned());
+        vault.server().misbehave("*", "/v1/", 1000, Misbehaviour::Say(answer));
+        let (whole, part) = (read(&two, "app/db", None).await, read(&one, "app", Some("k")).await);
+        let entries = extract(&two, "app/db").await;
+        let found = told(two.find(&Find { name: Some(".".to_owned()), ..Find::default() }).await, words);
+        for told in [whole, part, entries, found] {
+            let kind = told.split(": ").next().unwrap_or_default();
+            assert!(matches!(kind, "Unreachable" | "Wrong" | "Denied" | "Busy"), "{code} {body}: {told}");
+        }
+        vault.server().behave();
+    }
+    for told in [r#"{"data":{}}"#, r#"{"data":{"data":"text"}}"#, r#"{"data":{"data":null}}"#] {
+        vault.server().misbehave("*", "/v1/", 1, Misbehaviour::Say(json_of(200, told)));
+        assert!(read(&two, "app/db", None).await.starts_with("Unreachable"), "{told}");
+    }
+    assert_eq!(read(&two, "app/db", Some("user")).await, "u");
 }

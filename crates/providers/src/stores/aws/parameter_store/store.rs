@@ -128,7 +128,7 @@ impl Store {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Page {
-            #[serde(default)]
+            // Always there, if empty: an answer without it is no list of nothing.
             parameters: Vec<Listed>,
             #[serde(default)]
             next_token: Option<String>,

@@ -150,7 +150,7 @@ impl Store {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Page {
-            #[serde(default)]
+            // Always there, if empty: an answer without it is no list of nothing.
             secret_list: Vec<Listed>,
             #[serde(default)]
             next_token: Option<String>,
@@ -195,7 +195,7 @@ impl Store {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Page {
-            #[serde(default)]
+            // Always there, if empty: an answer without it is no list of nothing.
             secret_values: Vec<Named>,
             #[serde(default)]
             errors: Vec<Failed>,

@@ -5,8 +5,10 @@ use serde_json::json;
 use source::{Find, Locator, MetadataPolicy, PushEntry};
 use testkit::Aws;
 use testkit::aws::{ACCESS_KEY, SECRET_KEY};
+use testkit::http::{Answer, Misbehaviour};
 
 use super::super::*;
+use crate::reach::Retrying;
 use crate::resolver::tests::reach;
 use crate::stand_in::{Objects, extract, place, read, told, value, whole, words};
 
@@ -268,5 +270,42 @@ fn settings_that_cannot_be_meant_are_refused() {
         let faults = check(&settings_of("SecretsManager", extra.clone())["aws"], &tenant);
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{extra}");
+    }
+}
+
+/// Whatever is no answer about the value says nothing about it.
+#[tokio::test]
+async fn nonsense_is_never_a_missing_value() {
+    let aws = Aws::start().await;
+    aws.put_secret("app", "v");
+    aws.put_parameter("/app", "v");
+    let json_of = |code: u16, text: &str| Answer::new(code, "application/x-amz-json-1.1", text.to_owned());
+    for service in ["SecretsManager", "ParameterStore"] {
+        // Not asked again: this is about what one answer means.
+        let reach = Reach { retrying: Some(Retrying { retries: Some(0), wait: None }), ..reach_of(&aws) };
+        let client = objects().open(settings_of(service, json!({})), &reach).await;
+        let client = client.unwrap_or_else(|fault| panic!("{}", fault.chain()));
+        for answer in [
+            Answer::new(200, "text/html", "<html></html>"),
+            Answer::new(404, "text/html", "<html></html>"),
+            json_of(200, ""),
+            json_of(200, "{}"),
+            json_of(200, "[]"),
+            json_of(200, r#"{"SecretString":5,"Parameter":{"Value":5},"Parameters":5,"SecretList":{}}"#),
+            json_of(200, r#"{"SecretString":"#),
+            json_of(200, r#"{"Parameter":{"Name":"/app"}}"#),
+            json_of(404, r#"{"__type":"UnknownOperationException"}"#),
+            json_of(400, "{}"),
+            json_of(500, r#"{"__type":"InternalServiceError"}"#),
+        ] {
+            let (code, body) = (answer.code, String::from_utf8_lossy(&answer.body).into_owned());
+            aws.server().misbehave("*", "/", 1000, Misbehaviour::Say(answer));
+            let found = client.find(&Find { name: Some(".".to_owned()), ..Find::default() }).await;
+            for told in [read(&client, "/app", None).await, names(found)] {
+                let kind = told.split(": ").next().unwrap_or_default();
+                assert!(matches!(kind, "Unreachable" | "Wrong" | "Busy"), "{service} {code} {body}: {told}");
+            }
+            aws.server().behave();
+        }
     }
 }
