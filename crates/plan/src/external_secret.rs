@@ -197,6 +197,9 @@ fn written(
     let is_frozen = es.spec.target.immutable == Some(true) && present.is_some();
     let given = Given { values, sources, is_frozen };
     let target = render::target(es, given, rendering).map_err(|fault| fault.within(NOT_WRITTEN))?;
+    if present.is_none() {
+        rule::check_size(&target).map_err(|fault| fault.within(NOT_WRITTEN))?;
+    }
     writes.push(target_write(es, target, present));
     bind(es, &mut finish);
     Ok(After { writes, finish, tells_target: true, renew_at: None })
@@ -300,7 +303,12 @@ pub fn failed(es: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
     let event =
         known.iter().find_map(|start| message.strip_prefix(start)?.strip_prefix(": ")).unwrap_or(&message).to_owned();
     let mut finish = failing(es, &message, &event, now);
-    finish.next = if fault.kind() == Kind::Dry { Next::Settled } else { Next::Retry };
+    finish.next = match fault.kind() {
+        Kind::Dry => Next::Settled,
+        // The provider must give less before it can work: the next refresh is soon enough (ESO §14).
+        _ if message.contains(rule::TOO_LARGE) => next_refresh(es, now).unwrap_or(Next::Settled),
+        _ => Next::Retry,
+    };
     finish
 }
 

@@ -51,7 +51,7 @@ const FLAGS: &[Flag] = &[
     value("client-qps", "accepted"),
     value("client-burst", "accepted"),
     value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
-    value("zap-time-encoding", "accepted"),
+    value("zap-time-encoding", "epoch, millis or nano for a number of seconds (epoch), else a date"),
     value("namespace", "watch this namespace only"),
     switch("enable-secret-store-reconciler", "validate SecretStores (true)"),
     switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
@@ -100,14 +100,14 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
             return Ok(Exit::FAILURE);
         }
     };
-    let (settings, level) = match check_values(&parsed) {
-        Ok(level) => (check(&parsed)?, level),
+    let (settings, (level, form)) = match check_values(&parsed) {
+        Ok(logs) => (check(&parsed)?, logs),
         Err(fault) => {
             call.ui.note(&format!("Error: {}\n{}", fault.chain(), argv::usage("external-secrets", FLAGS)));
             return Ok(Exit::FAILURE);
         }
     };
-    logs::start(Form::Zap, To::Stderr, level);
+    logs::start(form, To::Stderr, level);
     cluster::block_on(serve(parsed, settings, call.environment.clone()))?;
     Ok(Exit::SUCCESS)
 }
@@ -131,11 +131,9 @@ const DURATIONS: [&str; 5] = [
     "leader-election-renew-deadline",
     "leader-election-retry-period",
 ];
-/// How times in logs may be written.
-const TIMES: [&str; 6] = ["epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano"];
 
 /// Checks values by their form, also those that change nothing here: a typing error is told where it is made.
-fn check_values(parsed: &Parsed) -> Result<tracing::Level, Fault> {
+fn check_values(parsed: &Parsed) -> Result<(tracing::Level, Form), Fault> {
     let invalid = |flag: &str, text: &str| Fault::wrong(format!("invalid argument {text:?} for \"--{flag}\" flag"));
     for flag in NUMBERS {
         if let Some(text) = parsed.value(flag).filter(|text| text.parse::<i64>().is_err()) {
@@ -146,16 +144,20 @@ fn check_values(parsed: &Parsed) -> Result<tracing::Level, Fault> {
         let Some(text) = parsed.value(flag) else { continue };
         GoDuration::parse(text).map_err(|error| invalid(flag, text).because(error))?;
     }
-    if let Some(text) = parsed.value("zap-time-encoding").filter(|text| !TIMES.contains(text)) {
-        return Err(invalid("zap-time-encoding", text).because(format!("it must be one of {}", TIMES.join(", "))));
-    }
-    Ok(match parsed.value("loglevel").unwrap_or("info") {
+    let time = parsed.value("zap-time-encoding").filter(|text| !text.is_empty()).unwrap_or("epoch");
+    let form = match time {
+        "epoch" | "millis" | "nano" => Form::Zap,
+        "iso8601" | "rfc3339" | "rfc3339nano" => Form::ZapDated,
+        other => return Err(invalid("zap-time-encoding", other).because("there is no such form of a time")),
+    };
+    let level = match parsed.value("loglevel").unwrap_or("info") {
         "debug" => tracing::Level::DEBUG,
         "info" | "" => tracing::Level::INFO,
         "warn" => tracing::Level::WARN,
         "error" | "dpanic" | "panic" | "fatal" => tracing::Level::ERROR,
         text => return Err(invalid("loglevel", text).because(format!("unrecognized level: {text:?}"))),
-    })
+    };
+    Ok((level, form))
 }
 
 fn check(parsed: &Parsed) -> Result<Settings, Fault> {

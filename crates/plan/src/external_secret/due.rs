@@ -6,7 +6,7 @@ use api::external_secrets::external_secret::{
     ExternalSecretDataRemoteRef, MetadataPolicy as Policy, RefreshPolicy, StoreKind, StoreRef,
 };
 use api::external_secrets::target::CreationPolicy;
-use api::external_secrets::{GeneratorRef, Store};
+use api::external_secrets::{GeneratorRef, Store, names};
 use api::meta::Filled as _;
 use base::{Fault, Timestamp};
 use source::{Find, MetadataPolicy, RemoteRef};
@@ -149,7 +149,7 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
         RefreshPolicy::Periodic => {
             let interval = es.refresh_interval()?;
             if !interval.is_positive() {
-                return Ok(Refresh::At(None));
+                return Ok(if is_forced(es, refreshed, at.now) { Refresh::Due } else { Refresh::At(None) });
             }
             if !is_current || refreshed > at.now {
                 return Ok(Refresh::Due);
@@ -165,6 +165,18 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
             })
         }
     }
+}
+
+/// Whether the user asks for a refresh though none is ever due: `force-sync` names a moment (seconds, or RFC 3339) behind the
+/// last one. Any other change of labels or annotations counts only where there is an interval, as in the peer (ESO §14).
+fn is_forced(es: &ExternalSecret, refreshed: Timestamp, now: Timestamp) -> bool {
+    let annotations = es.metadata.annotations.iter().flatten();
+    let asked = annotations.filter(|(key, _)| matches!(key.as_str(), "force-sync" | names::FORCE_SYNC));
+    let moment = |text: &str| match text.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok(),
+        Err(_) => text.parse().ok(),
+    };
+    asked.filter_map(|(_, text)| moment(text)).any(|moment| moment > refreshed && moment <= now)
 }
 
 /// When it was last refreshed: what this process remembers, or what the status says.

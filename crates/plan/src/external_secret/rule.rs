@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use api::external_secrets::names;
 use api::external_secrets::target::CreationPolicy;
-use base::Fault;
+use base::{Fault, limit};
 
 use super::hash;
 use crate::present::OwnerRef;
@@ -57,12 +57,31 @@ impl Rule for TargetRule {
             data.extend(target.data.clone());
             laid.data = data;
         }
+        check_size(&laid)?;
         if present.immutable && laid.data != present.data {
             return Err(Fault::conflict(IMMUTABLE).about(present.object()));
         }
         with_hash(&mut laid);
         Ok(if laid.is_like(present) { Laid::Same } else { Laid::Update(laid) })
     }
+}
+
+/// What is told where the API server would refuse the Secret for its size: trying again at once helps nobody.
+pub const TOO_LARGE: &str = "the Secret would be larger than the API server takes";
+
+/// Whether the API server takes that much.
+///
+/// # Errors
+/// The values together have too many bytes.
+pub fn check_size(target: &Target) -> Result<(), Fault> {
+    let bytes: usize = target.data.iter().map(|(_, value)| value.expose().len()).sum();
+    if bytes <= limit::SECRET_BYTES {
+        return Ok(());
+    }
+    Err(Fault::wrong(TOO_LARGE)
+        .because(format!("its values have {bytes} bytes, and {} is the most", limit::SECRET_BYTES))
+        .hint("spread the values over several ExternalSecrets")
+        .about(target.object()))
 }
 
 /// Sets the hash of the data that is written.

@@ -84,6 +84,18 @@ fn a_refresh_is_due_as_the_policy_says() {
         assert_eq!(due_of(&es, standing, None), expected, "{name}");
     }
     assert_eq!(due_of(&object(json!({})), whole, None), "now", "never synced");
+    for (key, value, expected) in [
+        ("force-sync", "1767264000", "now"),
+        ("external-secrets.io/force-sync", "2026-01-01T11:00:00Z", "now"),
+        ("force-sync", "1767250000", "settled"),
+        ("force-sync", "1999999999", "settled"),
+        ("force-sync", "yes", "settled"),
+        ("other", "1767264000", "settled"),
+    ] {
+        let mut es = object(json!({"refreshInterval": "0"}));
+        es.metadata.annotations = Some([(key.to_owned(), value.to_owned())].into());
+        assert_eq!(due_of(&synced_at(es, Some("1-abc"), old), whole, None), expected, "{key} {value}");
+    }
 }
 
 #[test]
@@ -226,6 +238,23 @@ fn the_margin_is_a_minute_or_a_tenth_and_never_more_than_half() {
     for spec in [json!({"refreshInterval": "0"}), json!({"refreshPolicy": "CreatedOnce"})] {
         assert_eq!(renewal(spec, 600), ("settled".to_owned(), vec![told.clone()]));
     }
+}
+
+/// What the API server would refuse for its size is told and not tried again before the next refresh.
+#[test]
+fn a_secret_of_more_than_a_mebibyte_is_not_sent() {
+    let large = "x".repeat(base::limit::SECRET_BYTES);
+    assert_eq!(decided(json!({}), facts(None, value(&large))), "[create] True SecretSynced: secret synced");
+    let told = decided(json!({}), facts(None, value(&format!("{large}x"))));
+    let expected = "could not update secret: the Secret would be larger than the API server takes: its values have 1048577 bytes, and 1048576 is the most";
+    assert_eq!(told, expected);
+    let rule = TargetRule { name: "db".to_owned(), policy: CreationPolicy::Merge, is_immutable: false };
+    let standing = Present { data: [("foreign", large.as_str())].into_iter().collect(), ..ours() };
+    let mut target = Target::new("n", "db");
+    target.data.insert("k", "v");
+    let fault = crate::Rule::over(&rule, &target, &standing).err().map(not_written).expect("together it is too much");
+    let finish = failed(&object(json!({})), &fault, at(NOW));
+    assert_eq!(next_of(&finish), "2026-01-01T13:00:00Z");
 }
 
 #[test]
