@@ -18,6 +18,7 @@ use plan::backoff::Backoff;
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
+use crate::store_rules::{ClusterStores, StoreRules};
 use crate::subject::settings_changed;
 
 /// As in the peer: one second at first, seven minutes at most (ESO §6.7).
@@ -39,25 +40,8 @@ pub struct Settings {
     pub stamps: bool,
     /// Whether ClusterPushSecrets are stamped out; that asks for the cluster's namespaces, too.
     pub stamps_pushes: bool,
-    /// What becomes of whoever names a ClusterSecretStore.
-    pub cluster_stores: ClusterStores,
-    /// Whether a store that is not ready is left alone.
-    pub has_flood_gate: bool,
     /// Whether metrics carry the recommended labels of their objects.
     pub tells_labels: bool,
-}
-
-/// What becomes of whoever names a ClusterSecretStore.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClusterStores {
-    /// It is served.
-    #[default]
-    Served,
-    /// It is left to another controller, without a word (ESO §6.1).
-    Left,
-    /// It is told that nothing of the cluster is read here: the process is confined to a namespace, and sends no request for
-    /// anything outside it (ESO §12.4, field report).
-    Refused,
 }
 
 impl Default for Settings {
@@ -69,8 +53,6 @@ impl Default for Settings {
             pushes: true,
             stamps: true,
             stamps_pushes: true,
-            cluster_stores: ClusterStores::Served,
-            has_flood_gate: true,
             tells_labels: false,
         }
     }
@@ -78,7 +60,7 @@ impl Default for Settings {
 
 /// Starts the watch of ClusterSecretStores, unless nobody is served who names one.
 fn watch_cluster_stores(shared: &Shared) {
-    if shared.memory::<Settings>().cluster_stores == ClusterStores::Served {
+    if shared.memory::<StoreRules>().cluster_stores == ClusterStores::Served {
         shared.caches().watch_cluster::<ClusterSecretStore>(&Selectors::default());
     }
 }

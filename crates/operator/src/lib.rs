@@ -26,6 +26,7 @@ pub mod roles;
 pub mod sealed_secrets;
 pub mod seen;
 pub mod shared;
+pub mod store_rules;
 pub mod subject;
 pub mod vault_secrets;
 pub mod world;

@@ -10,12 +10,13 @@ use base::duration::GoDuration;
 use http::StatusCode;
 use operator::cache::Scope;
 use operator::controllers;
-use operator::external_secrets::{ClusterStores, Settings};
+use operator::external_secrets::Settings;
 use operator::feature::FeatureName;
 use operator::leader::Election;
 use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::shared::Clock;
+use operator::store_rules::{ClusterStores, StoreRules};
 use operator::world::stores::Providers;
 use plan::Delimiters;
 use wire::Environment;
@@ -160,6 +161,19 @@ fn check_values(parsed: &Parsed) -> Result<(tracing::Level, Form), Fault> {
     Ok((level, form))
 }
 
+fn store_rules(parsed: &Parsed) -> StoreRules {
+    let is_on = |flag: &str| !parsed.has(flag) || parsed.is_set(flag);
+    StoreRules {
+        cluster_stores: match (is_on("enable-cluster-store-reconciler"), parsed.value("namespace").unwrap_or_default())
+        {
+            (true, _) => ClusterStores::Served,
+            (false, "") => ClusterStores::Left,
+            (false, _) => ClusterStores::Refused,
+        },
+        has_flood_gate: is_on("enable-flood-gate"),
+    }
+}
+
 fn check(parsed: &Parsed) -> Result<Settings, Fault> {
     for flag in ["metrics-secure", "metrics-auth", "unsafe-allow-generic-targets"] {
         if parsed.is_set(flag) {
@@ -176,13 +190,6 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
         pushes: is_on("enable-push-secret-reconciler"),
         stamps: is_on("enable-cluster-external-secret-reconciler"),
         stamps_pushes: is_on("enable-cluster-push-secret-reconciler"),
-        cluster_stores: match (is_on("enable-cluster-store-reconciler"), parsed.value("namespace").unwrap_or_default())
-        {
-            (true, _) => ClusterStores::Served,
-            (false, "") => ClusterStores::Left,
-            (false, _) => ClusterStores::Refused,
-        },
-        has_flood_gate: is_on("enable-flood-gate"),
         tells_labels: parsed.is_set("enable-extended-metric-labels"),
     })
 }
@@ -203,6 +210,7 @@ async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> 
     let mut process = Process::new(cluster.client.clone(), scopes, Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment, cluster), class));
     process.shared().remember(settings.clone());
+    process.shared().remember(store_rules(&parsed));
     let delimiter = |flag: &str| parsed.value(flag).unwrap_or_default().to_owned();
     process.shared().remember(Delimiters {
         left: delimiter("template-left-delimiter"),

@@ -13,7 +13,7 @@ use source::Made;
 
 use super::memory::Memory;
 use super::unspent::Unspent;
-use super::{BACKOFF, ClusterStores, Settings, wake, wake_users, watch_cluster_stores};
+use super::{BACKOFF, wake, wake_users, watch_cluster_stores};
 use crate::World;
 use crate::cache::{Changed, Name, Selectors};
 use crate::controller::{Controller, Rights, Row};
@@ -22,6 +22,7 @@ use crate::heavy;
 use crate::queue::Enqueue;
 use crate::seen::{SeenSecret, fingerprint_of};
 use crate::shared::Shared;
+use crate::store_rules::{ClusterStores, StoreRules};
 use crate::subject::Subject;
 use crate::subject::spec_changed;
 use crate::world::stores::Providers;
@@ -135,7 +136,7 @@ impl Controller for Reconcile {
 
     async fn reconcile(w: &World, o: &ExternalSecret) -> Result<Finish, Fault> {
         let uses_cluster = o.store_refs().iter().any(|(kind, _)| *kind == StoreKind::ClusterSecretStore);
-        if uses_cluster && w.memory::<Settings>().cluster_stores == ClusterStores::Left {
+        if uses_cluster && w.memory::<StoreRules>().cluster_stores == ClusterStores::Left {
             return Ok(Finish::settled());
         }
         let memory = w.memory::<Memory<Known>>();

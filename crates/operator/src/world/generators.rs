@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::World;
-use crate::external_secrets::{ClusterStores, Settings};
+use crate::store_rules::{ClusterStores, StoreRules};
 
 /// A generator as the API has it.
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ impl World {
         class: &str,
     ) -> Result<Option<Generate>, Fault> {
         let generate = if wanted.kind == "ClusterGenerator" {
-            if self.memory::<Settings>().cluster_stores == ClusterStores::Refused {
+            if self.memory::<StoreRules>().cluster_stores == ClusterStores::Refused {
                 return Err(Fault::wrong(format!("could not get ClusterGenerator \"{}\"", wanted.name))
                     .because("this process is confined to a namespace and reads no cluster-scoped resource")
                     .hint("use a generator of the namespace"));

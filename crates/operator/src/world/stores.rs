@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::World;
 use crate::clients::Holder;
 pub use crate::clients::Providers;
-use crate::external_secrets::{ClusterStores, Settings};
+use crate::store_rules::{ClusterStores, StoreRules};
 
 impl World {
     /// A store as the cache has it.
@@ -87,7 +87,7 @@ impl World {
         name: &str,
     ) -> Result<(Client, Fingerprint), Fault> {
         let store = self.usable_store(providers, kind, namespace, name).await?;
-        if store.ready == Some(false) && self.memory::<Settings>().has_flood_gate {
+        if store.ready == Some(false) && self.memory::<StoreRules>().has_flood_gate {
             return Err(Fault::busy(format!("{} \"{name}\" is not ready", kind.as_str())).about(store.object()));
         }
         self.open(providers, &store, namespace).await
@@ -117,7 +117,8 @@ impl World {
         name: &str,
     ) -> Result<Store, Fault> {
         let word = kind.as_str();
-        if kind == StoreKind::ClusterSecretStore && self.memory::<Settings>().cluster_stores == ClusterStores::Refused {
+        if kind == StoreKind::ClusterSecretStore && self.memory::<StoreRules>().cluster_stores == ClusterStores::Refused
+        {
             return Err(Fault::wrong(format!("could not get {word} \"{name}\""))
                 .because("this process is confined to a namespace and reads no cluster-scoped resource")
                 .hint("use a SecretStore"));

@@ -2,8 +2,9 @@
 //! process confined to a namespace. Specification: ESO §6.3, §12.4, §14; issue "Bad input and faults".
 
 use operator::controllers;
-use operator::external_secrets::{ClusterStores, Settings};
+use operator::external_secrets::Settings;
 use operator::feature::FeatureName;
+use operator::store_rules::{ClusterStores, StoreRules};
 use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
@@ -37,10 +38,13 @@ async fn refresh(stage: &Stage, mark: &str) {
 }
 
 /// A process that was told so.
-async fn started(name: &str, settings: Settings) -> Stage {
+async fn started(name: &str, settings: Settings, rules: StoreRules) -> Stage {
     let mut stage = Stage::in_memory("external-secrets", name).await;
     let told = settings.clone();
-    let prepare = |process: &operator::process::Process| process.shared().remember(told);
+    let prepare = |process: &operator::process::Process| {
+        process.shared().remember(told);
+        process.shared().remember(rules);
+    };
     stage.start(FeatureName::ExternalSecrets, prepare, |d| controllers::external_secrets(d, &settings)).await;
     stage
 }
@@ -175,13 +179,9 @@ async fn a_damaged_object_stops_nobody_else() {
 /// Confined to a namespace with the cluster's kinds off, a process asks for nothing of the cluster, and says so to whoever needs it.
 #[tokio::test]
 async fn a_confined_process_asks_for_nothing_of_the_cluster() {
-    let confined = Settings {
-        stamps: false,
-        validates_cluster_stores: false,
-        cluster_stores: ClusterStores::Refused,
-        ..Settings::default()
-    };
-    let stage = started("a-confined-process", confined).await;
+    let confined = Settings { stamps: false, validates_cluster_stores: false, ..Settings::default() };
+    let rules = StoreRules { cluster_stores: ClusterStores::Refused, ..StoreRules::default() };
+    let stage = started("a-confined-process", confined, rules).await;
     stage.apply(fake("one")).await;
     stage.apply(external_secret(json!({}))).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"));
@@ -205,13 +205,9 @@ async fn a_confined_process_asks_for_nothing_of_the_cluster() {
 
 #[tokio::test]
 async fn cluster_stores_are_left_to_others_and_the_flood_gate_opens() {
-    let left = Settings {
-        validates_cluster_stores: false,
-        cluster_stores: ClusterStores::Left,
-        has_flood_gate: false,
-        ..Settings::default()
-    };
-    let stage = started("cluster-stores-are-left", left).await;
+    let left = Settings { validates_cluster_stores: false, ..Settings::default() };
+    let rules = StoreRules { cluster_stores: ClusterStores::Left, has_flood_gate: false };
+    let stage = started("cluster-stores-are-left", left, rules).await;
     let central = json!({"secretStoreRef": {"name": "central", "kind": "ClusterSecretStore"}});
     stage.apply(external_secret(central)).await;
     assert_eq!(ready(&stage).await, " : ", "not a word");
@@ -225,7 +221,7 @@ async fn cluster_stores_are_left_to_others_and_the_flood_gate_opens() {
     );
     stage.apply(external_secret(json!({}))).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"), "a store that is not ready is asked");
-    let stage = started("the-flood-gate-is-closed", Settings::default()).await;
+    let stage = started("the-flood-gate-is-closed", Settings::default(), StoreRules::default()).await;
     let mut failing = fake("one");
     failing["spec"]["provider"]["fake"]["validationResult"] = json!(2);
     stage.apply(failing).await;

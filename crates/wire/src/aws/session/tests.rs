@@ -219,7 +219,7 @@ async fn without_keys_the_fault_says_what_to_set() {
     )];
     let cases: [(Variables<'_>, Kind, &str); 5] = [
         (&[], Kind::Wrong, "cannot call AWS: no credentials were found"),
-        (&[("AWS_PROFILE", "nowhere")], Kind::NotFound, "cannot find AWS profile `nowhere`"),
+        (&[("AWS_PROFILE", "nowhere")], Kind::Wrong, "cannot find AWS profile `nowhere`"),
         (
             &[("AWS_PROFILE", "bad")],
             Kind::Wrong,
@@ -232,7 +232,7 @@ async fn without_keys_the_fault_says_what_to_set() {
         ),
         (
             &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/none"), ("AWS_ROLE_ARN", "r")],
-            Kind::NotFound,
+            Kind::Wrong,
             "cannot assume role `r` with the token in `/none`: cannot read file `/none`",
         ),
     ];
