@@ -179,7 +179,8 @@ async fn a_damaged_object_stops_nobody_else() {
 /// Confined to a namespace with the cluster's kinds off, a process asks for nothing of the cluster, and says so to whoever needs it.
 #[tokio::test]
 async fn a_confined_process_asks_for_nothing_of_the_cluster() {
-    let confined = Settings { stamps: false, validates_cluster_stores: false, ..Settings::default() };
+    let confined =
+        Settings { stamps: false, stamps_pushes: false, validates_cluster_stores: false, ..Settings::default() };
     let rules = StoreRules { cluster_stores: ClusterStores::Refused, ..StoreRules::default() };
     let stage = started("a-confined-process", confined, rules).await;
     stage.apply(fake("one")).await;
