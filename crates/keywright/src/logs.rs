@@ -7,6 +7,7 @@ use std::io::Write as _;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -45,6 +46,8 @@ pub fn start(form: Form, to: To, level: Level) {
         .with_default(Level::WARN)
         // What a watch has to say is told once by our own caches.
         .with_target("kube_runtime", Level::ERROR)
+        // Each failed request comes back to whom it concerns, who tells it with its object, once; in an outage these lines would be all.
+        .with_target("kube_client", LevelFilter::OFF)
         .with_target("keywright", level)
         .with_target("operator", level)
         .with_target("providers", level)

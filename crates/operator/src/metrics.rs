@@ -2,6 +2,8 @@
 //! controller-runtime gives every peer (`controller_runtime_*`, `workqueue_*`). A feature's own metrics stand in its folder.
 //! Specification: design §14; ESO §13.1, VSO §14, SS §13.1, RL §15.1.
 
+use std::sync::LazyLock;
+
 use base::Fault;
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -60,12 +62,6 @@ impl Metrics {
         }
     }
 
-    /// Tells of the process, too: `process_*`. Only where one feature has the process to itself.
-    pub fn tell_process(&self) {
-        let collector = prometheus::process_collector::ProcessCollector::for_self();
-        self.registry.register(Box::new(collector)).expect("each metric is registered once");
-    }
-
     /// The registry, for a feature's own metrics.
     #[must_use]
     pub fn registry(&self) -> &Registry {
@@ -95,11 +91,29 @@ impl Metrics {
     /// # Errors
     /// A metric cannot be written, which would be a bug of ours.
     pub fn text(&self) -> Result<Vec<u8>, Fault> {
-        let mut text = Vec::new();
-        let done = TextEncoder::new().encode(&self.registry.gather(), &mut text);
-        done.map_err(|error| Fault::bug("cannot write the metrics").because(error))?;
-        Ok(text)
+        written(&self.registry)
     }
+}
+
+/// What every program in Prometheus' world tells of its process: `process_*`. Once a process, whatever runs in it.
+///
+/// # Errors
+/// As [`Metrics::text`].
+pub fn of_process() -> Result<Vec<u8>, Fault> {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+        let registry = Registry::new();
+        let collector = prometheus::process_collector::ProcessCollector::for_self();
+        registry.register(Box::new(collector)).expect("it is the only one");
+        registry
+    });
+    written(&REGISTRY)
+}
+
+fn written(registry: &Registry) -> Result<Vec<u8>, Fault> {
+    let mut text = Vec::new();
+    let done = TextEncoder::new().encode(&registry.gather(), &mut text);
+    done.map_err(|error| Fault::bug("cannot write the metrics").because(error))?;
+    Ok(text)
 }
 
 /// Registers a collector; a name that is there twice is a bug that a test of ours would see first.

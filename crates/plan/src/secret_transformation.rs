@@ -18,6 +18,18 @@ use template::{Engine, Fuel, Surroundings, Templates, Value};
 
 use crate::{Event, Finish, synced};
 
+/// Values of a static role that change without its credentials changing.
+pub const UNCOUNTED: [&str; 8] = [
+    "_raw",
+    "ttl",
+    "rotation_schedule",
+    "rotation_period",
+    "last_vault_rotation",
+    "rotation_policy",
+    "next_vault_rotation",
+    "rotation_window",
+];
+
 /// A response: the whole that `_raw` holds, and where its values are.
 pub struct Response {
     whole: SecretValue,
@@ -53,7 +65,8 @@ impl Response {
         }
     }
 
-    /// A seed that is drawn from the values, whose they are and a key, and tells nothing of any.
+    /// A seed that is drawn from the values, whose they are and a key, and tells nothing of any. What changes at every read of a static
+    /// role without its credentials changing is no part of it.
     ///
     /// # Errors
     /// The values cannot be written as JSON.
@@ -63,7 +76,8 @@ impl Response {
             mac.update(part.as_bytes());
             mac.update(&[0]);
         }
-        mac.update(&compact_value(self.values(), &STYLE)?);
+        let counted = self.entries().iter().filter(|(name, _)| !UNCOUNTED.contains(&name.as_str()));
+        mac.update(&compact_value(&SecretValue::Map(counted.cloned().collect()), &STYLE)?);
         Ok(mac.finalize().into_bytes().into())
     }
 

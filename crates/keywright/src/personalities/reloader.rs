@@ -190,7 +190,6 @@ fn routes(process: &Process, requests: &Requests) -> Routes {
     let metrics = process.metrics(FeatureName::Reloader);
     if let Some(metrics) = &metrics {
         requests.show(metrics);
-        metrics.tell_process();
     }
     metrics_route(routes, metrics.into_iter().collect())
 }

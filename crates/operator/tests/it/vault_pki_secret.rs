@@ -160,7 +160,7 @@ async fn a_secret_that_is_not_ours_is_filled_and_cleared() {
     stage.apply(certificate(own)).await;
     assert!(told(&stage, "SecretSynced").await.contains("does not exist, and create=false"));
     let events = stage.events().await;
-    let missing = "Warning K8sClientError: Kubernetes secret \"web-tls\" does not exist yet, horizon=4.";
+    let missing = "Warning K8sClientError: Kubernetes secret \"web-tls\" does not exist yet, horizon=4";
     assert!(events.iter().any(|event| event.starts_with(missing)), "{events:?}");
     assert_eq!((issues(&vault), &status(&stage).await["error"]), (0, &json!("K8sClientError")));
     let secret = json!({"apiVersion": "v1", "kind": "Secret",

@@ -119,6 +119,7 @@ fn a_seed_hangs_on_the_values_the_object_and_the_key_alone() {
     };
     let first = seed(b"k", r#"{"data":{"a":"1","b":"2"},"metadata":{"version":1}}"#, "app");
     assert_eq!(first, seed(b"k", r#"{"metadata":{"version":2},"data":{"b":"2","a":"1"}}"#, "app"));
+    assert_eq!(first, seed(b"k", r#"{"data":{"a":"1","b":"2","ttl":17}}"#, "app"));
     let others = [
         seed(b"other", r#"{"data":{"a":"1","b":"2"}}"#, "app"),
         seed(b"k", r#"{"data":{"a":"1","b":"3"}}"#, "app"),

@@ -9,7 +9,7 @@ use base::{SecretMap, Timestamp};
 
 use super::{lease_of, note_sync, refresh_after, synced_event, tell_ready};
 use crate::conditions::condition;
-use crate::secret_transformation::Response;
+use crate::secret_transformation::{Response, UNCOUNTED};
 use crate::sync_reason::SyncReason;
 use crate::synced::{self, Restarted};
 use crate::vault_call::VaultAnswer;
@@ -39,18 +39,6 @@ pub fn rotation(o: &VaultDynamicSecret, answer: &VaultAnswer, response: &Respons
     let is_static = meta.last_vault_rotation > 0 && (meta.rotation_period >= 1 || meta.rotation_schedule.is_some());
     is_static.then_some(meta)
 }
-
-/// What changes without the credentials changing.
-const UNCOUNTED: [&str; 8] = [
-    "_raw",
-    "ttl",
-    "rotation_schedule",
-    "rotation_period",
-    "last_vault_rotation",
-    "rotation_policy",
-    "next_vault_rotation",
-    "rotation_window",
-];
 
 /// The keyed digest of the credentials alone.
 #[must_use]

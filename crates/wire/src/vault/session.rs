@@ -252,7 +252,8 @@ impl Session {
                 Ok(held)
             }
             Err(fault) => {
-                let (fault, number) = (Arc::new(fault.of_access()), self.kept.failures.fetch_add(1, Ordering::AcqRel) + 1);
+                let (fault, number) =
+                    (Arc::new(fault.of_access()), self.kept.failures.fetch_add(1, Ordering::AcqRel) + 1);
                 gate.failed = Some((number, Arc::clone(&fault)));
                 Err(Fault::shared(&fault))
             }
