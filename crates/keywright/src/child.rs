@@ -112,6 +112,15 @@ impl Ending {
             Self::Signal(_) => Exit(255),
         }
     }
+
+    /// The exit code that stands for it, as shells have it: 128 and the number of a signal.
+    #[must_use]
+    pub fn shell_exit(self) -> Exit {
+        match self {
+            Self::Code(code) => Exit(code),
+            Self::Signal(number) => Exit(u8::try_from(128 + number).unwrap_or(u8::MAX)),
+        }
+    }
 }
 
 /// As Go's `os/exec` says it.

@@ -30,6 +30,18 @@ pub enum Form {
     Command,
 }
 
+impl Form {
+    /// zap's form for a `--zap-time-encoding`: a number of whole seconds, or a date. None: zap knows no such encoding.
+    #[must_use]
+    pub fn of_zap_time(encoding: &str) -> Option<Self> {
+        match encoding {
+            "epoch" | "millis" | "nano" => Some(Self::Zap),
+            "iso8601" | "rfc3339" | "rfc3339nano" => Some(Self::ZapDated),
+            _ => None,
+        }
+    }
+}
+
 /// Where lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Limited};
 use plan::Address;
 use plan::write::Resource;
 use serde::Deserialize;
+use url::form_urlencoded::byte_serialize;
 
 /// The largest answer we take: a page of 250 Secrets of 1 MiB does not come through here, single objects do.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -98,6 +99,49 @@ impl Cluster {
         let Some(body) = self.read(at).await? else { return Ok(None) };
         parse(&body, &at.object().to_string()).map(Some)
     }
+
+    /// LISTs a collection, page by page; without a namespace that of the whole cluster.
+    ///
+    /// # Errors
+    /// As [`Self::call`], or the objects are not of that type.
+    pub async fn list_as<T: for<'de> Deserialize<'de>>(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+    ) -> Result<Vec<T>, Fault> {
+        let collection = collection_path(resource, namespace);
+        let (mut all, mut token) = (Vec::new(), String::new());
+        loop {
+            let mut path = format!("{collection}?limit={PAGE}");
+            if !token.is_empty() {
+                path.extend(["&continue=", &byte_serialize(token.as_bytes()).collect::<String>()]);
+            }
+            let call = Call { method: Method::GET, path, media: JSON, body: Vec::new() };
+            let page: Page<T> = parse(&self.call(call).await?, &format!("list of {}", resource.plural))?;
+            all.extend(page.items);
+            token = page.metadata.token.unwrap_or_default();
+            if token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// Objects per page of a LIST.
+const PAGE: usize = 250;
+
+#[derive(Deserialize)]
+struct Page<T> {
+    #[serde(default)]
+    metadata: PageMeta,
+    #[serde(default = "Vec::new")]
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+struct PageMeta {
+    #[serde(default, rename = "continue")]
+    token: Option<String>,
 }
 
 /// Reads an answer into a type.

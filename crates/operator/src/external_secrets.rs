@@ -12,10 +12,12 @@ mod unspent;
 use std::sync::Arc;
 
 use api::ClusterSecretStore;
+use api::external_secrets::names;
 use base::duration::GoDuration;
 use plan::backoff::Backoff;
 
 use crate::cache::{Changed, Kept, Name, Selectors, name_of};
+use crate::controller::Rights;
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
 use crate::store_rules::{ClusterStores, StoreRules};
@@ -56,6 +58,16 @@ impl Default for Settings {
             tells_labels: false,
         }
     }
+}
+
+/// What a row may do with objects of its own kind.
+const fn on_own(resource: &'static str) -> Rights {
+    Rights { group: names::GROUP, resource, verbs: &["get", "list", "watch", "update", "patch"], is_local: false }
+}
+
+/// What a row may do with their status.
+const fn on_status(resource: &'static str) -> Rights {
+    Rights { group: names::GROUP, resource, verbs: &["get", "update", "patch"], is_local: false }
 }
 
 /// Starts the watch of ClusterSecretStores, unless nobody is served who names one.

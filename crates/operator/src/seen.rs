@@ -22,7 +22,6 @@ use plan::reload::hash;
 use plan::write::Resource;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::cache::Kept;
 use crate::subject::Subject;
@@ -287,19 +286,6 @@ impl<H: Marker> Subject for Seen<H> {
 
     fn uid(&self) -> &str {
         &self.uid
-    }
-
-    fn is_deleting(&self) -> bool {
-        // A Secret that waits for its finalizers still holds its data and may still change.
-        false
-    }
-
-    fn finalizers(&self) -> &[String] {
-        &[]
-    }
-
-    fn status(&self) -> Value {
-        Value::Null
     }
 }
 

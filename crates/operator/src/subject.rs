@@ -15,16 +15,23 @@ pub trait Subject: Kept {
     fn address(&self) -> Address;
     /// Its uid.
     fn uid(&self) -> &str;
-    /// Whether it is being deleted.
-    fn is_deleting(&self) -> bool;
-    /// Its finalizers.
-    fn finalizers(&self) -> &[String];
+    /// Whether it is being deleted. A reduced kind never is: a Secret that waits for its
+    /// finalizers may still change, and the causes of a Job that we delete to make it again must outlive it.
+    fn is_deleting(&self) -> bool {
+        false
+    }
+    /// Its finalizers, where its row has one.
+    fn finalizers(&self) -> &[String] {
+        &[]
+    }
     /// Its labels, where metrics copy some of them.
     fn labels(&self) -> Option<&BTreeMap<String, String>> {
         None
     }
     /// Its status as it stands, `null` where it has none.
-    fn status(&self) -> Value;
+    fn status(&self) -> Value {
+        Value::Null
+    }
 }
 
 impl<K> Subject for K

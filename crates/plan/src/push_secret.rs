@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::PushSecret;
 use api::external_secrets::push_secret::{PushSecretData, SyncedPushSecrets, UpdatePolicy};
 use api::external_secrets::{PushSecretStatus, Store, StoreKind};
-use api::meta::Filled as _;
+use api::meta::{Filled as _, Labels};
 use base::{Fault, Kind, ObjectRef, Timestamp};
 use serde_json::Value;
 use source::{PushEntry, Pushed, RemotePlace};
@@ -20,6 +20,7 @@ use crate::conditions;
 use crate::external_secret::hash;
 use crate::finish::StatusForm;
 use crate::schedule;
+use crate::selector::selects;
 use crate::{Describe, Event, Finish, Line, Next, Status};
 
 /// Storing a value at a provider.
@@ -130,6 +131,24 @@ pub fn guarded(ps: &PushSecret) -> Vec<String> {
 pub fn guard_key(kind: StoreKind, namespace: &str, name: &str) -> String {
     let home = if kind == StoreKind::SecretStore { namespace } else { "" };
     format!("{home}/{}/{name}", kind.as_str())
+}
+
+/// Whether it chooses a store of this kind by these labels.
+#[must_use]
+pub fn chooses(ps: &PushSecret, kind: StoreKind, labels: &Labels) -> bool {
+    ps.store_refs().iter().any(|store| {
+        let selector = store.label_selector.as_ref().filter(|_| store.kind == kind && store.name().is_none());
+        selector.is_some_and(|selector| selects(selector, labels))
+    })
+}
+
+/// Whether a store must not go before this object; where it stands, is named by its metadata.
+#[must_use]
+pub fn guards(ps: &PushSecret, kind: StoreKind, name: &str, labels: &Labels) -> bool {
+    let guarded = guarded(ps);
+    let home = ps.metadata.namespace.as_deref().unwrap_or_default();
+    let has = |name: &str| guarded.contains(&guard_key(kind, home, name));
+    has(name) || has("*") && chooses(ps, kind, labels)
 }
 
 /// Kind and name of a store, from its key in the status.

@@ -123,10 +123,11 @@ mod tests {
     #[test]
     fn a_second_look_tells_and_changes_nothing() {
         let first = run(Found::Valid, None);
-        let status: SecretStoreStatus = serde_json::from_value(first.status.expect("a status").value).unwrap();
+        let status: SecretStoreStatus =
+            serde_json::from_value(first.status.expect("a status").value).expect("it is one");
         let second = run(Found::Valid, Some(&status));
         assert!(second.events.is_empty());
-        assert_eq!(second.status.expect("a status").value, serde_json::to_value(&status).unwrap());
+        assert_eq!(second.status.expect("a status").value, serde_json::to_value(&status).expect("JSON"));
         assert!(matches!(second.next, Next::At(_)));
     }
 }

@@ -146,11 +146,8 @@ fn check_values(parsed: &Parsed) -> Result<(tracing::Level, Form), Fault> {
         GoDuration::parse(text).map_err(|error| invalid(flag, text).because(error))?;
     }
     let time = parsed.value("zap-time-encoding").filter(|text| !text.is_empty()).unwrap_or("epoch");
-    let form = match time {
-        "epoch" | "millis" | "nano" => Form::Zap,
-        "iso8601" | "rfc3339" | "rfc3339nano" => Form::ZapDated,
-        other => return Err(invalid("zap-time-encoding", other).because("there is no such form of a time")),
-    };
+    let form = Form::of_zap_time(time)
+        .ok_or_else(|| invalid("zap-time-encoding", time).because("there is no such form of a time"))?;
     let level = match parsed.value("loglevel").unwrap_or("info") {
         "debug" => tracing::Level::DEBUG,
         "info" | "" => tracing::Level::INFO,

@@ -123,7 +123,7 @@ const FORMS: &[FormRow] = &[
     ("zap-encoder", |text| matches!(text, "json" | "console"), "invalid encoder value"),
     ("zap-log-level", is_level, "invalid log level"),
     ("zap-stacktrace-level", |text| matches!(text, "info" | "error" | "panic"), "invalid stacktrace level"),
-    ("zap-time-encoding", |text| NUMBERS.contains(&text) || DATES.contains(&text), "invalid time-encoding value"),
+    ("zap-time-encoding", |text| Form::of_zap_time(text).is_some(), "invalid time-encoding value"),
 ];
 
 /// Go's `ParseInt` with base 0: signs and underscores are not worth taking.
@@ -151,12 +151,8 @@ fn unreadable(parsed: &Parsed) -> Option<String> {
     })
 }
 
-const NUMBERS: [&str; 3] = ["epoch", "millis", "nano"];
-const DATES: [&str; 3] = ["iso8601", "rfc3339", "rfc3339nano"];
-
 fn form(parsed: &Parsed) -> Form {
-    let is_number = parsed.value("zap-time-encoding").is_some_and(|text| NUMBERS.contains(&text));
-    if is_number { Form::Zap } else { Form::ZapDated }
+    parsed.value("zap-time-encoding").and_then(Form::of_zap_time).unwrap_or(Form::ZapDated)
 }
 
 fn level(text: &str) -> tracing::Level {

@@ -260,20 +260,28 @@ fn media_type(media: Media) -> &'static str {
 pub(crate) fn add_finalizer<O: Subject>(o: &O, finalizer: &str, manager: &str) -> Write {
     let mut list: Vec<&str> = o.finalizers().iter().map(String::as_str).collect();
     list.push(finalizer);
-    finalizers(o, &json!(list), manager, format!("add finalizer `{finalizer}`"))
+    let body = finalizers(o.resource_version(), &json!(list));
+    guarding(o.address(), body, manager, format!("add finalizer `{finalizer}`"))
 }
 
 /// The merge patch that removes a finalizer.
 pub(crate) fn remove_finalizer<O: Subject>(o: &O, finalizer: &str, manager: &str) -> Write {
-    let list: Vec<&str> = o.finalizers().iter().map(String::as_str).filter(|name| *name != finalizer).collect();
-    let list = if list.is_empty() { Value::Null } else { json!(list) };
-    finalizers(o, &list, manager, format!("remove finalizer `{finalizer}`"))
+    let body = body_without(o.resource_version(), o.finalizers(), finalizer);
+    guarding(o.address(), body, manager, format!("remove finalizer `{finalizer}`"))
 }
 
-fn finalizers<O: Subject>(o: &O, list: &Value, manager: &str, why: String) -> Write {
-    let body = json!({ "metadata": { "resourceVersion": o.resource_version(), "finalizers": list } }).to_string();
-    let manager = manager.to_owned();
-    Write::Patch { at: o.address(), subresource: None, media: Media::Merge, body, manager, why }
+/// The body of such a removal.
+pub(crate) fn body_without(resource_version: &str, standing: &[String], finalizer: &str) -> String {
+    let list: Vec<&String> = standing.iter().filter(|name| *name != finalizer).collect();
+    finalizers(resource_version, &if list.is_empty() { Value::Null } else { json!(list) })
+}
+
+fn finalizers(resource_version: &str, list: &Value) -> String {
+    json!({ "metadata": { "resourceVersion": resource_version, "finalizers": list } }).to_string()
+}
+
+fn guarding(at: Address, body: String, manager: &str, why: String) -> Write {
+    Write::Patch { at, subresource: None, media: Media::Merge, body, manager: manager.to_owned(), why }
 }
 
 #[cfg(test)]

@@ -73,18 +73,8 @@ impl Controller for Reconcile {
         manager: "external-secrets",
         backoff: BACKOFF,
         rights: &[
-            Rights {
-                group: names::GROUP,
-                resource: "externalsecrets",
-                verbs: &["get", "list", "watch", "update", "patch"],
-                is_local: false,
-            },
-            Rights {
-                group: names::GROUP,
-                resource: "externalsecrets/status",
-                verbs: &["get", "update", "patch"],
-                is_local: false,
-            },
+            super::on_own("externalsecrets"),
+            super::on_status("externalsecrets/status"),
             Rights {
                 group: "",
                 resource: "secrets",

@@ -95,18 +95,8 @@ impl Controller for Reconcile {
         manager: "external-secrets",
         backoff: BACKOFF,
         rights: &[
-            Rights {
-                group: names::GROUP,
-                resource: "pushsecrets",
-                verbs: &["get", "list", "watch", "update", "patch"],
-                is_local: false,
-            },
-            Rights {
-                group: names::GROUP,
-                resource: "pushsecrets/status",
-                verbs: &["get", "update", "patch"],
-                is_local: false,
-            },
+            super::on_own("pushsecrets"),
+            super::on_status("pushsecrets/status"),
             Rights { group: "", resource: "secrets", verbs: &["get", "list", "watch"], is_local: false },
             Rights { group: "", resource: "configmaps", verbs: &["get"], is_local: false },
         ],

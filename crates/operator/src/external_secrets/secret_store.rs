@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use api::external_secrets::push_secret::PushSecretStoreRef;
 use api::external_secrets::{SecretStoreStatus, Store, StoreKind, names};
+use api::meta::Labels;
 use api::{ClusterSecretStore, PushSecret, SecretStore};
 use base::duration::GoDuration;
 use base::{Fault, ObjectRef, Timestamp};
 use plan::push_secret as ps;
 use plan::secret_store::{Facts, Found, decide};
-use plan::selector::selects;
+use plan::write::Resource;
 use plan::{Finish, Line, Next};
 use providers::registry;
 use providers::row::Maintenance;
@@ -22,7 +22,7 @@ use source::Validity;
 use super::{BACKOFF, Settings};
 use crate::World;
 use crate::cache::{Changed, Kept, Selectors, name_of};
-use crate::controller::{Controller, Rights, Row};
+use crate::controller::{Controller, Row};
 use crate::feature::FeatureName;
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
@@ -103,15 +103,7 @@ impl<K: Kind> Controller for Validate<K> {
         finalizer: Some(names::STORE_FINALIZER),
         manager: "external-secrets",
         backoff: BACKOFF,
-        rights: &[
-            Rights {
-                group: names::GROUP,
-                resource: K::PLURAL,
-                verbs: &["get", "list", "watch", "update", "patch"],
-                is_local: false,
-            },
-            Rights { group: names::GROUP, resource: K::STATUS, verbs: &["get", "update", "patch"], is_local: false },
-        ],
+        rights: &[super::on_own(K::PLURAL), super::on_status(K::STATUS)],
     };
 
     fn watch(shared: &Arc<Shared>, enqueue: Enqueue) {
@@ -223,7 +215,7 @@ fn guards<K: Kind>(w: &World, o: &K) -> Option<Vec<Arc<PushSecret>>> {
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     let mut all = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, name));
     let choosing = pushers.by(BY_GUARDED, &ps::guard_key(K::KIND, namespace, "*"));
-    all.extend(choosing.into_iter().filter(|pusher| chooses(pusher, o)));
+    all.extend(choosing.into_iter().filter(|pusher| ps::chooses(pusher, K::KIND, labels_of(o))));
     Some(all)
 }
 
@@ -238,25 +230,16 @@ async fn is_guarded_elsewhere<K: Kind>(w: &World, o: &K) -> bool {
     if sees_all_users(w, o) {
         return false;
     }
-    let everywhere = kube::Api::<PushSecret>::all(w.cluster().client()).list(&kube::api::ListParams::default()).await;
-    everywhere.map_or(true, |all| all.items.iter().any(|pusher| is_guard(pusher, o)))
+    let resource =
+        Resource::new(names::GROUP, &<PushSecret as kube::Resource>::version(&()), "PushSecret", "pushsecrets");
+    let everywhere: Result<Vec<PushSecret>, Fault> = w.cluster().list_as(&resource, "").await;
+    let name = o.meta().name.as_deref().unwrap_or_default();
+    everywhere.map_or(true, |all| all.iter().any(|pusher| ps::guards(pusher, K::KIND, name, labels_of(o))))
 }
 
-/// Whether a PushSecret will have to take values back from this store.
-fn is_guard<K: Kind>(pusher: &PushSecret, o: &K) -> bool {
-    let (meta, home) = (o.meta(), pusher.metadata.namespace.as_deref().unwrap_or_default());
-    let guarded = ps::guarded(pusher);
-    let has = |name: &str| guarded.contains(&ps::guard_key(K::KIND, home, name));
-    has(meta.name.as_deref().unwrap_or_default()) || has("*") && chooses(pusher, o)
-}
-
-/// Whether a PushSecret chooses this store by label.
-fn chooses<K: Kind>(pusher: &PushSecret, o: &K) -> bool {
-    let labels = o.meta().labels.clone().unwrap_or_default();
-    pusher.store_refs().iter().any(|store: &PushSecretStoreRef| {
-        let selector = store.label_selector.as_ref().filter(|_| store.kind == K::KIND && store.name().is_none());
-        selector.is_some_and(|selector| selects(selector, &labels))
-    })
+fn labels_of<K: Kind>(o: &K) -> &Labels {
+    static NONE: Labels = Labels::new();
+    o.meta().labels.as_ref().unwrap_or(&NONE)
 }
 
 async fn found(w: &World, providers: &Providers, store: &Store) -> Found {

@@ -11,17 +11,17 @@ use api::external_secrets::stamp::{FailedNamespace, Resource as _, Stamp};
 use api::{ClusterExternalSecret, ClusterPushSecret, ExternalSecret, PushSecret};
 use base::{Fault, Kind as FaultKind, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
+use plan::Finish;
 use plan::selector::{self, selects};
 use plan::stamp::{self, Standing};
-use plan::write::{Media, Resource};
-use plan::{Address, Finish, Write};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{BACKOFF, wake};
 use crate::World;
 use crate::cache::{Caches, Changed, Kept, Selectors};
 use crate::controller::{Controller, Rights, Row};
+use crate::effects::write::remove_finalizer;
 use crate::feature::FeatureName;
 use crate::queue::{Enqueue, Lane};
 use crate::shared::Shared;
@@ -99,13 +99,8 @@ impl<K: Kind> Controller for StampOut<K> {
         manager: "external-secrets",
         backoff: BACKOFF,
         rights: &[
-            Rights {
-                group: names::GROUP,
-                resource: K::PLURAL,
-                verbs: &["get", "list", "watch", "update", "patch"],
-                is_local: false,
-            },
-            Rights { group: names::GROUP, resource: K::STATUS, verbs: &["get", "update", "patch"], is_local: false },
+            super::on_own(K::PLURAL),
+            super::on_status(K::STATUS),
             Rights {
                 group: names::GROUP,
                 resource: K::CHILDREN,
@@ -257,17 +252,9 @@ async fn free_namespaces<K: Kind>(w: &World, name: &str) -> Result<(), Fault> {
     let Some(prefix) = K::NAMESPACE_FINALIZER_PREFIX else { return Ok(()) };
     let finalizer = format!("{prefix}{name}");
     for namespace in w.cache::<Namespace>().all() {
-        let meta = &namespace.metadata;
-        if !meta.finalizers.iter().flatten().any(|one| *one == finalizer) {
-            continue;
+        if namespace.finalizers().contains(&finalizer) {
+            w.act(remove_finalizer(&*namespace, &finalizer, "external-secrets")).await?;
         }
-        let kept: Vec<&String> = meta.finalizers.iter().flatten().filter(|one| **one != finalizer).collect();
-        let body = json!({"metadata": {"finalizers": kept, "resourceVersion": meta.resource_version}}).to_string();
-        let at =
-            Address::new(Resource::new("", "v1", "Namespace", "namespaces"), "", meta.name.clone().unwrap_or_default());
-        let (media, manager) = (Media::Merge, "external-secrets".to_owned());
-        let why = format!("take off the finalizer {finalizer}");
-        w.act(Write::Patch { at, subresource: None, media, body, manager, why }).await?;
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use http::Method;
 use plan::Address;
 use plan::write::Resource;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use crate::cluster::{Call, Cluster, JSON, collection_path, object_path, parse};
+use crate::cluster::{Call, Cluster, object_path};
+use crate::effects::write::body_without;
 
 /// The kinds that carry one: kind, plural, finalizer.
 const GUARDED: [(&str, &str, &str); 6] = [
@@ -21,19 +21,6 @@ const GUARDED: [(&str, &str, &str); 6] = [
     ("VaultPKISecret", "vaultpkisecrets", names::PKI_SECRET_FINALIZER),
     ("HCPVaultSecretsApp", "hcpvaultsecretsapps", names::HCP_APP_FINALIZER),
 ];
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: PageMeta,
-    items: Vec<Item>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMeta {
-    #[serde(default)]
-    r#continue: String,
-}
 
 #[derive(Deserialize)]
 struct Item {
@@ -77,41 +64,27 @@ pub async fn uninstall(cluster: &Cluster) -> Result<usize, Fault> {
 
 /// One round through a kind; how many were freed, and what stood in the way of another.
 async fn free_all(cluster: &Cluster, resource: &Resource, finalizer: &str) -> Result<(usize, Option<Fault>), Fault> {
-    let (mut freed, mut failed, mut from) = (0, None, String::new());
-    loop {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", "500");
-        if !from.is_empty() {
-            query.append_pair("continue", &from);
+    let (mut freed, mut failed) = (0, None);
+    let items: Vec<Item> = match cluster.list_as(resource, "").await {
+        Ok(items) => items,
+        // The definition is not there, so neither are objects.
+        Err(fault) if fault.kind() == Kind::NotFound => return Ok((0, None)),
+        Err(fault) => return Err(fault),
+    };
+    for meta in items.into_iter().map(|item| item.metadata) {
+        if !meta.finalizers.iter().any(|name| name == finalizer) {
+            continue;
         }
-        let path = format!("{}?{}", collection_path(resource, ""), query.finish());
-        let page = match cluster.call(Call { method: Method::GET, path, media: JSON, body: Vec::new() }).await {
-            Ok(page) => parse::<Page>(&page, "list of objects")?,
-            // The definition is not there, so neither are objects.
-            Err(fault) if fault.kind() == Kind::NotFound => return Ok((freed, failed)),
-            Err(fault) => return Err(fault),
-        };
-        for item in page.items {
-            let meta = item.metadata;
-            if !meta.finalizers.iter().any(|name| name == finalizer) {
-                continue;
-            }
-            match free(cluster, resource, &meta, finalizer).await {
-                Ok(()) => freed += 1,
-                Err(fault) => failed = Some(fault),
-            }
-        }
-        from = page.metadata.r#continue;
-        if from.is_empty() {
-            return Ok((freed, failed));
+        match free(cluster, resource, &meta, finalizer).await {
+            Ok(()) => freed += 1,
+            Err(fault) => failed = Some(fault),
         }
     }
+    Ok((freed, failed))
 }
 
 async fn free(cluster: &Cluster, resource: &Resource, meta: &ItemMeta, finalizer: &str) -> Result<(), Fault> {
-    let rest: Vec<&String> = meta.finalizers.iter().filter(|name| *name != finalizer).collect();
-    let rest = if rest.is_empty() { Value::Null } else { json!(rest) };
-    let body = json!({ "metadata": { "resourceVersion": meta.resource_version, "finalizers": rest } }).to_string();
+    let body = body_without(&meta.resource_version, &meta.finalizers, finalizer);
     let at = Address::new(resource.clone(), meta.namespace.as_str(), meta.name.as_str());
     let path = format!("{}?fieldManager={}", object_path(&at, None), names::MANAGER);
     let media = "application/merge-patch+json";

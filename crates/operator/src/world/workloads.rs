@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use api::reload::{ResourceKind, names};
 use base::Fault;
-use http::Method;
 use k8s_openapi::api::{apps, batch};
 use kube::Resource;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
@@ -18,13 +17,10 @@ use plan::Address;
 use plan::reload::workload::{Marker, Times};
 use plan::reload::{Container, Kind, Volume, Workload};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::time::Instant;
-use url::form_urlencoded::byte_serialize;
 
 use crate::World;
 use crate::cache::{Kept, Name, Scope};
-use crate::cluster::{self, Call, JSON};
 use crate::subject::Subject;
 
 /// Which kind of workload a type stands for.
@@ -314,19 +310,6 @@ impl<K: Of> Subject for Reduced<K> {
     fn uid(&self) -> &str {
         &self.workload.uid
     }
-
-    fn is_deleting(&self) -> bool {
-        // A Job that is to be made again is deleted by us, and its causes must outlive it; rules leave the others alone.
-        false
-    }
-
-    fn finalizers(&self) -> &[String] {
-        &[]
-    }
-
-    fn status(&self) -> Value {
-        Value::Null
-    }
 }
 
 /// How old what is known of workloads may be.
@@ -340,9 +323,6 @@ pub enum Age {
 
 /// How old a list may be for [`Age::Recent`].
 const RECENT: Duration = Duration::from_secs(60);
-
-/// Objects per page of a LIST.
-const PAGE: usize = 250;
 
 /// When each namespace was listed last, for kinds that are not watched. Who asks while a LIST is on its way waits for the
 /// next one, which serves all that wait: a burst of changes costs two LISTs a kind, not one each.
@@ -402,25 +382,13 @@ impl World {
     }
 
     async fn list<K: Of>(&self, namespace: &str) -> Result<Vec<(Name, Reduced<K>)>, Fault> {
-        let collection = cluster::collection_path(&K::KIND.resource(), namespace);
-        let (mut all, mut token) = (Vec::new(), String::new());
-        loop {
-            let mut path = format!("{collection}?limit={PAGE}");
-            if !token.is_empty() {
-                path.extend(["&continue=", &byte_serialize(token.as_bytes()).collect::<String>()]);
-            }
-            let call = Call { method: Method::GET, path, media: JSON, body: Vec::new() };
-            let page: Page<K> = cluster::parse(&self.cluster().call(call).await?, "list of workloads")?;
-            for wire in page.items {
-                let workload = reduced(K::KIND, wire.metadata, wire.spec, &wire.status);
-                let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
-                all.push((name, Reduced { workload: Arc::new(workload), of: PhantomData }));
-            }
-            token = page.metadata.token.unwrap_or_default();
-            if token.is_empty() {
-                return Ok(all);
-            }
-        }
+        let wires: Vec<Wire<K>> = self.cluster().list_as(&K::KIND.resource(), namespace).await?;
+        let kept = wires.into_iter().map(|wire| {
+            let workload = reduced(K::KIND, wire.metadata, wire.spec, &wire.status);
+            let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+            (name, Reduced { workload: Arc::new(workload), of: PhantomData })
+        });
+        Ok(kept.collect())
     }
 
     /// A workload as it stands: as it is known where its kind is watched, else read anew. `None` where it is gone.
@@ -434,21 +402,6 @@ impl World {
         let wire: Option<Wire<K>> = self.cluster().read_as(&known.address()).await?;
         Ok(wire.map(|wire| Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status))))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(bound = "")]
-struct Page<K> {
-    #[serde(default)]
-    metadata: PageMeta,
-    #[serde(default = "Vec::new")]
-    items: Vec<Wire<K>>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMeta {
-    #[serde(default, rename = "continue")]
-    token: Option<String>,
 }
 
 /// The index of workloads by namespace.
@@ -557,8 +510,9 @@ mod tests {
     use super::*;
 
     fn from_list<K: Of>(body: &[u8]) -> Vec<Workload> {
-        let page: Page<K> = serde_json::from_slice(body).unwrap();
-        page.items.into_iter().map(|wire| reduced(K::KIND, wire.metadata, wire.spec, &wire.status)).collect()
+        let mut list: serde_json::Value = serde_json::from_slice(body).expect("a test's own list");
+        let wires: Vec<Wire<K>> = serde_json::from_value(list["items"].take()).expect("a test's own workloads");
+        wires.into_iter().map(|wire| reduced(K::KIND, wire.metadata, wire.spec, &wire.status)).collect()
     }
 
     #[test]

@@ -13,11 +13,17 @@ pub const ALPHA: &str = "external-secrets.io/v1alpha1";
 /// A process, a Vault, and a store for it.
 pub async fn stage(name: &str) -> (Stage, Vault) {
     let mut stage = Stage::new("external-secrets", name).await;
-    start(&mut stage).await;
+    let vault = beside_vault(&mut stage).await;
+    (stage, vault)
+}
+
+/// Starts on a stage that stands, beside a Vault with a store.
+pub async fn beside_vault(stage: &mut Stage) -> Vault {
+    start(stage).await;
     let vault = Vault::start().await;
     stage.apply(secret("vault", &[("token", ROOT)])).await;
     stage.apply(store("vault", &vault)).await;
-    (stage, vault)
+    vault
 }
 
 pub fn secret(name: &str, data: &[(&str, &str)]) -> Value {

@@ -5,10 +5,10 @@ use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::scenario::Named;
-use testkit::vault::{Engine, ROOT, Terms};
+use testkit::vault::{Engine, Terms};
 
 use crate::external_secret::start;
-use crate::push_secret::{ALPHA, SYNCED, data, push_secret, ready, secret, stage, store};
+use crate::push_secret::{ALPHA, SYNCED, beside_vault, data, push_secret, ready, secret, stage, store};
 use crate::stage::{Stage, comes};
 
 const V1: &str = "external-secrets.io/v1";
@@ -163,10 +163,7 @@ async fn what_changed_while_no_process_looked_is_pushed_at_the_start() {
 async fn a_process_that_ends_between_a_push_and_its_record_goes_on() {
     let mut stage = Stage::in_memory("external-secrets", "ends-between-a-push").await;
     let sandbox = stage.sandbox().expect("it runs in memory").clone();
-    start(&mut stage).await;
-    let vault = Vault::start().await;
-    stage.apply(secret("vault", &[("token", ROOT)])).await;
-    stage.apply(store("vault", &vault)).await;
+    let vault = beside_vault(&mut stage).await;
     stage.apply(secret("src", &[("pw", "one")])).await;
     let lost = sandbox.trouble(Trouble::on("update", "pushsecrets/status", Fate::Away));
     stage.apply(push_secret(json!({"deletionPolicy": "Delete"}))).await;
@@ -231,10 +228,7 @@ async fn a_generator_of_another_class_pushes_and_takes_back_nothing() {
 async fn two_writers_at_once_lose_nothing() {
     let mut stage = Stage::in_memory("external-secrets", "push-two-writers").await;
     let sandbox = stage.sandbox().expect("it runs in memory").clone();
-    start(&mut stage).await;
-    let vault = Vault::start().await;
-    stage.apply(secret("vault", &[("token", ROOT)])).await;
-    stage.apply(store("vault", &vault)).await;
+    let _vault = beside_vault(&mut stage).await;
     stage.apply(secret("src", &[("pw", "one")])).await;
     let of_object = sandbox.trouble(Trouble::on("patch", "pushsecrets", Fate::Conflict).times(1));
     let of_store = sandbox.trouble(Trouble::on("patch", "secretstores", Fate::Conflict).times(1));

@@ -38,9 +38,8 @@ pub fn run(work: &mut Work<'_>, words: &[String]) -> Result<Exit, Failure> {
     let ending = work.leavings.run(&mut command);
     copies.remove(work);
     match ending {
-        Ok(Ending::Code(code)) => Ok(Exit(code)),
         Ok(Ending::Signal(number)) if ENDING.contains(&number) => Ok(Exit::FAILURE),
-        Ok(Ending::Signal(number)) => Ok(Exit(u8::try_from(128 + number).unwrap_or(u8::MAX))),
+        Ok(ending) => Ok(ending.shell_exit()),
         Err(error) => Err(told(Fault::wrong(format!("cannot start `{program}`")).because(error))),
     }
 }

@@ -29,8 +29,6 @@ const LONGEST_WAIT_SECONDS: u64 = 30;
 /// The peer's sentence where there is no configuration at all.
 const NO_CONFIGURATION: &str =
     "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable";
-/// Where a pod finds its namespace.
-const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 /// What the parts of a configuration are called that only flags make.
 const BY_FLAG: &str = "kubeseal-flags";
 
@@ -346,10 +344,9 @@ fn is_in_cluster(environment: &Environment) -> bool {
 }
 
 fn pod_namespace(environment: &Environment) -> String {
-    let said = environment.value("POD_NAMESPACE").map(str::to_owned);
-    let mounted = || std::fs::read_to_string(POD_NAMESPACE_FILE).ok();
-    let found = said.filter(|text| !text.is_empty()).or_else(mounted).map(|text| text.trim().to_owned());
-    found.filter(|text| !text.is_empty()).unwrap_or_else(|| "default".to_owned())
+    let said = environment.value("POD_NAMESPACE").filter(|text| !text.is_empty()).map(|text| text.trim().to_owned());
+    let found = said.or_else(crate::cluster::pod_namespace).filter(|text| !text.is_empty());
+    found.unwrap_or_else(|| "default".to_owned())
 }
 
 fn one_line(text: &dyn std::fmt::Display) -> String {

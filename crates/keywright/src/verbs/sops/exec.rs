@@ -13,7 +13,7 @@ use super::config::unreadable;
 use super::file::{self, Afterwards};
 use super::input::Formats;
 use super::session::{Session, fatal};
-use crate::child::{Ending, Signals};
+use crate::child::Signals;
 use crate::{Exit, Failure, files};
 
 /// A file that was decrypted for a command.
@@ -78,9 +78,7 @@ pub fn shell(command: &str) -> Command {
 pub fn to_its_end(mut command: Command, signals: &Signals) -> Result<Exit, Failure> {
     match signals.run(&mut command).map_err(|error| cannot_start(&error))? {
         ending if ending.is_success() => Ok(Exit::SUCCESS),
-        ending @ (Ending::Code(_) | Ending::Signal(_)) => {
-            Err(Failure::new(ending.exit().0, Fault::wrong(ending.to_string())))
-        }
+        ending => Err(Failure::new(ending.exit().0, Fault::wrong(ending.to_string()))),
     }
 }
 

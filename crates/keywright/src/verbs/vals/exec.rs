@@ -18,7 +18,7 @@ use super::documents::{self, Output};
 use super::evaluation::Evaluation;
 use super::{SILENT, Typed, Word, env};
 use crate::argv::{Flag, Takes};
-use crate::child::{Ending, Signals};
+use crate::child::Signals;
 use crate::{Call, Exit, Failure, reach};
 
 pub const WORD: Word = Word {
@@ -68,12 +68,8 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
     if ending.is_success() {
         return Ok(Exit::SUCCESS);
     }
-    let exit = match ending {
-        _ if call.environment.is_true(FIXED_EXIT) => 1,
-        Ending::Code(code) => code,
-        Ending::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
-    };
-    Err(Failure::new(exit, Fault::wrong(ending.to_string())))
+    let exit = if call.environment.is_true(FIXED_EXIT) { Exit::FAILURE } else { ending.shell_exit() };
+    Err(Failure::new(exit.0, Fault::wrong(ending.to_string())))
 }
 
 /// The evaluated documents, in a file without a name that is only in memory.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use testkit::peers::Peer;
 
-use super::lines::{AS_THE_PEER, LIKE_THE_PEER, prepared, words};
+use super::lines::{all, prepared, words};
 use super::{KEY, PLAIN, RECIPIENT, good, path, read, sops, write};
 
 /// What a peer prints for a line.
@@ -139,15 +139,13 @@ fn the_real_sops_says_the_same() {
     let Some(peer) = testkit::peers::find("sops") else { return };
     let folder = prepared();
     let place = folder.path().display().to_string();
-    for (lines, is_whole) in [(AS_THE_PEER, true), (LIKE_THE_PEER, false)] {
-        for line in lines {
-            let words = words(line, &place);
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let theirs = peer.run(&words).variable("SOPS_AGE_KEY", KEY).outcome();
-            assert_eq!(theirs.code, Some(i32::from(line.code)), "{}", line.words);
-            if is_whole {
-                assert_eq!(String::from_utf8_lossy(&theirs.stderr), line.err.replace("DIR", &place), "{}", line.words);
-            }
+    for (line, is_whole) in all() {
+        let words = words(line, &place);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let theirs = peer.run(&words).variable("SOPS_AGE_KEY", KEY).outcome();
+        assert_eq!(theirs.code, Some(i32::from(line.code)), "{}", line.words);
+        if is_whole {
+            assert_eq!(String::from_utf8_lossy(&theirs.stderr), line.err.replace("DIR", &place), "{}", line.words);
         }
     }
 }

@@ -14,7 +14,7 @@ const fn line(words: &'static str, code: u8, err: &'static str) -> Line {
 }
 
 /// The same exit code and the same words as the real sops.
-pub const AS_THE_PEER: &[Line] = &[
+const AS_THE_PEER: &[Line] = &[
     line("", 100, "Error: no file specified\n"),
     line("-d DIR/none.yaml", 100, "Error: cannot operate on non-existent file \"DIR/none.yaml\"\n"),
     line("decrypt DIR/none.yaml", 100, "Error: cannot operate on non-existent file \"DIR/none.yaml\"\n"),
@@ -58,7 +58,7 @@ pub const AS_THE_PEER: &[Line] = &[
 ];
 
 /// The same exit code; we say more, or it in our words. How stderr begins.
-pub const LIKE_THE_PEER: &[Line] = &[
+const LIKE_THE_PEER: &[Line] = &[
     line("encrypt --encryption-context a --kms x DIR/f.yaml", 6, "Invalid KMS encryption context format\n"),
     line("decrypt DIR/f.yaml", 1, "sops metadata not found\n"),
     line("set DIR/f.yaml [\"a\"] 1", 1, "sops metadata not found\n"),
@@ -109,6 +109,13 @@ pub fn prepared() -> tempfile::TempDir {
     folder
 }
 
+/// Each line, and whether the peer says just the same words.
+pub fn all() -> impl Iterator<Item = (&'static Line, bool)> {
+    [(AS_THE_PEER, true), (LIKE_THE_PEER, false)]
+        .into_iter()
+        .flat_map(|(lines, is_whole)| lines.iter().map(move |line| (line, is_whole)))
+}
+
 /// The words of a line.
 pub fn words(line: &Line, place: &str) -> Vec<String> {
     let typed = line.words.replace("DIR", place).replace("RECIPIENT", RECIPIENT);
@@ -119,24 +126,21 @@ pub fn words(line: &Line, place: &str) -> Vec<String> {
 fn each_line_ends_with_its_code_and_its_words_and_prints_nothing() {
     let folder = prepared();
     let place = folder.path().display().to_string();
-    for (lines, is_whole) in [(AS_THE_PEER, true), (LIKE_THE_PEER, false)] {
-        for line in lines {
-            let words = words(line, &place);
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let ended = sops(&words, b"", &[("SOPS_AGE_KEY", KEY)]);
-            let err = line.err.replace("DIR", &place);
-            assert_eq!(ended.code, line.code, "{}: {}", line.words, ended.err);
-            // What follows on a line of its own is advice.
-            let is_told = ended.err.starts_with(&err);
-            assert!(
-                is_told
-                    && (!is_whole || ended.err[err.len()..].is_empty() || ended.err[err.len()..].starts_with("hint: ")),
-                "{}: {}",
-                line.words,
-                ended.err
-            );
-            assert!(ended.out.is_empty() || ended.out.starts_with("Incorrect Usage"), "{}: {}", line.words, ended.out);
-        }
+    for (line, is_whole) in all() {
+        let words = words(line, &place);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let ended = sops(&words, b"", &[("SOPS_AGE_KEY", KEY)]);
+        let err = line.err.replace("DIR", &place);
+        assert_eq!(ended.code, line.code, "{}: {}", line.words, ended.err);
+        // What follows on a line of its own is advice.
+        let is_told = ended.err.starts_with(&err);
+        assert!(
+            is_told && (!is_whole || ended.err[err.len()..].is_empty() || ended.err[err.len()..].starts_with("hint: ")),
+            "{}: {}",
+            line.words,
+            ended.err
+        );
+        assert!(ended.out.is_empty() || ended.out.starts_with("Incorrect Usage"), "{}: {}", line.words, ended.out);
     }
 }
 

@@ -17,6 +17,7 @@ use wire::vault::{Auth, Call, Connection, Refusal, Session, connection};
 use wire::{SecretSource, Surroundings};
 
 use super::kv::{Mount, Version};
+use super::settings::POD_TOKEN;
 use crate::json;
 use crate::reach::Reach;
 use crate::row::{Asked, Client, TextDoor};
@@ -53,9 +54,6 @@ const DOOR: TextDoor = TextDoor {
     text,
     tree,
 };
-
-/// Where a pod's own token lies.
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 struct KvReader {
     session: Arc<Session>,

@@ -186,7 +186,7 @@ fn jwt() -> String {
 /// The peer's lifetime of the tokens that it logs in with.
 const TOKEN_SECONDS: u32 = 600;
 /// Where a pod's own token lies.
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+pub const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 impl Settings {
     /// What admission finds wrong.
