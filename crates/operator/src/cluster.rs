@@ -2,6 +2,8 @@
 //! through [`crate::World`]; only the effects' hands and the caches come here.
 //! Not kube's typed `Api`: its `Secret` can be shown, and the peers' patches are bytes that must arrive as they are.
 
+use std::time::Duration;
+
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -13,6 +15,10 @@ use url::form_urlencoded::byte_serialize;
 
 /// The largest answer we take: a page of 250 Secrets of 1 MiB does not come through here, single objects do.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an answer may take: the API server itself gives up after a minute, and its own sentence shall reach us. Watches do
+/// not come through here; kube ends the idle ones.
+const PATIENCE: Duration = Duration::from_secs(70);
 
 /// A connection to one cluster.
 #[derive(Clone)]
@@ -60,21 +66,27 @@ impl Cluster {
     /// Sends a request and takes the answer whole.
     ///
     /// # Errors
-    /// The server is away or says no; the fault's cause is its own sentence.
+    /// The server is away, does not answer in time or says no; the fault's cause is its own sentence.
     pub async fn call(&self, call: Call<'_>) -> Result<Bytes, Fault> {
         let attempt = format!("cannot {} `{}`", call.method, path_of(&call.path));
+        let answered = tokio::time::timeout(PATIENCE, self.answer(call, &attempt)).await;
+        let late = |_| format!("the API server did not answer within {} seconds", PATIENCE.as_secs());
+        answered.map_err(late).unwrap_or_else(|late| Err(Fault::unreachable(attempt).because(late)))
+    }
+
+    async fn answer(&self, call: Call<'_>, attempt: &str) -> Result<Bytes, Fault> {
         let request = Request::builder()
             .method(call.method)
             .uri(&call.path)
             .header(http::header::CONTENT_TYPE, call.media)
             .header(http::header::ACCEPT, JSON)
             .body(kube::client::Body::from(call.body))
-            .map_err(|error| Fault::bug(attempt.clone()).because(error))?;
+            .map_err(|error| Fault::bug(attempt).because(error))?;
         let answer = self.client.send(request).await;
-        let answer = answer.map_err(|error| Fault::unreachable(attempt.clone()).because(error))?;
+        let answer = answer.map_err(|error| Fault::unreachable(attempt).because(error))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| Fault::unreachable(attempt.clone()).because(error))?.to_bytes();
+        let body = body.map_err(|error| Fault::unreachable(attempt).because(error))?.to_bytes();
         if status.is_success() { Ok(body) } else { Err(refusal(attempt, status, &body)) }
     }
 
@@ -176,7 +188,7 @@ fn path_of(path_and_query: &str) -> &str {
     path_and_query.split('?').next().unwrap_or_default()
 }
 
-fn refusal(attempt: String, status: StatusCode, body: &[u8]) -> Fault {
+fn refusal(attempt: &str, status: StatusCode, body: &[u8]) -> Fault {
     let said: StatusAnswer = serde_json::from_slice(body).unwrap_or_default();
     let kind = match (status.as_u16(), said.reason.as_str()) {
         (404, _) => Kind::NotFound,
@@ -205,10 +217,22 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_given_up() {
+        let silent = tower::service_fn(|_: Request<kube::client::Body>| {
+            std::future::pending::<Result<http::Response<kube::client::Body>, std::convert::Infallible>>()
+        });
+        let cluster = Cluster::new(kube::Client::new(silent, "default"));
+        let fault = cluster.read(&Address::secret("demo", "db")).await.expect_err("nobody answers");
+        assert_eq!(fault.kind(), Kind::Unreachable);
+        let sentence = "cannot GET `/api/v1/namespaces/demo/secrets/db`: the API server did not answer within 70 seconds";
+        assert_eq!(fault.chain(), sentence);
+    }
+
     #[test]
     fn a_refusal_keeps_the_servers_sentence_as_cause() {
         let body = br#"{"kind":"Status","reason":"Forbidden","message":"secrets \"x\" is forbidden","code":403}"#;
-        let fault = refusal("cannot GET `/x`".into(), StatusCode::FORBIDDEN, body);
+        let fault = refusal("cannot GET `/x`", StatusCode::FORBIDDEN, body);
         assert_eq!(fault.kind(), Kind::Denied);
         assert_eq!(fault.chain(), "cannot GET `/x`: secrets \"x\" is forbidden");
     }
