@@ -225,7 +225,8 @@ mod tests {
         let cluster = Cluster::new(kube::Client::new(silent, "default"));
         let fault = cluster.read(&Address::secret("demo", "db")).await.expect_err("nobody answers");
         assert_eq!(fault.kind(), Kind::Unreachable);
-        let sentence = "cannot GET `/api/v1/namespaces/demo/secrets/db`: the API server did not answer within 70 seconds";
+        let sentence =
+            "cannot GET `/api/v1/namespaces/demo/secrets/db`: the API server did not answer within 70 seconds";
         assert_eq!(fault.chain(), sentence);
     }
 

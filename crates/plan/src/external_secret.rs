@@ -3,6 +3,7 @@
 
 pub mod assemble;
 pub mod due;
+mod found;
 pub mod hash;
 pub mod keys;
 pub mod render;
@@ -23,18 +24,20 @@ use source::Made;
 
 pub use assemble::Answer;
 pub use due::{Asks, Due, Make, Now, Read, Standing, What, due};
+pub use found::Found;
 pub use render::Given;
 pub use rule::TargetRule;
 pub use templates::Sources;
 
 use crate::conditions::{self, Condition};
+use crate::present::{OwnerRef, controller};
 use crate::schedule;
 use crate::{Address, Delimiters, Event, Finish, Next, Present, Rendering, Status, Target, Write};
 
 /// What a decision is made on.
 pub struct Facts {
     /// The target as it stands.
-    pub target: Option<Present>,
+    pub target: Found,
     /// Secrets of the namespace that carry our owner hash under another name: uid and version guard their deletion.
     pub orphans: Vec<Orphan>,
     /// One answer per read.
@@ -134,13 +137,13 @@ fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> 
         DeletionPolicy::Delete => {
             let mut finish = synced(es, "SecretDeleted", "secret deleted due to DeletionPolicy=Delete", now)?;
             let mut writes = Vec::new();
-            if let Some(present) = facts.target {
-                if !is_ours(es, &present) {
-                    let text = format!("secret {} is not owned by this ExternalSecret", present.name);
+            if let Some((uid, resource_version, owners)) = facts.target.guard() {
+                if !is_ours(es, owners) {
+                    let text = format!("secret {} is not owned by this ExternalSecret", es.target_name());
                     let finish = refused(es, "could not delete secret", &text, now);
                     return Ok(After { writes, finish, tells_target: false, renew_at: None });
                 }
-                writes.push(deletion(&present, "delete: the values are gone at the provider"));
+                writes.push(deletion(es, uid, resource_version, "delete: the values are gone at the provider"));
                 finish.events.push(Event::normal("Deleted", "secret deleted due to DeletionPolicy=Delete"));
             }
             Ok(After { writes, finish, tells_target: false, renew_at: None })
@@ -149,15 +152,16 @@ fn emptied(es: &ExternalSecret, facts: Facts, rendering: &mut Rendering<'_>) -> 
 }
 
 /// Whether a Secret is controlled by this ExternalSecret: what may be deleted.
-fn is_ours(es: &ExternalSecret, present: &Present) -> bool {
-    present.controller().is_some_and(|owner| Some(&owner.uid) == es.metadata.uid.as_ref())
+fn is_ours(es: &ExternalSecret, owners: &[OwnerRef]) -> bool {
+    controller(owners).is_some_and(|owner| Some(&owner.uid) == es.metadata.uid.as_ref())
 }
 
-fn deletion(present: &Present, why: &str) -> Write {
+/// The target's deletion, as long as it is this version of it.
+fn deletion(es: &ExternalSecret, uid: &str, resource_version: &str, why: &str) -> Write {
     Write::Delete {
-        at: Address::secret(present.namespace.clone(), present.name.clone()),
-        uid: Some(present.uid.clone()),
-        resource_version: Some(present.resource_version.clone()),
+        at: Address::secret(es.metadata.namespace.clone().unwrap_or_default(), es.target_name()),
+        uid: Some(uid.to_owned()),
+        resource_version: Some(resource_version.to_owned()),
         background: false,
         why: why.to_owned(),
     }
@@ -169,13 +173,13 @@ fn written(
     facts: Facts,
     rendering: &mut Rendering<'_>,
 ) -> Result<After, Fault> {
-    let Facts { target: present, orphans, sources, now, .. } = facts;
+    let Facts { target: found, orphans, sources, now, .. } = facts;
     let policy = es.creation_policy();
     if policy == CreationPolicy::None {
         let finish = synced(es, "SecretSynced", "secret synced", now)?;
         return Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None });
     }
-    if policy == CreationPolicy::Merge && present.is_none() {
+    if policy == CreationPolicy::Merge && !found.is_there() {
         let finish = synced(es, "SecretMissing", "secret will not be created due to CreationPolicy=Merge", now)?;
         return Ok(After { writes: Vec::new(), finish, tells_target: false, renew_at: None });
     }
@@ -194,13 +198,13 @@ fn written(
             });
         }
     }
-    let is_frozen = es.spec.target.immutable == Some(true) && present.is_some();
+    let is_frozen = es.spec.target.immutable == Some(true) && found.is_there();
     let given = Given { values, sources, is_frozen };
     let target = render::target(es, given, rendering).map_err(|fault| fault.within(NOT_WRITTEN))?;
-    if present.is_none() {
+    if !found.is_there() {
         rule::check_size(&target).map_err(|fault| fault.within(NOT_WRITTEN))?;
     }
-    writes.push(target_write(es, target, present));
+    writes.push(target_write(es, target, found));
     bind(es, &mut finish);
     Ok(After { writes, finish, tells_target: true, renew_at: None })
 }
@@ -212,20 +216,18 @@ fn bind(es: &ExternalSecret, finish: &mut Finish) {
     }
 }
 
-fn target_write(es: &ExternalSecret, mut target: Target, present: Option<Present>) -> Write {
+fn target_write(es: &ExternalSecret, mut target: Target, found: Found) -> Write {
     let name = es.metadata.name.clone().unwrap_or_default();
     let manager = hash::manager(&name);
-    match present {
-        None => {
-            rule::with_hash(&mut target);
-            Write::CreateSecret { target, manager }
-        }
-        Some(present) => {
-            let is_immutable = es.spec.target.immutable == Some(true);
-            let rule = Arc::new(TargetRule { name, policy: es.creation_policy(), is_immutable });
-            Write::ReplaceSecret { target, rule, present: Some(Box::new(present)), manager }
-        }
-    }
+    rule::with_hash(&mut target);
+    let present = match found {
+        Found::Nothing => return Write::CreateSecret { target, manager },
+        Found::Unread { .. } => None,
+        Found::Read(present) => Some(present),
+    };
+    let is_immutable = es.spec.target.immutable == Some(true);
+    let rule = Arc::new(TargetRule { name, policy: es.creation_policy(), is_immutable });
+    Write::ReplaceSecret { target, rule, present, manager }
 }
 
 /// The end of a pass that succeeded.
@@ -330,8 +332,8 @@ pub fn cleanup(es: &ExternalSecret, target: Option<&Present>) -> Vec<Write> {
         return Vec::new();
     }
     target
-        .filter(|present| is_ours(es, present))
-        .map(|present| deletion(present, "delete with its ExternalSecret"))
+        .filter(|present| is_ours(es, &present.owners))
+        .map(|present| deletion(es, &present.uid, &present.resource_version, "delete with its ExternalSecret"))
         .into_iter()
         .collect()
 }

@@ -82,7 +82,7 @@ impl Present {
     /// The owner that controls it, where there is one.
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerRef> {
-        self.owners.iter().find(|owner| owner.controller == Some(true))
+        controller(&self.owners)
     }
 
     /// Whether an owner with that uid stands on it.
@@ -90,4 +90,10 @@ impl Present {
     pub fn is_owned_by(&self, uid: &str) -> bool {
         self.owners.iter().any(|owner| owner.uid == uid)
     }
+}
+
+/// The owner that controls an object with these owners.
+#[must_use]
+pub fn controller(owners: &[OwnerRef]) -> Option<&OwnerRef> {
+    owners.iter().find(|owner| owner.controller == Some(true))
 }

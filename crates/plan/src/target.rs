@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::Present;
 use crate::present::OwnerRef;
+use base::fingerprint::{Fingerprint, FingerprintKey};
 use base::{Fault, ObjectRef, SecretMap};
 
 /// The Secret as it shall be.
@@ -39,6 +40,11 @@ pub trait Rule: Send + Sync {
     /// # Errors
     /// What stands there is not ours to change; the fault says whose it is.
     fn over(&self, target: &Target, present: &Present) -> Result<Laid, Fault>;
+
+    /// Whether a Secret that is not there, or not any more, is made.
+    fn creates(&self) -> bool {
+        true
+    }
 }
 
 /// What a write comes to, once the present is known.
@@ -82,6 +88,32 @@ impl Target {
         rule.over(self, present)
     }
 
+    /// A digest of the whole wish: equal wishes, equal fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {
+        let Self { namespace, name, kind, labels, annotations, finalizers, owners, data, immutable } = self;
+        let mut digest = key.digest();
+        for text in [namespace, name, kind] {
+            digest.part(text.as_bytes());
+        }
+        for map in [labels, annotations] {
+            digest.part(&map.len().to_le_bytes());
+            map.iter().for_each(|(key, value)| [key, value].iter().for_each(|text| digest.part(text.as_bytes())));
+        }
+        digest.part(&finalizers.len().to_le_bytes());
+        finalizers.iter().for_each(|finalizer| digest.part(finalizer.as_bytes()));
+        digest.part(&owners.len().to_le_bytes());
+        for OwnerRef { api_version, kind, name, uid, controller, block_owner_deletion } in owners {
+            [api_version, kind, name, uid].iter().for_each(|text| digest.part(text.as_bytes()));
+            [controller, block_owner_deletion].iter().for_each(|flag| digest.part(&[flag.map_or(2, u8::from)]));
+        }
+        for (key, value) in data.iter() {
+            digest.part(key.as_bytes());
+            digest.part(value.expose());
+        }
+        digest.with(&[immutable.map_or(2, u8::from)]).finish()
+    }
+
     /// Whether a PUT of this target would leave the Secret as it stands.
     #[must_use]
     pub fn is_like(&self, present: &Present) -> bool {
@@ -93,5 +125,39 @@ impl Target {
             && self.owners == present.owners
             && self.immutable.unwrap_or(present.immutable) == present.immutable
             && self.data == present.data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of one field of a wish.
+    type Change = fn(&mut Target);
+
+    #[test]
+    fn every_field_of_a_wish_counts_for_its_fingerprint() {
+        let key = FingerprintKey::new([7; 32]);
+        let changes: [Change; 11] = [
+            |_| {},
+            |wish| wish.namespace.push('x'),
+            |wish| wish.name.push('x'),
+            |wish| wish.kind.push('x'),
+            |wish| drop(wish.labels.insert("a".to_owned(), "b".to_owned())),
+            |wish| drop(wish.annotations.insert("a".to_owned(), "b".to_owned())),
+            |wish| wish.finalizers.push("a".to_owned()),
+            |wish| wish.owners.push(OwnerRef::default()),
+            |wish| wish.owners.push(OwnerRef { controller: Some(true), ..OwnerRef::default() }),
+            |wish| wish.data = [("a", "b")].into_iter().collect(),
+            |wish| wish.immutable = Some(false),
+        ];
+        let of = |change: &Change| {
+            let mut wish = Target::new("n", "db");
+            change(&mut wish);
+            wish.fingerprint(&key)
+        };
+        let all: std::collections::BTreeSet<Fingerprint> = changes.iter().map(of).collect();
+        assert_eq!(all.len(), changes.len());
+        assert_eq!(of(&changes[0]), of(&changes[0]));
     }
 }

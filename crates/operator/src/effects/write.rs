@@ -76,6 +76,7 @@ async fn replace_secret(
     let mut last = None;
     for _ in 0..TRIES {
         let done = match &present {
+            None if !rule.creates() => return Ok(Written::default()),
             None => create_secret(cluster, target, manager).await,
             Some(standing) => match target.over(rule, standing)? {
                 Laid::Same => return Ok(unchanged(standing)),

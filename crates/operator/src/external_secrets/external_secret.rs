@@ -7,8 +7,8 @@ use api::external_secrets::{StoreKind, names};
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
-use plan::external_secret::{self as es, After, Due, Facts, Make, Orphan, Standing};
-use plan::{Delimiters, Event, Finish, Generate, Present, Write};
+use plan::external_secret::{self as es, After, Due, Facts, Found, Make, Orphan, Standing};
+use plan::{Delimiters, Event, Finish, Generate, Write, Written};
 use source::Made;
 
 use super::memory::Memory;
@@ -20,7 +20,7 @@ use crate::controller::{Controller, Rights, Row};
 use crate::feature::FeatureName;
 use crate::heavy;
 use crate::queue::Enqueue;
-use crate::seen::{SeenSecret, fingerprint_of};
+use crate::seen::{SeenSecret, fingerprint_of, key};
 use crate::shared::Shared;
 use crate::store_rules::{ClusterStores, StoreRules};
 use crate::subject::Subject;
@@ -37,10 +37,20 @@ struct Known {
     refreshed: Option<Timestamp>,
     /// The uid of its target, and the data that was found whole there.
     whole: Option<(String, Fingerprint)>,
+    /// What was last wished for, and which version of the target came of it.
+    laid: Option<Laid>,
     /// When what a generator made must be renewed.
     renew_at: Option<Timestamp>,
     /// What generators made for a refresh that then could not be written.
     unspent: Unspent,
+}
+
+/// A wish, and the target that fulfils it.
+#[derive(PartialEq, Eq)]
+struct Laid {
+    wish: Fingerprint,
+    uid: String,
+    resource_version: String,
 }
 
 impl Known {
@@ -147,10 +157,6 @@ impl Controller for Reconcile {
         let Some(generates) = generates(w, o, &asks.makes, providers.class()).await? else {
             return Ok(Finish::settled());
         };
-        let target = match target {
-            None if standing != Standing::Absent => w.secret(namespace(o), o.target_name()).await?,
-            known => known,
-        };
         let read = w.fetch(o.address().object(), asks.reads).await;
         let made = make(w, o, generates, es::assemble::is_answered(o, &read)).await?;
         let sources = w.template_sources(namespace(o), o.template()).await;
@@ -188,6 +194,8 @@ impl Controller for Reconcile {
 /// Writes, and tells of the target's write what it was.
 async fn carry_out(w: &World, o: &ExternalSecret, after: &mut After, memory: &Memory<Known>) -> Result<(), Fault> {
     for write in std::mem::take(&mut after.writes) {
+        let wish = wish(o, &write);
+        let Some(write) = unfulfilled(w, o, write, wish, memory).await? else { continue };
         let fingerprint = written_fingerprint(&write);
         let written = w.act(write).await.map_err(es::not_written)?;
         if after.tells_target && written.changed && !written.uid.is_empty() {
@@ -195,11 +203,43 @@ async fn carry_out(w: &World, o: &ExternalSecret, after: &mut After, memory: &Me
                 if written.created { ("Created", "secret created") } else { ("Updated", "secret updated") };
             after.finish.events.push(Event::normal(reason, text));
         }
-        if let Some(fingerprint) = fingerprint {
-            memory.note(o, |known| known.whole = Some((written.uid, fingerprint)));
-        }
+        memory.note(o, |known| {
+            let Written { uid, resource_version, .. } = written;
+            if let Some(fingerprint) = fingerprint {
+                known.whole = Some((uid.clone(), fingerprint));
+            }
+            known.laid = wish.map(|wish| Laid { wish, uid, resource_version });
+        });
     }
     Ok(())
+}
+
+/// What a write of the target wishes for; the rule by which it is laid over what stands there is the spec's.
+fn wish(o: &ExternalSecret, write: &Write) -> Option<Fingerprint> {
+    let (Write::CreateSecret { target, .. } | Write::ReplaceSecret { target, .. }) = write else { return None };
+    let generation = o.metadata.generation.unwrap_or_default().to_le_bytes();
+    Some(key().digest().with(target.fingerprint(key()).as_bytes()).with(&generation).finish())
+}
+
+/// The write, unless its target was not read, is the one that came of the same wish, and nobody has written it since.
+async fn unfulfilled(
+    w: &World,
+    o: &ExternalSecret,
+    mut write: Write,
+    wish: Option<Fingerprint>,
+    memory: &Memory<Known>,
+) -> Result<Option<Write>, Fault> {
+    let (Write::ReplaceSecret { present: present @ None, .. }, Some(wish)) = (&mut write, wish) else {
+        return Ok(Some(write));
+    };
+    if let Some(seen) = w.seen_secret(namespace(o), o.target_name()) {
+        let laid = Laid { wish, uid: seen.uid.clone(), resource_version: seen.resource_version.clone() };
+        if memory.of(o, |known| known.laid.as_ref() == Some(&laid)) == Some(true) {
+            return Ok(None);
+        }
+    }
+    *present = w.secret(namespace(o), o.target_name()).await?.map(Box::new);
+    Ok(Some(write))
 }
 
 /// What generators are to do, by place; none where another controller class serves one of them.
@@ -274,13 +314,16 @@ fn is_drift(changed: &Changed<SeenSecret>) -> bool {
 
 /// How the target stands. The cache answers without a request where there is none, or where its data is what this process
 /// found whole before; otherwise the Secret is read once and judged by its own hash.
-async fn look(w: &World, o: &ExternalSecret, memory: &Memory<Known>) -> Result<(Standing, Option<Present>), Fault> {
-    let Some(seen) = w.seen_secret(namespace(o), o.target_name()) else { return Ok((Standing::Absent, None)) };
+async fn look(w: &World, o: &ExternalSecret, memory: &Memory<Known>) -> Result<(Standing, Found), Fault> {
+    let Some(seen) = w.seen_secret(namespace(o), o.target_name()) else {
+        return Ok((Standing::Absent, Found::Nothing));
+    };
     let is_managed = seen.labels.get(names::MANAGED).is_some_and(|value| value == "true");
     let was_whole =
         |known: &Known| known.whole.as_ref().is_some_and(|(uid, data)| *uid == *seen.uid && *data == seen.data);
     if is_managed && memory.of(o, was_whole) == Some(true) {
-        return Ok((Standing::Whole, None));
+        let (uid, resource_version) = (seen.uid.clone(), seen.resource_version.clone());
+        return Ok((Standing::Whole, Found::Unread { uid, resource_version, owners: seen.owners.clone() }));
     }
     let present = w.secret(namespace(o), o.target_name()).await?;
     let standing = es::standing(present.as_ref());
@@ -288,7 +331,7 @@ async fn look(w: &World, o: &ExternalSecret, memory: &Memory<Known>) -> Result<(
         let whole = (present.uid.clone(), fingerprint_of(&present.data));
         memory.note(o, |known| known.whole = Some(whole));
     }
-    Ok((standing, present))
+    Ok((standing, Found::of(present)))
 }
 
 /// Secrets that carry our owner hash under another name.

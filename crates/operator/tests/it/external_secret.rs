@@ -3,6 +3,7 @@
 use operator::controllers;
 use operator::external_secrets;
 use operator::feature::FeatureName;
+use sandbox::Recorded;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -108,6 +109,32 @@ async fn a_rotation_reaches_the_secret_and_a_round_without_change_writes_nothing
     stage.apply(store(values("two"))).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("password=one"), "not due yet");
     stage.patch(&external_secret(json!({})), json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("password=two"));
+}
+
+/// What stands is known from the watch and from the last write; the Secret is read again once somebody else has written it.
+#[tokio::test]
+async fn a_refresh_without_change_does_not_even_read_the_secret() {
+    let mut stage = Stage::in_memory("external-secrets", "no-needless-read").await;
+    start(&mut stage).await;
+    let object = external_secret(json!({"target": {"template": {"metadata": {"labels": {"team": "a"}}}}}));
+    stage.apply(store(values("one"))).await;
+    stage.apply(object.clone()).await;
+    let recorder = stage.sandbox().expect("it runs in memory").recorder();
+    let refreshed = async |mark: &str| {
+        recorder.clear();
+        stage.patch(&object, json!({"metadata": {"annotations": {"force-sync": mark}}})).await;
+        let on_secrets =
+            |request: &Recorded| request.user != "admin" && request.resource == "secrets" && request.verb != "watch";
+        recorder.requests().into_iter().filter(on_secrets).map(|request| request.verb).collect::<Vec<_>>()
+    };
+    assert!(refreshed("1").await.is_empty());
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}});
+    stage.patch(&secret, json!({"metadata": {"labels": {"team": "b"}}})).await;
+    assert_eq!(refreshed("2").await, ["get", "update"]);
+    assert!(refreshed("3").await.is_empty());
+    stage.apply(store(values("two"))).await;
+    assert_eq!(refreshed("4").await, ["get", "update"]);
     assert_eq!(stage.secret("db").await.as_deref(), Some("password=two"));
 }
 

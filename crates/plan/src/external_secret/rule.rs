@@ -64,6 +64,10 @@ impl Rule for TargetRule {
         with_hash(&mut laid);
         Ok(if laid.is_like(present) { Laid::Same } else { Laid::Update(laid) })
     }
+
+    fn creates(&self) -> bool {
+        self.policy != CreationPolicy::Merge
+    }
 }
 
 /// What is told where the API server would refuse the Secret for its size: trying again at once helps nobody.

@@ -118,7 +118,7 @@ fn facts(target: Option<Present>, answer: Result<Answer, Fault>) -> Facts {
         what,
     };
     Facts {
-        target,
+        target: Found::of(target),
         orphans: Vec::new(),
         read: vec![(read, answer)],
         made: Vec::new(),
@@ -165,6 +165,9 @@ fn decided(spec: Value, facts: Facts) -> String {
     format!("[{}] {} {}: {}", writes.join(" "), text("status"), text("reason"), text("message"))
 }
 
+/// What a provider answers, to be asked more than once.
+type AnswerOf = fn() -> Result<Answer, Fault>;
+
 #[test]
 fn the_policies_say_what_is_written() {
     let policies =
@@ -174,34 +177,41 @@ fn the_policies_say_what_is_written() {
     let gone = "True SecretDeleted: secret deleted due to DeletionPolicy=Delete";
     let not_read =
         "could not get secret data from provider: error processing spec.data[0] (key: r), err: it is not there";
+    let (there, missing): (AnswerOf, AnswerOf) = (|| value("v"), missing);
     for (creation, deletion, target, answer, expected) in [
-        ("Owner", "Retain", None, value("v"), format!("[create] {synced}")),
-        ("Owner", "Retain", Some(ours()), value("v"), format!("[replace] {synced}")),
-        ("Orphan", "Retain", None, value("v"), format!("[create] {synced}")),
-        ("CreateOrMerge", "Retain", Some(ours()), value("v"), format!("[replace] {synced}")),
-        ("Merge", "Retain", Some(ours()), value("v"), format!("[replace] {synced}")),
+        ("Owner", "Retain", None, there, format!("[create] {synced}")),
+        ("Owner", "Retain", Some(ours()), there, format!("[replace] {synced}")),
+        ("Orphan", "Retain", None, there, format!("[create] {synced}")),
+        ("CreateOrMerge", "Retain", Some(ours()), there, format!("[replace] {synced}")),
+        ("Merge", "Retain", Some(ours()), there, format!("[replace] {synced}")),
         (
             "Merge",
             "Retain",
             None,
-            value("v"),
+            there,
             "[] True SecretMissing: secret will not be created due to CreationPolicy=Merge".to_owned(),
         ),
-        ("None", "Retain", None, value("v"), format!("[] {synced}")),
-        ("Owner", "Retain", Some(ours()), missing(), not_read.to_owned()),
-        ("Owner", "Delete", Some(ours()), missing(), format!("[delete] {gone}")),
-        ("Owner", "Delete", None, missing(), format!("[] {gone}")),
+        ("None", "Retain", None, there, format!("[] {synced}")),
+        ("Owner", "Retain", Some(ours()), missing, not_read.to_owned()),
+        ("Owner", "Delete", Some(ours()), missing, format!("[delete] {gone}")),
+        ("Owner", "Delete", None, missing, format!("[] {gone}")),
         (
             "Owner",
             "Delete",
             Some(Present::default()),
-            missing(),
+            missing,
             "[] False SecretSyncedError: could not delete secret".to_owned(),
         ),
-        ("Orphan", "Delete", Some(ours()), missing(), "[] False SecretSyncedError: could not delete secret".to_owned()),
-        ("Owner", "Merge", Some(ours()), missing(), format!("[replace] {synced}")),
+        ("Orphan", "Delete", Some(ours()), missing, "[] False SecretSyncedError: could not delete secret".to_owned()),
+        ("Owner", "Merge", Some(ours()), missing, format!("[replace] {synced}")),
     ] {
-        let said = decided(policies(creation, deletion), facts(target, answer));
+        // A target that need not be read is decided on in the same way.
+        if let Some(Present { uid, resource_version, owners, .. }) = target.clone() {
+            let mut unread = facts(None, answer());
+            unread.target = Found::Unread { uid, resource_version, owners };
+            assert_eq!(decided(policies(creation, deletion), unread), expected, "{creation} {deletion} unread");
+        }
+        let said = decided(policies(creation, deletion), facts(target, answer()));
         assert_eq!(said, expected, "{creation} {deletion}");
     }
     let mut nothing = facts(None, value("v"));
