@@ -3,15 +3,17 @@
 //! after, so that nobody loses the last state of a deleted object. A broken object is told and skipped.
 //! Why not kube's reflector: it drops deletions and keeps one copy per controller (design §11.4).
 
+mod follow;
+
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use futures::StreamExt as _;
 use kube::core::{DeserializeGuard, ObjectMeta};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -213,7 +215,7 @@ impl<T: Kept> Store<T> {
 
     /// Whether the last list of the whole kind came within this time.
     #[must_use]
-    pub fn is_listed_within(&self, age: std::time::Duration) -> bool {
+    pub fn is_listed_within(&self, age: Duration) -> bool {
         let listed = *self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         listed.is_some_and(|listed| listed.elapsed() < age)
     }
@@ -298,112 +300,6 @@ impl<T: Kept> Store<T> {
             listener(&broken);
         }
     }
-
-    /// Follows one watch for ever. What a new list no longer shows has been deleted meanwhile.
-    async fn follow(self: Arc<Self>, api: Api<T::Wire>, config: watcher::Config, scope: Scope) {
-        let mut events = watcher(api, config).default_backoff().boxed();
-        let mut listed: HashSet<Name> = HashSet::new();
-        let mut is_first = true;
-        let mut watch = Watched::default();
-        loop {
-            let event = tokio::select! {
-                event = events.next() => event,
-                () = tokio::time::sleep(PROOF), if watch.is_on_trial => {
-                    self.prove(&mut watch);
-                    continue;
-                }
-            };
-            match event {
-                None => return,
-                Some(Err(error)) => self.miss(&error, &mut watch),
-                Some(Ok(watcher::Event::Init)) => listed.clear(),
-                Some(Ok(watcher::Event::InitApply(wire))) => {
-                    listed.insert(name_of(wire.meta()));
-                    self.take(wire, is_first);
-                }
-                Some(Ok(watcher::Event::InitDone)) => {
-                    self.forget_unlisted(&listed, &scope);
-                    listed = HashSet::new();
-                    watch.is_on_trial = true;
-                    *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::time::Instant::now());
-                    if std::mem::take(&mut is_first) && self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        self.see(Sight::Listed);
-                    }
-                    give_memory_back();
-                }
-                Some(Ok(watcher::Event::Apply(wire))) => {
-                    self.prove(&mut watch);
-                    self.take(wire, false);
-                }
-                Some(Ok(watcher::Event::Delete(wire))) => {
-                    self.prove(&mut watch);
-                    self.delete(name_of(wire.meta()));
-                }
-            }
-        }
-    }
-
-    /// The watch stands: it has brought something, or was not refused for a while.
-    fn prove(&self, watch: &mut Watched) {
-        watch.is_on_trial = false;
-        watch.told.clear();
-        if std::mem::take(&mut watch.is_denied) {
-            self.denied.fetch_sub(1, Ordering::AcqRel);
-        }
-        if *self.sight.borrow() != Sight::Clear {
-            self.see(Sight::Clear);
-        }
-    }
-
-    /// The sight is as good as the worst of the watches.
-    fn see(&self, best: Sight) {
-        let waits = self.pending.load(Ordering::Acquire) > 0;
-        let denied = self.denied.load(Ordering::Acquire) > 0;
-        self.sight.send_replace(match (denied, waits) {
-            (true, _) => Sight::Denied,
-            (false, true) => Sight::Waiting,
-            (false, false) => best,
-        });
-    }
-
-    /// A watch failed and will be tried again; each sentence is told once. A kind that is denied is not waited for.
-    fn miss(&self, error: &watcher::Error, watch: &mut Watched) {
-        let text = error.to_string();
-        let kind = T::Wire::kind(&());
-        if text != watch.told {
-            tracing::warn!(kind = &*kind, error = &*text, "watch failed, will be tried again");
-            watch.told = text;
-        }
-        watch.is_on_trial = false;
-        if is_denied(error) {
-            if !std::mem::replace(&mut watch.is_denied, true) {
-                self.denied.fetch_add(1, Ordering::AcqRel);
-            }
-            self.see(Sight::Denied);
-        }
-    }
-
-    fn take(&self, wire: T::Wire, is_initial: bool) {
-        let meta = ObjectMeta {
-            name: wire.meta().name.clone(),
-            namespace: wire.meta().namespace.clone(),
-            uid: wire.meta().uid.clone(),
-            ..ObjectMeta::default()
-        };
-        match T::keep(wire) {
-            Ok(object) => self.apply(name_of(&meta), Arc::new(object), is_initial, true),
-            Err(error) => self.tell_broken(&meta, error),
-        }
-    }
-
-    fn forget_unlisted(&self, listed: &HashSet<Name>, scope: &Scope) {
-        let gone: Vec<Name> = read(&self.objects)
-            .keys()
-            .filter(|name| scope.covers(&name.0) && !listed.contains(*name))
-            .cloned()
-            .collect();
-        gone.into_iter().for_each(|name| self.delete(name));
-    }
 }
 
 impl<T> Index<T> {
@@ -424,20 +320,6 @@ impl<T> Index<T> {
         }
     }
 }
-
-/// What one watch has come to.
-#[derive(Default)]
-struct Watched {
-    /// Whether its list is here and nothing is known of the watch itself.
-    is_on_trial: bool,
-    /// Whether the role or the server denies it.
-    is_denied: bool,
-    /// The failure that was told last.
-    told: String,
-}
-
-/// How long a watch goes unrefused until it counts as granted: some times of what an API server takes to say no.
-const PROOF: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Where a watch looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -548,19 +430,6 @@ impl Caches {
     }
 }
 
-/// Whether the role forbids the watch, or the server has no such kind.
-fn is_denied(error: &watcher::Error) -> bool {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let code = match error {
-        InitialListFailed(kube::Error::Api(status))
-        | WatchStartFailed(kube::Error::Api(status))
-        | WatchFailed(kube::Error::Api(status)) => status.code,
-        WatchError(status) => status.code,
-        _ => 0,
-    };
-    matches!(code, 403 | 404)
-}
-
 /// Objects per page of a list: 250 Secrets of 1 MiB are the most that stands in memory while it is read.
 const PAGE: u32 = 250;
 
@@ -575,16 +444,6 @@ pub(crate) fn is_newer(old: &str, new: &str) -> bool {
     match (old.parse::<u64>(), new.parse::<u64>()) {
         (Ok(old), Ok(new)) => new > old,
         _ => old != new,
-    }
-}
-
-/// After a list the allocator holds the pages of all decoded objects; glibc gives them back only when asked.
-#[expect(unsafe_code, reason = "malloc_trim has no safe wrapper")]
-fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim touches only the allocator's own free lists and may be called at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -109,6 +109,7 @@ struct Observed {
 pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watch::Sender<bool>) {
     let mut observed: Option<Observed> = None;
     let mut renewed = Instant::now();
+    let mut told = String::new();
     loop {
         // A call that hangs must not carry us past the lease: somebody else may act by then.
         let patience = election.renew_deadline.saturating_sub(renewed.elapsed()).max(election.retry_period);
@@ -119,6 +120,7 @@ pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watc
         match outcome {
             Ok(true) => {
                 renewed = Instant::now();
+                told.clear();
                 if turn(&leads, true) {
                     tracing::info!(lease = election.name, identity = election.identity, "became leader");
                 }
@@ -134,7 +136,15 @@ pub async fn run(cluster: Cluster, clock: Clock, election: Election, leads: watc
                 return;
             }
             Err(fault) => {
-                tracing::warn!(lease = election.name, error = fault.chain(), "the lease could not be renewed");
+                let text = fault.chain();
+                if text != told {
+                    tracing::warn!(
+                        lease = election.name,
+                        error = text,
+                        "the lease could not be renewed, will be tried again"
+                    );
+                    told = text;
+                }
                 if renewed.elapsed() >= election.renew_deadline {
                     step_down(&leads, &election);
                 }
