@@ -71,10 +71,22 @@ impl Lab {
     /// Starts a controller and waits until it is at rest.
     pub async fn started(&self, words: &[&str]) -> Result<Running, String> {
         let mut audit = self.audit()?;
-        let running = Running::start(self, words)?;
+        let running = self.start(words)?;
         audit.until(&self.user, 2, Duration::from_secs(30), |request| request.verb == "watch").await?;
         audit.quiet(&self.user, Duration::from_millis(1500), PATIENCE).await?;
         Ok(running)
+    }
+
+    /// Starts the binary under the operator's account.
+    pub fn start(&self, words: &[&str]) -> Result<Running, String> {
+        let folder = self.folder.path();
+        let mut command = Command::new(&self.program);
+        command
+            .args(words)
+            .env("KUBECONFIG", folder.join("operator.kubeconfig"))
+            .env("POD_NAMESPACE", self.cluster.namespace())
+            .env("POD_NAME", "benches");
+        Running::start(&mut command, &folder.join("operator.log"))
     }
 
     /// Makes objects, many at once, in a namespace or in our own.

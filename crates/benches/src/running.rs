@@ -1,12 +1,11 @@
-//! A program that stays: started under the operator's own account, looked at through /proc, ended by SIGTERM so that it gives its
-//! leases back. Not here: what one run costs (`one_process`).
+//! A program that stays: started, looked at through /proc, ended by SIGTERM so that it gives its leases back.
+//! Not here: what one run costs (`one_process`).
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
-
-use crate::lab::Lab;
 
 /// Clock ticks a second in /proc, the same on all Linux that we run on.
 const TICKS: f64 = 100.0;
@@ -18,21 +17,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `keywright` with these words.
-    pub fn start(lab: &Lab, args: &[&str]) -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("cannot start `keywright {}`: {error}", args.join(" "));
-        let log = File::create(lab.folder.path().join("operator.log")).map_err(failed)?;
+    /// Starts a program whose words go to a log.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self, String> {
+        let failed = |error| format!("cannot write the log `{}`: {error}", log.display());
+        let file = File::create(log).map_err(failed)?;
+        let out = file.try_clone().map_err(failed)?;
         let started = Timestamp::now();
-        let child = Command::new(&lab.program)
-            .args(args)
-            .env("KUBECONFIG", lab.folder.path().join("operator.kubeconfig"))
-            .env("POD_NAMESPACE", lab.cluster.namespace())
-            .env("POD_NAME", "benches")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
-            .spawn();
-        Ok(Self { child: child.map_err(failed)?, started })
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(file).spawn();
+        let child = child.map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        Ok(Self { child, started })
     }
 
     /// The memory that stands in it now, in megabytes.

@@ -171,7 +171,7 @@ impl Stage<'_> {
         report.begin("restart with these 200, 30 s");
         drop(operator);
         let mut audit = self.lab.audit()?;
-        let operator = Running::start(self.lab, &["operator", "--listen-addr", "127.0.0.1:0"])?;
+        let operator = self.lab.start(&["operator", "--listen-addr", "127.0.0.1:0"])?;
         sleep(Duration::from_secs(30)).await;
         let asked = audit.work(&self.lab.user)?;
         let writes = asked.iter().filter(|request| request.is_write()).count();
