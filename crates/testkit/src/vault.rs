@@ -3,6 +3,7 @@
 //! is asked and misbehaves when told to (`server().misbehave`). Policies are not evaluated, only `deny`.
 //! Specification: VSO §17 (shapes and texts, live-checked on OpenBao), ESO §10.5, VALS §10.1.
 
+mod ask;
 mod auth;
 mod database;
 mod engine;
@@ -10,6 +11,7 @@ mod envelope;
 mod kv;
 mod pki;
 mod state;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod transit;
@@ -18,14 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
 
-pub use auth::{Role, Terms};
+pub use auth::Role;
 pub use engine::Engine;
+pub use terms::Terms;
 
 use crate::clock::Clock;
 use crate::http::Server;
 use state::State;
 
-pub(crate) use state::after;
+pub(crate) use terms::after;
 
 /// The token that may do everything.
 pub const ROOT: &str = "root";

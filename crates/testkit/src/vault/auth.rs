@@ -3,48 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use base::Timestamp;
 use base::encoding::Base64;
 use serde_json::{Value, json};
 
+use super::ask::Ask;
 use super::envelope;
-use super::state::{Ask, State, join};
+use super::terms::Terms;
 use crate::http::Answer;
-
-/// How long what is issued lives.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    pub ttl_seconds: i64,
-    pub max_seconds: i64,
-    pub renewable: bool,
-    /// A batch token: no accessor, no renewal.
-    pub is_batch: bool,
-    pub policies: Vec<String>,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        let (ttl_seconds, max_seconds) = (3600, 32 * 24 * 3600);
-        Self { ttl_seconds, max_seconds, renewable: true, is_batch: false, policies: vec!["default".to_owned()] }
-    }
-}
-
-impl Terms {
-    /// Renewable, with a time to live and a maximum.
-    #[must_use]
-    pub fn seconds(ttl_seconds: i64, max_seconds: i64) -> Self {
-        Self { ttl_seconds, max_seconds, ..Self::default() }
-    }
-
-    pub(super) fn kind(&self) -> &'static str {
-        if self.is_batch { "batch" } else { "service" }
-    }
-}
 
 /// Who may log in, and on what terms.
 #[derive(Clone, Debug)]
 pub struct Role {
     proof: Proof,
-    terms: Terms,
+    pub terms: Terms,
 }
 
 #[derive(Clone, Debug)]
@@ -99,31 +71,20 @@ pub struct Method {
     pub roles: BTreeMap<String, Role>,
 }
 
-impl State {
-    pub fn enable_auth(&mut self, path: &str, kind: &str) {
+impl Method {
+    pub fn new(kind: &str) -> Self {
         let known = ["approle", "kubernetes", "jwt", "userpass"];
         assert!(known.contains(&kind), "the auth method {kind} is not one of {known:?}");
-        let method = Method { kind: kind.to_owned(), roles: BTreeMap::new() };
-        self.methods.insert(path.trim_matches('/').to_owned(), method);
+        Self { kind: kind.to_owned(), roles: BTreeMap::new() }
     }
 
-    /// Answers `auth/MOUNT/login` and `auth/MOUNT/login/USER`.
-    pub fn login(&mut self, ask: &Ask<'_>, rest: &str) -> Answer {
-        let (mount, user) = rest.split_once("/login").unwrap_or((rest, ""));
-        let Some(method) = self.methods.get(&join(&ask.namespace, mount)) else { return envelope::denied() };
-        let user = user.trim_start_matches('/');
-        let proven = match method.kind.as_str() {
-            "approle" => app_role(method, ask),
-            "userpass" => password(method, ask, user),
-            kind => account(method, ask, kind, self.now().as_second()),
-        };
-        let (role, metadata) = match proven {
-            Ok((role, metadata)) => (role.clone(), metadata),
-            Err(answer) => return answer,
-        };
-        let token = self.issue_token(&ask.namespace, &role.terms, &format!("auth/{mount}/login"));
-        let block = self.auth_block(&token, role.terms.ttl_seconds, &metadata);
-        envelope::auth(self.next(), block, Value::Null)
+    /// The role that a login proves, and what is said about who logged in.
+    pub fn proven(&self, ask: &Ask<'_>, user: &str, now: Timestamp) -> Proven<'_> {
+        match self.kind.as_str() {
+            "approle" => app_role(self, ask),
+            "userpass" => password(self, ask, user),
+            kind => account(self, ask, kind, now.as_second()),
+        }
     }
 }
 

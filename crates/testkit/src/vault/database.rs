@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use serde_json::{Value, json};
 
-use super::auth::Terms;
-use super::engine::Engine;
+use super::ask::Ask;
 use super::envelope;
-use super::state::{Ask, State, after};
+use super::terms::{Terms, after};
 use crate::http::Answer;
 
 /// Leased and static roles.
@@ -30,6 +29,13 @@ impl Roles {
         let fresh = |period_seconds: i64| Fixed { period_seconds, rotations: 0, rotated: None };
         let fixed = fixed.iter().map(|(name, period)| ((*name).to_owned(), fresh(*period))).collect();
         Self { leased, fixed }
+    }
+
+    /// Gives a static role a new password.
+    pub fn rotate(&mut self, role: &str, now: Timestamp) {
+        let role = self.fixed.get_mut(role).expect("a static role of this name");
+        role.rotated = Some(now);
+        role.rotations += 1;
     }
 }
 
@@ -76,16 +82,4 @@ fn told(name: &str, role: &mut Fixed, now: Timestamp) -> Value {
         "ttl": after(rotated, role.period_seconds).as_second() - now.as_second(), "rotation_period": role.period_seconds,
         "last_vault_rotation": rotated.to_string(),
     })
-}
-
-impl State {
-    pub fn rotate(&mut self, mount: &str, role: &str) {
-        let now = self.now();
-        let Some(Engine::Database(roles)) = self.mounts.get_mut(mount.trim_matches('/')) else {
-            panic!("no database is mounted at {mount}");
-        };
-        let role = roles.fixed.get_mut(role).expect("a static role of this name");
-        role.rotated = Some(now);
-        role.rotations += 1;
-    }
 }

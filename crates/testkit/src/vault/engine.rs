@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use base::Timestamp;
 use serde_json::{Value, json};
 
-use super::auth::Terms;
 use super::database::Roles;
 use super::kv::Key;
 use super::pki::Authority;
+use super::terms::Terms;
 use super::transit::Keys;
 
 /// A mounted engine with all it holds.
@@ -62,6 +63,30 @@ impl Engine {
             Self::Kv1(_) => json!({ "version": "1" }),
             Self::Kv2(_) => json!({ "version": "2" }),
             _ => Value::Null,
+        }
+    }
+
+    pub(super) fn put(&mut self, key: String, value: Value, now: Timestamp) {
+        match self {
+            Self::Kv1(keys) => drop(keys.insert(key, value)),
+            Self::Kv2(keys) => drop(keys.entry(key).or_default().write(value, now)),
+            _ => panic!("{key} is not in a KV engine"),
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &str, now: Timestamp) {
+        match self {
+            Self::Kv1(keys) => drop(keys.remove(key)),
+            Self::Kv2(keys) => keys.get_mut(key).into_iter().for_each(|key| key.delete(now)),
+            _ => panic!("{key} is not in a KV engine"),
+        }
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Kv1(keys) => keys.get(key).cloned(),
+            Self::Kv2(keys) => keys.get(key)?.value().cloned(),
+            _ => panic!("{key} is not in a KV engine"),
         }
     }
 }

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::engine::Engine;
+use super::ask::Ask;
 use super::envelope;
-use super::state::{Ask, State};
 use crate::http::Answer;
 
 /// What KV 1 says about its values' life.
@@ -50,7 +49,19 @@ impl Key {
         self.versions.keys().next_back().copied().unwrap_or(0)
     }
 
-    fn write(&mut self, data: Value, now: Timestamp) -> u64 {
+    /// Its value as it stands.
+    pub fn value(&self) -> Option<&Value> {
+        self.versions.get(&self.latest()).filter(|version| version.is_readable()).map(|version| &version.data)
+    }
+
+    /// Deletes the latest version.
+    pub fn delete(&mut self, now: Timestamp) {
+        if let Some(mut latest) = self.versions.last_entry() {
+            latest.get_mut().deleted = Some(now);
+        }
+    }
+
+    pub fn write(&mut self, data: Value, now: Timestamp) -> u64 {
         let number = self.latest() + 1;
         self.created.get_or_insert(now);
         self.updated = Some(now);
@@ -101,8 +112,8 @@ pub fn answer_v2(keys: &mut BTreeMap<String, Key>, ask: &Ask<'_>, path: &str, at
         ("data", "PUT") => write(keys.entry(key.to_owned()).or_default(), ask, at),
         ("data", "PATCH") => patch(keys.get_mut(key), ask, at),
         ("data", "DELETE") => {
-            let latest = keys.get(key).map_or(0, Key::latest);
-            mark(keys.get_mut(key), &[latest], |version| version.deleted = Some(at.1))
+            keys.get_mut(key).into_iter().for_each(|key| key.delete(at.1));
+            Answer::empty(204)
         }
         ("delete", "PUT") => mark(keys.get_mut(key), &numbers(ask), |version| version.deleted = Some(at.1)),
         ("undelete", "PUT") => mark(keys.get_mut(key), &numbers(ask), |version| version.deleted = None),
@@ -165,11 +176,8 @@ fn patch(key: Option<&mut Key>, ask: &Ask<'_>, (serial, now): (u64, Timestamp)) 
         return Answer::json(415, &json!({ "errors": ["PATCH requires application/merge-patch+json"] }));
     }
     let Some(key) = key else { return envelope::absent() };
-    let latest = key.latest();
-    let Some(version) = key.versions.get(&latest).filter(|version| version.is_readable()) else {
-        return envelope::absent();
-    };
-    let mut data = version.data.clone();
+    let Some(data) = key.value() else { return envelope::absent() };
+    let mut data = data.clone();
     merge(&mut data, &ask.body["data"]);
     let number = key.write(data, now);
     let told = key.versions.get(&number).map(|version| version.metadata(number, key.custom.as_ref()));
@@ -218,49 +226,4 @@ fn list<'a>(keys: impl Iterator<Item = &'a String>, folder: &str, serial: u64) -
     let names: BTreeSet<String> =
         below.map(|rest| rest.split_once('/').map_or(rest.to_owned(), |(first, _)| format!("{first}/"))).collect();
     if names.is_empty() { envelope::absent() } else { envelope::data(serial, json!({ "keys": names })) }
-}
-
-impl State {
-    pub fn put(&mut self, path: &str, value: Value) {
-        let now = self.now();
-        let (engine, key) = self.kv_of(path);
-        match engine {
-            Engine::Kv1(keys) => drop(keys.insert(key, value)),
-            Engine::Kv2(keys) => drop(keys.entry(key).or_default().write(value, now)),
-            _ => panic!("{path} is not in a KV engine"),
-        }
-    }
-
-    pub fn remove(&mut self, path: &str) {
-        let now = self.now();
-        let (engine, key) = self.kv_of(path);
-        match engine {
-            Engine::Kv1(keys) => drop(keys.remove(&key)),
-            Engine::Kv2(keys) => {
-                let latest = keys.get(&key).map_or(0, Key::latest);
-                mark(keys.get_mut(&key), &[latest], |version| version.deleted = Some(now));
-            }
-            _ => panic!("{path} is not in a KV engine"),
-        }
-    }
-
-    pub fn value(&mut self, path: &str) -> Option<Value> {
-        let (engine, key) = self.kv_of(path);
-        match engine {
-            Engine::Kv1(keys) => keys.get(&key).cloned(),
-            Engine::Kv2(keys) => {
-                let key = keys.get(&key)?;
-                let version = key.versions.get(&key.latest()).filter(|version| version.is_readable())?;
-                Some(version.data.clone())
-            }
-            _ => panic!("{path} is not in a KV engine"),
-        }
-    }
-
-    fn kv_of(&mut self, path: &str) -> (&mut Engine, String) {
-        let mount = self.mount_of(path).unwrap_or_else(|| panic!("nothing is mounted at {path}"));
-        let key = path[mount.len()..].trim_start_matches('/').to_owned();
-        let engine = self.mounts.get_mut(&mount).expect("the mount was found a moment ago");
-        (engine, key)
-    }
 }

@@ -8,9 +8,9 @@ use base::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, SerialNumber};
 use serde_json::{Value, json};
 
-use super::engine::Engine;
+use super::ask::Ask;
 use super::envelope;
-use super::state::{Ask, State, after, seconds_of, spelt};
+use super::terms::{after, seconds_of, spelt};
 use crate::http::Answer;
 
 const NO_NAME: &str = "the common_name field is required, or must be provided in a CSR with \"use_csr_common_name\" set to true, \
@@ -42,6 +42,11 @@ impl Authority {
             issued: BTreeSet::new(),
             revoked: BTreeMap::new(),
         }
+    }
+
+    /// Serial numbers of revoked certificates.
+    pub fn revoked(&self) -> impl Iterator<Item = String> {
+        self.revoked.keys().cloned()
     }
 }
 
@@ -152,15 +157,4 @@ fn revoke(authority: &mut Authority, ask: &Ask<'_>, (serial, now): (u64, Timesta
 fn serial_bytes(serial: u64) -> [u8; 8] {
     let mixed = serial.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2;
     (mixed | 1 << 62).to_be_bytes()
-}
-
-impl State {
-    pub fn revoked_certificates(&self) -> Vec<String> {
-        let engines = self.mounts.values();
-        let authorities = engines.filter_map(|engine| match engine {
-            Engine::Pki(authority) => Some(authority),
-            _ => None,
-        });
-        authorities.flat_map(|authority| authority.revoked.keys().cloned()).collect()
-    }
 }

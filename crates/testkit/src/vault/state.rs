@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::Timestamp;
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::auth::{Method, Role, Terms};
+use super::ask::{Ask, join};
+use super::auth::{Method, Role};
 use super::engine::Engine;
-use super::envelope;
-use super::kv;
-use super::{ROOT, database, pki, transit};
+use super::terms::{Terms, after, seconds_of, short};
+use super::{ROOT, database, envelope, kv, pki, transit};
 use crate::clock::Clock;
 use crate::http::{Answer, Asked};
 
@@ -50,39 +49,6 @@ pub struct State {
     pub denied: Vec<String>,
 }
 
-/// One request to a path below `/v1/`, with its namespace in front.
-pub struct Ask<'a> {
-    pub asked: &'a Asked,
-    pub namespace: String,
-    /// Without the namespace.
-    pub path: &'a str,
-    pub body: Value,
-}
-
-impl Ask<'_> {
-    pub fn method(&self) -> &str {
-        match self.asked.method.as_str() {
-            "GET" if self.asked.query.get("list").is_some_and(|list| list == "true") => "LIST",
-            // POST and PUT are equal for writes.
-            "POST" => "PUT",
-            method => method,
-        }
-    }
-
-    pub fn text(&self, key: &str) -> &str {
-        self.body[key].as_str().unwrap_or_default()
-    }
-
-    /// The path with the namespace in front, as mounts are kept.
-    pub fn full(&self) -> String {
-        join(&self.namespace, self.path)
-    }
-}
-
-pub fn join(namespace: &str, path: &str) -> String {
-    if namespace.is_empty() { path.to_owned() } else { format!("{namespace}/{path}") }
-}
-
 impl State {
     pub fn new(clock: Arc<Clock>) -> Self {
         let mut state = Self {
@@ -103,11 +69,11 @@ impl State {
         state
     }
 
-    pub fn now(&self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    pub fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
@@ -176,9 +142,22 @@ impl State {
     }
 
     /// The mount whose path is the longest beginning of this one.
-    pub fn mount_of(&self, full: &str) -> Option<String> {
+    fn mount_of(&self, full: &str) -> Option<String> {
         let begins = |mount: &&String| full.strip_prefix(mount.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.mounts.keys().filter(begins).max_by_key(|mount| mount.len()).cloned()
+    }
+
+    /// Answers `auth/MOUNT/login` and `auth/MOUNT/login/USER`.
+    fn login(&mut self, ask: &Ask<'_>, rest: &str) -> Answer {
+        let (mount, user) = rest.split_once("/login").unwrap_or((rest, ""));
+        let Some(method) = self.methods.get(&join(&ask.namespace, mount)) else { return envelope::denied() };
+        let (terms, metadata) = match method.proven(ask, user.trim_start_matches('/'), self.now()) {
+            Ok((role, metadata)) => (role.terms.clone(), metadata),
+            Err(answer) => return answer,
+        };
+        let token = self.issue_token(&ask.namespace, &terms, &format!("auth/{mount}/login"));
+        let block = self.auth_block(&token, terms.ttl_seconds, &metadata);
+        envelope::auth(self.next(), block, Value::Null)
     }
 
     fn bearer(&self, ask: &Ask<'_>) -> Option<Token> {
@@ -285,7 +264,7 @@ impl State {
         (left.max(0), json!([text]))
     }
 
-    pub fn auth_block(&self, token: &Token, seconds: i64, metadata: &Value) -> Value {
+    fn auth_block(&self, token: &Token, seconds: i64, metadata: &Value) -> Value {
         json!({
             "client_token": token.id, "accessor": token.accessor, "policies": token.terms.policies,
             "token_policies": token.terms.policies, "metadata": metadata, "lease_duration": seconds,
@@ -386,31 +365,53 @@ impl State {
         self.leases.keys().cloned().collect()
     }
 
+    pub fn enable_auth(&mut self, path: &str, kind: &str) {
+        self.methods.insert(path.trim_matches('/').to_owned(), Method::new(kind));
+    }
+
     pub fn add_role(&mut self, path: &str, name: &str, role: Role) {
         let method = self.methods.get_mut(path.trim_matches('/')).expect("an auth method is enabled there");
         method.roles.insert(name.to_owned(), role);
     }
-}
 
-/// Seconds as a number or as text (`60`, `90s`, `1h30m`).
-pub fn seconds_of(value: &Value) -> Option<i64> {
-    let text = value.as_str().unwrap_or_default();
-    let spelt = || base::duration::GoDuration::parse(text).ok().map(|duration| duration.to_signed().as_secs());
-    value.as_i64().or_else(|| text.parse().ok()).or_else(spelt)
-}
+    pub fn put(&mut self, path: &str, value: Value) {
+        let now = self.now();
+        let (engine, key) = self.engine_of(path);
+        engine.put(key, value, now);
+    }
 
-/// Go's spelling of a span: `1h0m0s`.
-pub fn spelt(seconds: i64) -> String {
-    base::duration::GoDuration::from_seconds(seconds).to_string()
-}
+    pub fn remove(&mut self, path: &str) {
+        let now = self.now();
+        let (engine, key) = self.engine_of(path);
+        engine.remove(&key, now);
+    }
 
-/// Vault's own short spelling: `1h`, `1h30m`.
-fn short(seconds: i64) -> String {
-    let whole = spelt(seconds);
-    let trimmed = whole.strip_suffix("m0s").map_or(whole.clone(), |rest| format!("{rest}m"));
-    trimmed.strip_suffix("h0m").map_or(trimmed.clone(), |rest| format!("{rest}h"))
-}
+    pub fn value(&mut self, path: &str) -> Option<Value> {
+        let (engine, key) = self.engine_of(path);
+        engine.value(&key)
+    }
 
-pub fn after(from: Timestamp, seconds: i64) -> Timestamp {
-    from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(from)
+    pub fn rotate(&mut self, mount: &str, role: &str) {
+        let now = self.now();
+        let Some(Engine::Database(roles)) = self.mounts.get_mut(mount.trim_matches('/')) else {
+            panic!("no database is mounted at {mount}");
+        };
+        roles.rotate(role, now);
+    }
+
+    pub fn revoked_certificates(&self) -> Vec<String> {
+        let authorities = self.mounts.values().filter_map(|engine| match engine {
+            Engine::Pki(authority) => Some(authority),
+            _ => None,
+        });
+        authorities.flat_map(|authority| authority.revoked()).collect()
+    }
+
+    /// The engine that is mounted for a path, and the rest of the path.
+    fn engine_of(&mut self, path: &str) -> (&mut Engine, String) {
+        let mount = self.mount_of(path).unwrap_or_else(|| panic!("nothing is mounted at {path}"));
+        let key = path[mount.len()..].trim_start_matches('/').to_owned();
+        let engine = self.mounts.get_mut(&mount).expect("the mount was found a moment ago");
+        (engine, key)
+    }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use base::encoding::Base64;
 use serde_json::json;
 
+use super::ask::Ask;
 use super::envelope;
-use super::state::Ask;
 use crate::http::Answer;
 
 /// The names of the keys.
