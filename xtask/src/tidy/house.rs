@@ -27,6 +27,8 @@ pub struct Crate {
     /// `crates/base`.
     pub folder: String,
     pub manifest: Value,
+    /// Whether all of it is test code.
+    pub is_for_tests: bool,
     pub modules: ModuleTree,
     /// Rust files by path; files that no `mod` declares are among them.
     pub files: BTreeMap<String, SourceFile>,
@@ -88,7 +90,7 @@ impl Crate {
                 token.in_test = true;
             }
         }
-        Self { name, folder, manifest, modules, files }
+        Self { name, folder, manifest, is_for_tests, modules, files }
     }
 
     pub fn is_dry(&self) -> bool {
@@ -97,7 +99,7 @@ impl Crate {
 
     /// Files that ship, by path.
     pub fn production(&self) -> impl Iterator<Item = (&str, &SourceFile)> {
-        let ships = |path: &str| !is_test_path(path) && !FOR_TESTS.contains(&self.name.as_str());
+        let ships = |path: &str| !is_test_path(path) && !self.is_for_tests;
         self.files.iter().map(|(path, file)| (path.as_str(), file)).filter(move |(path, _)| ships(path))
     }
 }

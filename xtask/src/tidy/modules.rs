@@ -16,15 +16,16 @@ pub struct Module {
     pub path: Vec<String>,
     /// Declared under `#[cfg(test)]`, or below such a module.
     pub is_test: bool,
-    /// Whether it hangs on `lib.rs` (and not on another target).
+    /// Whether it hangs on `lib.rs`, or on `main.rs` where there is no library (and not on another target).
     pub is_library: bool,
 }
 
 impl ModuleTree {
     pub fn new(folder: &str, files: &BTreeMap<String, SourceFile>) -> Self {
         let mut tree = Self::default();
+        let (library, program) = (format!("{folder}/src/lib.rs"), format!("{folder}/src/main.rs"));
         for path in files.keys().filter(|path| is_root(folder, path)) {
-            let is_library = path.ends_with("/src/lib.rs");
+            let is_library = *path == library || (*path == program && !files.contains_key(&library));
             tree.declare(path, Module { path: Vec::new(), is_test: false, is_library }, files);
         }
         tree

@@ -1,9 +1,13 @@
 //! Rule 3, first half: siblings never import each other in a loop. A face (`yaml.rs`) and its folder (`yaml/`) count as one, so only
-//! modules of the same parent are compared; `pub use` is followed to where the thing stands. Test code is not looked at.
+//! modules of the same parent are compared; `pub use` is followed to where the thing stands. Tests are not looked at, crates for
+//! tests are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, House, house::Crate, source_file::Path};
+use super::house::Crate;
+use super::modules::Module;
+use super::source_file::Path;
+use super::{Finding, House};
 
 pub fn check(house: &House) -> Vec<Finding> {
     house.crates.iter().flat_map(loops).collect()
@@ -16,8 +20,8 @@ fn loops(each: &Crate) -> Vec<Finding> {
     let exports = exports(each);
     let modules = each.modules.library();
     let mut by_parent: BTreeMap<Vec<String>, Edges> = BTreeMap::new();
-    for (file, module) in each.modules.by_file.iter().filter(|(_, module)| module.is_library && !module.is_test) {
-        for path in each.files[file].paths().iter().filter(|path| !path.in_test) {
+    for (file, module) in looked_at(each) {
+        for path in each.files[file].paths().iter().filter(|path| !path.in_test || each.is_for_tests) {
             let Some(target) = resolve(&module.path, path, &modules) else {
                 continue;
             };
@@ -30,6 +34,15 @@ fn loops(each: &Crate) -> Vec<Finding> {
         }
     }
     by_parent.values().flat_map(circular).collect()
+}
+
+/// The files that are compared, and their modules. In a crate for tests every line counts as test code, so there the place decides.
+fn looked_at(each: &Crate) -> impl Iterator<Item = (&String, &Module)> {
+    let is_test = |file: &str, module: &Module| match each.is_for_tests {
+        true => file.ends_with("/tests.rs") || file.contains("/tests/"),
+        false => module.is_test,
+    };
+    each.modules.by_file.iter().filter(move |(file, module)| module.is_library && !is_test(file, module))
 }
 
 /// The module that a path leads into, absolute; `None` where it leaves the crate.
@@ -58,7 +71,7 @@ fn resolve(from: &[String], path: &Path, modules: &BTreeSet<&[String]>) -> Optio
 fn exports(each: &Crate) -> BTreeMap<Vec<String>, Vec<String>> {
     let modules = each.modules.library();
     let mut exports = BTreeMap::new();
-    for (file, module) in each.modules.by_file.iter().filter(|(_, module)| module.is_library && !module.is_test) {
+    for (file, module) in looked_at(each) {
         for path in each.files[file].paths() {
             let (Some(name), Some(target)) = (&path.exported_as, resolve(&module.path, &path, &modules)) else {
                 continue;

@@ -15,6 +15,7 @@ const ARCHITECTURE: &str = "
 | operator | base, plan | testkit |
 | keywright | base | – |
 | testkit | base | – |
+| benches | base | – |
 <!-- /arrows -->
 ";
 
@@ -150,6 +151,13 @@ fn rule_3_siblings_in_a_loop() {
         ("crates/wire/src/b.rs", "use crate::a::g;"),
     ];
     check(&in_tests, &[]);
+    // A crate for tests, and a program without a library.
+    for [root, a, b] in [
+        ["crates/testkit/src/lib.rs", "crates/testkit/src/a.rs", "crates/testkit/src/b.rs"],
+        ["crates/benches/src/main.rs", "crates/benches/src/a.rs", "crates/benches/src/b.rs"],
+    ] {
+        check(&[(root, lib), (a, "use crate::b::f;"), (b, "use crate::a::g;")], &[told]);
+    }
 }
 
 #[test]
