@@ -1,7 +1,7 @@
 //! The process's HTTP: metrics, health and what a feature adds (Sealed Secrets' `/v1`). HTTP/1 only, as the peers serve it;
 //! bodies and headers are limited, and a slow client cannot hold a connection for ever.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 pub type Answer = Response<Full<Bytes>>;
 type Handling = Pin<Box<dyn Future<Output = Answer> + Send>>;
 type Handler = Arc<dyn Fn(Request<Incoming>) -> Handling + Send + Sync>;
+
+/// Where a request's connection comes from: an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin(pub IpAddr);
 
 /// How long a client may take for its request's head.
 const HEAD_SECONDS: u64 = 120;
@@ -89,19 +93,20 @@ impl Listener {
                 accepted = self.socket.accept() => accepted,
                 () = &mut end => return,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, client)) = accepted else {
                 // Out of file descriptors: give others time to close.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            tokio::spawn(connection(stream, routes.clone()));
+            tokio::spawn(connection(stream, Origin(client.ip().to_canonical()), routes.clone()));
         }
     }
 }
 
 /// Serves one connection until its client is done.
-async fn connection(stream: TcpStream, routes: Routes) {
-    let service = service_fn(move |request| {
+async fn connection(stream: TcpStream, origin: Origin, routes: Routes) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(origin);
         let routes = routes.clone();
         async move { Ok::<_, std::convert::Infallible>(routes.answer(request).await) }
     });

@@ -2,6 +2,7 @@
 //! `/v1/rotate` open only, never render, and say of what they cannot open nothing but that (SS §12.2, §17).
 //! Specification: SS §12, §13.1.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,10 +14,10 @@ use hyper::body::Incoming;
 use plan::sealed_secret::{Opener, reseal, verify};
 
 use super::counts::Counts;
-use super::limit::{Limiter, Verdict};
+use super::limit::{Client, Limiter, Verdict};
 use super::{Keys, Settings};
 use crate::heavy;
-use crate::listener::{Answer, Routes, text, typed};
+use crate::listener::{Answer, Origin, Routes, text, typed};
 use crate::shared::Shared;
 
 /// The largest body that is read (SS §12, since 0.39).
@@ -78,7 +79,7 @@ impl Door {
         let method = request.method().as_str().to_owned();
         let door = Arc::clone(&self);
         self.counted(path, &method, async move {
-            let verdict = door.limiter.ask(&format!("{path} {}", client_of(request.headers())), Instant::now());
+            let verdict = door.limiter.ask(path, client_of(&request), Instant::now());
             let mut answer = match verdict.refused_for {
                 Some(_) => text(StatusCode::TOO_MANY_REQUESTS, "limit exceeded\n"),
                 None => match door.answer(request, question).await {
@@ -148,10 +149,17 @@ fn rotated(object: &api::SealedSecret, opener: &Opener<'_>) -> Result<Answer, Fa
     Ok(typed(StatusCode::OK, "application/json", json.to_string()))
 }
 
-/// Who asks, as the last proxy in front of us saw it: what a client wrote itself stands further left.
-fn client_of(headers: &HeaderMap) -> &str {
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
-    forwarded.and_then(|list| list.rsplit(',').next()).map(str::trim).unwrap_or_default()
+/// Who asks: the other end of the connection, and whom the last proxy says that it forwards for; what a client wrote itself
+/// stands further left. What is no address is no claim.
+fn client_of<B>(request: &Request<B>) -> Client {
+    let Origin(address) = request.extensions().get::<Origin>().copied().unwrap_or(Origin(IpAddr::from([0, 0, 0, 0])));
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
+    let last = forwarded.and_then(|value| value.to_str().ok()).and_then(|list| list.rsplit(',').next());
+    let read = |text: &str| {
+        let text = text.trim();
+        text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|at| at.ip())).ok()
+    };
+    Client { address, forwarded: last.and_then(read).map(|address| address.to_canonical()) }
 }
 
 fn tell_limit(headers: &mut HeaderMap, verdict: Verdict) {
@@ -161,5 +169,34 @@ fn tell_limit(headers: &mut HeaderMap, verdict: Verdict) {
     headers.insert("x-ratelimit-reset", HeaderValue::from(up(verdict.reset)));
     if let Some(wait) = verdict.refused_for {
         headers.insert("retry-after", HeaderValue::from(up(wait)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_the_connections_end_and_what_the_last_proxy_says() {
+        let (own, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 0, 2, 7]));
+        for (lists, forwarded) in [
+            (&[][..], None),
+            (&["192.0.2.7"], Some(other)),
+            (&["1.1.1.1, 192.0.2.7 "], Some(other)),
+            (&["1.1.1.1", "192.0.2.7"], Some(other)),
+            (&["192.0.2.7:4711"], Some(other)),
+            (&["::ffff:192.0.2.7"], Some(other)),
+            (&["1.1.1.1, unknown"], None),
+            (&["1.1.1.1,"], None),
+            (&["\u{fc}"], None),
+        ] {
+            let mut request = Request::new(());
+            request.extensions_mut().insert(Origin(own));
+            for list in lists {
+                let value = HeaderValue::from_bytes(list.as_bytes()).expect("a header's value");
+                request.headers_mut().append("x-forwarded-for", value);
+            }
+            assert_eq!(client_of(&request), Client { address: own, forwarded }, "{lists:?}");
+        }
     }
 }

@@ -62,6 +62,9 @@ async fn verify_says_whether_and_nothing_more() {
                 .to_vec(),
             200,
         ),
+        // The peer's types make an empty spec of none.
+        (b"apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a}\n".to_vec(), 200),
+        (br#"{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","spec":null}"#.to_vec(), 200),
         (text(&moved), 409),
         (b"{}".to_vec(), 500),
         (b"kind: Secret\napiVersion: v1\n".to_vec(), 500),
@@ -122,6 +125,13 @@ async fn each_client_has_three_requests_at_once() {
     assert_eq!(refused.body, "limit exceeded\n");
     assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
     assert_eq!(post(at, "/v1/verify", "2.2.2.2", b"{}").await.status, 500, "another client has its own");
+    // Whoever claims to forward for ever others is still one address.
+    let mut is_refused = false;
+    for claim in 0..500 {
+        let client = format!("3.3.{}.{}", claim / 250, claim % 250);
+        is_refused = is_refused || post(at, "/v1/verify", &client, b"{}").await.status == 429;
+    }
+    assert!(is_refused, "one address asked 500 times at once");
     let certificate = post(at, "/v1/cert.pem", "1.1.1.1", b"").await;
     assert!(certificate.status == 200 && certificate.body.starts_with("-----BEGIN CERTIFICATE-----"));
     assert!(certificate.head.contains("content-type: application/x-pem-file"), "{}", certificate.head);

@@ -18,12 +18,18 @@ use super::opening::{Content, Failures, Opener, label, scope};
 pub fn read(body: &[u8]) -> Result<SealedSecret, Fault> {
     let json =
         as_json(&SecretBytes::from(body)).ok_or_else(|| Fault::wrong("cannot read the request as one object"))?;
-    let object: serde_json::Value =
+    let mut object: serde_json::Value =
         serde_json::from_slice(&json).map_err(|error| Fault::wrong("cannot read the request").because(error))?;
     let says = |name: &str| object.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     match (says("apiVersion").as_str(), says("kind").as_str()) {
         (_, "") => Err(Fault::wrong("Object 'Kind' is missing")),
         (names::API_VERSION, names::KIND) => {
+            // As the peer's types have it: what is not there is empty.
+            for part in ["metadata", "spec"] {
+                if object[part].is_null() {
+                    object[part] = serde_json::json!({});
+                }
+            }
             serde_json::from_value(object).map_err(|error| Fault::wrong("cannot read the SealedSecret").because(error))
         }
         (version, kind) => Err(Fault::wrong(format!("expected a SealedSecret but found {version} {kind}"))),

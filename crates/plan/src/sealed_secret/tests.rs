@@ -290,6 +290,8 @@ fn requests_carry_one_sealed_secret() {
     for body in [
         format!("{head}metadata: {{name: a}}\nspec: {{encryptedData: {{a: AgBy, n: 5}}}}\n"),
         r#"{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","metadata":{},"spec":{}}"#.to_owned(),
+        r#"{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","metadata":null,"spec":null}"#.to_owned(),
+        head.to_owned(),
     ] {
         assert!(reseal::read(body.as_bytes()).is_ok(), "{body}");
     }
