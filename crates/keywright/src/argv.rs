@@ -3,6 +3,8 @@
 //! Error texts are the grammars' own, since scripts and people search for them.
 //! Specification: SOPS §8.1, VALS §4, SS §9.1, RL §4.1.
 
+pub mod list;
+
 use std::collections::HashMap;
 
 /// How flags are written.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::Fault;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use operator::requests::Requests;
 use providers::kubeconfig;
 use providers::reach::OwnCluster;
@@ -94,9 +94,24 @@ pub fn client_of(config: kube::Config) -> Result<kube::Client, Fault> {
 }
 
 fn set(mut config: kube::Config) -> kube::Config {
+    if config.cluster_url.scheme_str() != Some("https") {
+        config.auth_info = without_credentials(config.auth_info);
+    }
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(30));
     config
+}
+
+/// Who we are is told over TLS only, as kubectl's library has it: neither token nor password is sent in the clear, and no program
+/// is asked for one. On whose behalf we act is no secret.
+fn without_credentials(user: AuthInfo) -> AuthInfo {
+    AuthInfo {
+        impersonate: user.impersonate,
+        impersonate_uid: user.impersonate_uid,
+        impersonate_groups: user.impersonate_groups,
+        impersonate_user_extra: user.impersonate_user_extra,
+        ..AuthInfo::default()
+    }
 }
 
 fn unusable(error: kube::Error) -> Fault {
@@ -142,4 +157,29 @@ pub fn seed() -> Result<[u8; 32], Fault> {
         .try_fill_bytes(&mut seed)
         .map_err(|error| Fault::unreachable("cannot get randomness").because(error))?;
     Ok(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_for_tls_only() {
+        for (server, is_kept) in [("http://127.0.0.1:1", false), ("https://127.0.0.1:1", true)] {
+            let mut config = kube::Config::new(server.parse().expect("a URL"));
+            config.auth_info = AuthInfo {
+                token: Some("t".to_owned().into()),
+                username: Some("u".to_owned()),
+                client_key: Some("/nowhere".to_owned()),
+                impersonate: Some("other".to_owned()),
+                ..AuthInfo::default()
+            };
+            let user = set(config).auth_info;
+            assert_eq!(
+                (user.token.is_some(), user.username.is_some(), user.client_key.is_some()),
+                (is_kept, is_kept, is_kept)
+            );
+            assert_eq!(user.impersonate.as_deref(), Some("other"), "on whose behalf we act is no secret");
+        }
+    }
 }

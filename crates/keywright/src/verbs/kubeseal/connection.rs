@@ -209,37 +209,18 @@ impl Connection {
         };
         let cluster = or_own(&self.cluster, &context.cluster);
         let user = or_own(&self.user, context.user.as_deref().unwrap_or_default());
-        self.check_files(&cluster, &user)?;
+        if self.insecure_skip_tls_verify && self.certificate_authority.is_some() {
+            return Err(Fault::wrong("specifying a root certificates file with the insecure flag is not allowed"));
+        }
         self.lay_over_cluster(config, &cluster, environment);
         self.lay_over_user(config, &user)?;
+        check_files(config, &cluster, &user)?;
         config.contexts.push(NamedContext {
             name: BY_FLAG.to_owned(),
             context: Some(Context { cluster: cluster.clone(), user: Some(user.clone()), ..context }),
             ..NamedContext::default()
         });
         Ok(KubeConfigOptions { context: Some(BY_FLAG.to_owned()), cluster: Some(cluster), user: Some(user) })
-    }
-
-    /// The files that flags name, before the library looks at them: its message has no word on which flag is meant.
-    fn check_files(&self, cluster: &str, user: &str) -> Result<(), Fault> {
-        if self.insecure_skip_tls_verify && self.certificate_authority.is_some() {
-            return Err(Fault::wrong("specifying a root certificates file with the insecure flag is not allowed"));
-        }
-        let files = [
-            ("client-cert", &self.client_certificate, user),
-            ("client-key", &self.client_key, user),
-            ("certificate-authority", &self.certificate_authority, cluster),
-        ];
-        let unread = files.into_iter().filter_map(|(what, path, of)| {
-            let (path, of) = (path.as_ref()?, if of == BY_FLAG { "" } else { of });
-            let fault = file::open(Path::new(path)).err()?;
-            Some(format!("unable to read {what} {path} for {of} due to {fault}"))
-        });
-        match unread.collect::<Vec<_>>().as_slice() {
-            [] => Ok(()),
-            [one] => Err(invalid(one)),
-            several => Err(invalid(&format!("[{}]", several.join(", ")))),
-        }
     }
 
     fn lay_over_cluster(&self, config: &mut Kubeconfig, name: &str, environment: &Environment) {
@@ -253,13 +234,6 @@ impl Connection {
         } else {
             cluster.server = self.server(environment);
         }
-        let is_secure = self.insecure_skip_tls_verify
-            || [&self.certificate_authority, &self.client_certificate].into_iter().any(Option::is_some);
-        if let Some(server) = cluster.server.as_mut().filter(|server| !server.contains("://")) {
-            // kubectl's rule: without a scheme it is TLS where something of TLS is configured.
-            let is_secure = is_secure || cluster.certificate_authority_data.is_some();
-            *server = format!("{}://{server}", if is_secure { "https" } else { "http" });
-        }
         if let Some(path) = &self.certificate_authority {
             (cluster.certificate_authority, cluster.certificate_authority_data) = (Some(path.clone()), None);
         }
@@ -269,6 +243,13 @@ impl Connection {
         }
         if self.disable_compression {
             cluster.disable_compression = Some(true);
+        }
+        // kubectl's rule: without a scheme it is TLS where the server is to be checked, or expressly not.
+        let is_secure = cluster.certificate_authority.is_some()
+            || cluster.certificate_authority_data.is_some()
+            || cluster.insecure_skip_tls_verify == Some(true);
+        if let Some(server) = cluster.server.as_mut().filter(|server| !server.contains("://")) {
+            *server = format!("{}://{server}", if is_secure { "https" } else { "http" });
         }
         set(&mut cluster.tls_server_name, &self.tls_server_name);
         set(&mut cluster.proxy_url, &self.proxy_url);
@@ -298,6 +279,45 @@ impl Connection {
             user.impersonate_groups = Some(self.impersonate_groups.clone());
         }
         check_user(user, if name == BY_FLAG { "" } else { name })
+    }
+}
+
+/// The files that are named, before the library looks at them: its message has no word on whose they are.
+fn check_files(config: &Kubeconfig, cluster: &str, user: &str) -> Result<(), Fault> {
+    let found_user =
+        config.auth_infos.iter().find(|found| found.name == user).and_then(|found| found.auth_info.as_ref());
+    let found_cluster =
+        config.clusters.iter().find(|found| found.name == cluster).and_then(|found| found.cluster.as_ref());
+    let unless = |has_data: bool, path: Option<&String>| path.filter(|_| !has_data).cloned();
+    let files = [
+        (
+            "client-cert",
+            found_user
+                .and_then(|found| unless(found.client_certificate_data.is_some(), found.client_certificate.as_ref())),
+            user,
+        ),
+        (
+            "client-key",
+            found_user.and_then(|found| unless(found.client_key_data.is_some(), found.client_key.as_ref())),
+            user,
+        ),
+        (
+            "certificate-authority",
+            found_cluster.and_then(|found| {
+                unless(found.certificate_authority_data.is_some(), found.certificate_authority.as_ref())
+            }),
+            cluster,
+        ),
+    ];
+    let unread = files.into_iter().filter_map(|(what, path, of)| {
+        let (path, of) = (path?, if of == BY_FLAG { "" } else { of });
+        let fault = file::open(Path::new(&path)).err()?;
+        Some(format!("unable to read {what} {path} for {of} due to {fault}"))
+    });
+    match unread.collect::<Vec<_>>().as_slice() {
+        [] => Ok(()),
+        [one] => Err(invalid(one)),
+        several => Err(invalid(&format!("[{}]", several.join(", ")))),
     }
 }
 
@@ -409,7 +429,8 @@ impl Controller {
         if answer.status.is_success() {
             return Ok(answer.body);
         }
-        Err(refusal(&answer, &format!("get services http:{}:{port}", self.service)).within("cannot fetch certificate"))
+        let what = format!("get services http:{}:{port}", self.service);
+        Err(self.refused(&answer, &what).within("cannot fetch certificate"))
     }
 
     /// Hands an object to the controller's `verify` or `rotate`; any status is an answer.
@@ -423,7 +444,18 @@ impl Controller {
     /// What an unexpected answer to [`Self::ask`] is told as.
     #[must_use]
     pub fn refusal(&self, port: &str, answer: &Answer) -> Fault {
-        refusal(answer, &format!("post services http:{}:{port}", self.service))
+        self.refused(answer, &format!("post services http:{}:{port}", self.service))
+    }
+
+    /// A refusal, with a word to whoever wonders where the token went.
+    fn refused(&self, answer: &Answer, what: &str) -> Fault {
+        let fault = refusal(answer, what);
+        match fault.kind() {
+            base::Kind::Denied if self.server.starts_with("http://") => {
+                fault.hint("tokens and passwords are never sent over plain http")
+            }
+            _ => fault,
+        }
     }
 
     /// The name of the Service's first port, which the proxy's path needs.
@@ -433,13 +465,18 @@ impl Controller {
     pub async fn port(&self) -> Result<String, Fault> {
         let advice = "Please, use the flag --controller-name and --controller-namespace to set up the name and namespace of the sealed secrets controller";
         let cannot = |fault: &Fault| {
-            Fault::new(fault.kind(), format!("cannot get sealed secret service: {}.\n{advice}", fault.chain()))
+            let told =
+                Fault::new(fault.kind(), format!("cannot get sealed secret service: {}.\n{advice}", fault.chain()));
+            match fault.advice() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
         };
         let path = format!("/api/v1/namespaces/{}/services/{}", self.namespace, self.service);
         let answer =
             self.send(Method::GET, &path, "application/json", Vec::new()).await.map_err(|fault| cannot(&fault))?;
         if !answer.status.is_success() {
-            return Err(cannot(&refusal(&answer, &format!("get services {}", self.service))));
+            return Err(cannot(&self.refused(&answer, &format!("get services {}", self.service))));
         }
         let service: Service = serde_json::from_slice(&answer.body)
             .map_err(|error| cannot(&Fault::unreachable("cannot understand the Service").because(error)))?;

@@ -214,8 +214,8 @@ impl Options {
             certificate: given.filled("cert"),
             scope,
             name: given.filled("name"),
-            from_files: given.list("from-file"),
-            recovery_keys: given.list("recovery-private-key").into_iter().map(PathBuf::from).collect(),
+            from_files: given.list("from-file")?,
+            recovery_keys: given.list("recovery-private-key")?.into_iter().map(PathBuf::from).collect(),
             allow_empty_data: given.is_set("allow-empty-data"),
             connection: given.connection(),
             warnings: Vec::new(),
@@ -298,10 +298,22 @@ impl Given<'_> {
     }
 
     /// A list: the environment's entries and the typed ones together, as the peer has it.
-    fn list(&self, name: &str) -> Vec<String> {
-        let typed = self.parsed.values(name).iter().map(String::as_str);
-        let entries = self.variable(name).into_iter().chain(typed).flat_map(|text| text.split(','));
-        entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    fn list(&self, name: &str) -> Result<Vec<String>, Refusal> {
+        let mut entries = Vec::new();
+        if let Some(text) = self.variable(name) {
+            let preset = argv::list::split(text);
+            entries.extend(preset.map_err(|told| {
+                Refusal::Fault(Fault::wrong(format!("cannot use {}", variable(name))).because(told))
+            })?);
+        }
+        for text in self.parsed.values(name) {
+            entries.extend(
+                argv::list::split(text).map_err(|told| {
+                    Refusal::Usage(format!("invalid argument {text:?} for \"--{name}\" flag: {told}"))
+                })?,
+            );
+        }
+        Ok(entries)
     }
 
     /// A list whose entries may hold commas: each variable or flag is one.

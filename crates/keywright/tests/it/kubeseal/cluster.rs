@@ -64,10 +64,20 @@ fn the_certificate_comes_through_the_service_proxy() {
     let asked = lab.server.requests();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[1].header("accept"), "application/x-pem-file, */*");
-    assert_eq!(asked[1].header("authorization"), "Bearer t");
+    assert_eq!(asked[1].header("authorization"), "", "the token is not for everybody on the way");
     let ended = lab.kubeseal(&["-o", "yaml"], "metadata: {name: a}\nstringData: {a: b}\n");
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert!(ended.out.contains("  namespace: default\n"), "the configuration's namespace is used");
+}
+
+#[test]
+fn who_wonders_where_the_token_went_is_told() {
+    let lab = Lab::new();
+    let refused = json!({"kind": "Status", "message": "services \"x\" is forbidden"});
+    lab.server.misbehave("GET", PROXY, 1, Misbehaviour::Say(Answer::json(403, &refused)));
+    let ended = lab.kubeseal(&["--fetch-cert"], "");
+    let told = "error: cannot fetch certificate: services \"x\" is forbidden\nhint: tokens and passwords are never sent over plain http\n";
+    assert_eq!((ended.code, ended.err.as_str()), (1, told));
 }
 
 #[test]

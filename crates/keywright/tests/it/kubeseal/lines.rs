@@ -23,6 +23,7 @@ const EMPTY: &str = "error: secret.data is empty in input Secret, assuming this 
 const MISMATCH: &str = "error: namespace mismatch: input secret is in namespace \"x\" but \"foo\" was specified\n";
 const NO_CERTIFICATE: &str = "error: data does not contain any valid RSA or ECDSA certificates\n";
 const ONE_FILE: &str = "error: must provide only one --from-file when encrypting a single item with --raw\n";
+const NO_COMMA_FILE: &str = "error: open DIR/a,b: no such file or directory\n";
 const NO_FILE: &str = "error: open DIR/nope: no such file or directory\n";
 
 /// Lines of which the real kubeseal says the same, word for word.
@@ -60,6 +61,8 @@ pub const AS_THE_PEER: &[Line<'_>] = &[
     ),
     line("--cert DIR/cert.pem --raw -n x --name a --from-file a,b", "", 1, ONE_FILE),
     line("--cert DIR/cert.pem --raw -n x --name a --from-file DIR/nope", "", 1, NO_FILE),
+    line("--cert DIR/cert.pem --raw -n x --name a --from-file \"DIR/a,b\"", "", 1, NO_COMMA_FILE),
+    line("--cert DIR/cert.pem --raw -n x --name a --from-file DIR/cert.pem,", "", 1, ONE_FILE),
     line("--recovery-unseal --recovery-private-key DIR/nope", SECRET, 1, NO_FILE),
     line("--merge-into DIR/nope --cert DIR/cert.pem", SECRET, 1, NO_FILE),
     line("--cert DIR/cert.pem --server http://x -o yaml", PLACELESS, 0, ""),
@@ -167,6 +170,10 @@ fn flags_are_listed_and_wrong_ones_end_with_two() {
     let ended = kubeseal(&["--bogus"], b"", &[]);
     assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"));
     assert!(ended.out.starts_with("      --allow-empty-data") && ended.out.ends_with("\nunknown flag: --bogus\n"));
+    let ended = kubeseal(&["--from-file", "k=\"a\""], b"", &[]);
+    assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"));
+    let told = "\ninvalid argument \"k=\\\"a\\\"\" for \"--from-file\" flag: parse error on line 1, column 3: bare \" in non-quoted-field\n";
+    assert!(ended.out.ends_with(told), "{}", ended.out);
     let ended = kubeseal(&["-h"], b"", &[]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "Usage of kubeseal:\n"));
     let ended = kubeseal(&["--help"], b"", &[]);

@@ -154,13 +154,46 @@ fn what_leads_nowhere_or_means_two_things_is_refused() {
 #[test]
 fn a_server_without_a_scheme_is_asked_as_kubectl_asks_it() {
     let folder = folder_with(CONFIG);
-    for (is_insecure, expected) in [(false, "http://10.0.0.1:6443"), (true, "https://10.0.0.1:6443")] {
-        let server = Some("10.0.0.1:6443".to_owned());
-        let connection = Connection { server, insecure_skip_tls_verify: is_insecure, ..Connection::default() };
+    let some = |text: &str| Some(text.to_owned());
+    let file = folder.path().join("config").display().to_string();
+    let (plain, tls) = ("http://10.0.0.1:6443", "https://10.0.0.1:6443");
+    for (connection, expected) in [
+        (Connection::default(), plain),
+        (Connection { insecure_skip_tls_verify: true, ..Connection::default() }, tls),
+        (Connection { certificate_authority: some(&file), ..Connection::default() }, tls),
+        // A client's own certificate says nothing about the server.
+        (Connection { client_certificate: some(&file), client_key: some(&file), ..Connection::default() }, plain),
+    ] {
+        let connection = Connection { server: some("10.0.0.1:6443"), ..connection };
         let environment = environment(&folder, &[]);
         let mut config = connection.configuration(&environment).expect("a configuration");
         connection.applied_to(&mut config, &environment).expect("it applies");
         let cluster = config.clusters[0].cluster.as_ref().expect("a cluster");
         assert_eq!(cluster.server.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn files_of_the_configuration_that_cannot_be_read_are_told_as_those_of_flags() {
+    for (cluster, user, told) in [
+        (
+            r#""certificate-authority":"/no/ca""#,
+            "",
+            "unable to read certificate-authority /no/ca for k due to open /no/ca: no such file or directory",
+        ),
+        (
+            "",
+            r#""client-certificate":"/no/c","client-key":"/no/k""#,
+            "[unable to read client-cert /no/c for u due to open /no/c: no such file or directory, unable to read client-key /no/k for u due to open /no/k: no such file or directory]",
+        ),
+    ] {
+        let comma = if cluster.is_empty() { "" } else { "," };
+        let folder = folder_with(&format!(
+            r#"{{"current-context":"c","contexts":[{{"name":"c","context":{{"cluster":"k","user":"u"}}}}],
+                "clusters":[{{"name":"k","cluster":{{"server":"https://127.0.0.1:1"{comma}{cluster}}}}}],"users":[{{"name":"u","user":{{{user}}}}}]}}"#
+        ));
+        let opened =
+            crate::cluster::block_on(async { Connection::default().open(&environment(&folder, &[])).await.map(drop) });
+        assert_eq!(opened.map_err(|fault| fault.to_string()), Err(format!("invalid configuration: {told}")));
     }
 }
