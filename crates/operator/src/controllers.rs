@@ -58,10 +58,14 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
     memory.count_with(reloader::counts::Counts::new(driver.metrics().registry(), settings.counts_by_namespace));
     memory.lead_by(driver.leads());
     crate::seen::publish();
-    if let Some(labels) = &settings.namespace_selector {
-        source::watch_namespaces(driver.shared(), labels);
-    }
-    let mut driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
+    let mut driver = match &settings.namespace_selector {
+        Some(labels) => {
+            source::watch_namespaces(driver.shared(), labels);
+            driver.allowed(source::NAMESPACES)
+        }
+        None => driver,
+    };
+    driver = driver.with::<workload::ReloadWorkload<of::Deployment>>();
     if runs(Kind::CronJob) {
         driver = driver.with::<workload::ReloadWorkload<of::CronJob>>();
     }
@@ -72,6 +76,9 @@ pub fn reloader(driver: Driver, settings: &reloader::Settings) -> Driver {
         driver.with::<workload::ReloadWorkload<of::DaemonSet>>().with::<workload::ReloadWorkload<of::StatefulSet>>();
     if settings.has_rollouts {
         driver = driver.with::<workload::ReloadWorkload<of::Rollout>>();
+    }
+    if settings.has_deployment_configs {
+        driver = driver.with::<workload::ReloadWorkload<of::DeploymentConfig>>();
     }
     if watches(ResourceKind::ConfigMap) {
         driver = driver.with::<source::ReloadSource<OfConfigMap>>();

@@ -34,13 +34,15 @@ pub struct Driver {
     workers: usize,
     leads: watch::Receiver<bool>,
     observer: Option<Arc<dyn Observer>>,
+    beside: Vec<Rights>,
 }
 
 impl Driver {
     /// A driver without rows; it acts only while `leads` is true.
     #[must_use]
     pub fn new(shared: Arc<Shared>, metrics: Arc<Metrics>, workers: usize, leads: watch::Receiver<bool>) -> Self {
-        Self { shared, queue: Arc::new(Queue::new()), metrics, rows: Vec::new(), workers, leads, observer: None }
+        let (queue, rows, beside) = (Arc::new(Queue::new()), Vec::new(), Vec::new());
+        Self { shared, queue, metrics, rows, workers, leads, observer: None, beside }
     }
 
     /// Adds a controller; its listeners stand before any watch starts.
@@ -49,6 +51,13 @@ impl Driver {
         let enqueue = Enqueue::new(Arc::clone(&self.queue), self.rows.len());
         C::watch(&self.shared, enqueue);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
+        self
+    }
+
+    /// Adds rights that this process needs beside its rows, because of its settings.
+    #[must_use]
+    pub fn allowed(mut self, rights: Rights) -> Self {
+        self.beside.push(rights);
         self
     }
 
@@ -122,9 +131,9 @@ impl Driver {
         None
     }
 
-    /// The rights that its rows need.
+    /// The rights that its rows need, and what its settings ask for beside them.
     pub fn rights(&self) -> impl Iterator<Item = Rights> {
-        self.rows.iter().flat_map(|row| row.row().rights.iter().copied())
+        self.rows.iter().flat_map(|row| row.row().rights.iter().copied()).chain(self.beside.iter().copied())
     }
 
     /// Whether it acts, now and whenever that changes.

@@ -2,7 +2,7 @@
 //! into the fewest lines. From here come the generated roles; no right is written by hand elsewhere.
 //! Specification: design §8 (least privilege), §10; ESO §12.4, SS §14, RL §16, VSO §14.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::controller::Rights;
 use crate::feature::FeatureName;
@@ -34,14 +34,39 @@ impl Role {
     /// Merges rights, in whatever order they come.
     pub fn of(rights: impl IntoIterator<Item = Rights>) -> Self {
         let (local, everywhere): (Vec<_>, Vec<_>) = rights.into_iter().partition(|right| right.is_local);
-        Self { everywhere: merged(&everywhere), local: merged(&local) }
+        let each = |rights: Vec<Rights>| {
+            merged(
+                rights
+                    .into_iter()
+                    .flat_map(|right| right.verbs.iter().map(move |verb| (right.group, right.resource, *verb))),
+            )
+        };
+        Self { everywhere: each(everywhere), local: each(local) }
     }
 }
 
-fn merged(rights: &[Rights]) -> Vec<Line> {
+impl Role {
+    /// What this role grants in watched namespaces and another does not.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Vec<Line> {
+        let theirs: BTreeSet<Right> = other.everywhere.iter().flat_map(Line::each).collect();
+        merged(self.everywhere.iter().flat_map(Line::each).filter(|right| !theirs.contains(right)))
+    }
+}
+
+/// Group, resource and verb.
+type Right = (&'static str, &'static str, &'static str);
+
+impl Line {
+    fn each(&self) -> impl Iterator<Item = Right> {
+        self.resources.iter().flat_map(|resource| self.verbs.iter().map(|verb| (self.group, *resource, *verb)))
+    }
+}
+
+fn merged(rights: impl Iterator<Item = Right>) -> Vec<Line> {
     let mut verbs_of: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for right in rights {
-        verbs_of.entry((right.group, right.resource)).or_default().extend(right.verbs);
+    for (group, resource, verb) in rights {
+        verbs_of.entry((group, resource)).or_default().push(verb);
     }
     let mut lines: BTreeMap<(&'static str, Vec<&'static str>), Vec<&'static str>> = BTreeMap::new();
     for ((group, resource), asked) in verbs_of {
@@ -82,12 +107,7 @@ const EXTERNAL_SECRETS: &[Rights] = &[
     everywhere("", "serviceaccounts/token", &["create"]),
 ];
 
-const RELOADER: &[Rights] = &[
-    EVENTS,
-    LEASES,
-    everywhere("", "namespaces", &["get", "list", "watch"]),
-    local("", "configmaps", &["get", "list", "watch", "create", "update"]),
-];
+const RELOADER: &[Rights] = &[EVENTS, LEASES, local("", "configmaps", &["get", "list", "watch", "create", "update"])];
 
 const SEALED_SECRETS: &[Rights] =
     &[EVENTS, everywhere("", "namespaces", &["get"]), local("", "secrets", &["get", "list", "create"])];
@@ -126,6 +146,14 @@ mod tests {
             ]
         );
         assert_eq!(role.local, [line("", &["secrets"], &["delete"])]);
+        let less = Role::of([
+            everywhere("", "secrets", &["get", "list", "watch"]),
+            everywhere("apps", "deployments", &["patch"]),
+        ]);
+        let more =
+            [line("", &["configmaps"], &["get", "list", "watch", "create"]), line("", &["secrets"], &["create"])];
+        assert_eq!(role.beyond(&less), more);
+        assert_eq!(less.beyond(&role), []);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Reloader's decisions: which workloads a changed resource concerns (`rules`, on the reduced `workload`), what is written
-//! to them (`strategy`, `jobs`, `pause`), the hash that marks it (`hash`), and what a chat is told (`alert`). Pure: who lists, gets and patches is `operator`.
+//! to them (`strategy`, `jobs`, `pause`), the hash that marks it (`hash`), how often (`rate`), and what a chat is told (`alert`). Pure: who lists, gets and patches is `operator`.
 //! Specification: RL §7–§11, §13, §17.
 
 pub mod alert;
 pub mod hash;
 pub mod jobs;
 pub mod pause;
+pub mod rate;
 pub mod rules;
 pub mod strategy;
 pub mod workload;

@@ -116,6 +116,7 @@ fn reloader(namespace: &str) -> Rights {
         rule(&["batch"], &["cronjobs"], &["get", "list"]),
         rule(&["batch"], &["jobs"], &["get", "list", "create", "delete"]),
         rule(&["argoproj.io"], &["rollouts"], &["get", "list", "update", "patch"]),
+        rule(&["apps.openshift.io"], &["deploymentconfigs"], &["get", "list", "update", "patch"]),
         rule(&["secrets-store.csi.x-k8s.io"], &["secretproviderclasspodstatuses", "secretproviderclasses"], READ),
         rule(&[""], &["events"], EVENTS),
     ];

@@ -1,5 +1,5 @@
 //! Reloader's command line. Every failure ends with 1, flag errors with `Error: …` and the usage on stderr.
-//! `--coalesce-window` is ours. Specification: RL §4.1–§4.4, §5.1, §14, §15, §22.1.
+//! `--coalesce-window`, `--restart-burst` and `--restart-interval` are ours, `--is-openshift` is the peer's next version's. Specification: RL §4.1–§4.4, §5.1, §14, §15, §22.1.
 
 mod meta_info;
 mod selector;
@@ -27,6 +27,7 @@ use operator::reloader::webhook::Webhook;
 use operator::requests::Requests;
 use operator::shared::{Clock, Shared};
 use plan::reload::alert::Sink;
+use plan::reload::rate::Limit;
 use plan::reload::{Kind, Strategy};
 use tokio::sync::watch;
 use wire::Environment;
@@ -70,6 +71,7 @@ const FLAGS: &[Flag] = &[
     value("reload-on-delete", "reload when a resource is deleted"),
     switch("sync-after-restart", "with reload-on-create: what is there at the start counts as created"),
     value("is-Argo-Rollouts", "reload Argo Rollouts, too"),
+    value("is-openshift", "reload OpenShift's DeploymentConfigs, too: true, false (default) or auto"),
     switch("enable-ha", "elect a leader among several replicas"),
     switch("enable-csi-integration", "react to rotations by the Secrets Store CSI driver"),
     value("resources-to-ignore", "configmaps or secrets"),
@@ -87,6 +89,8 @@ const FLAGS: &[Flag] = &[
     value("leader-election-renew-deadline", "how long the leader tries to renew (10s)"),
     value("leader-election-retry-period", "how often a lease is tried (2s)"),
     value("coalesce-window", "gather the causes of one workload for this long (0s)"),
+    value("restart-burst", "how often one workload may restart without a break (20); 0 sets no limit"),
+    value("restart-interval", "after that, it restarts once in this time (30s)"),
 ];
 
 /// Where Reloader serves; fixed in the peer.
@@ -103,6 +107,8 @@ struct Checked {
     webhook: Option<(wire::Client, SecretText)>,
     alerts: Option<AlertSettings>,
     meta_info: Option<MetaInfo>,
+    /// Whether the cluster is asked if it knows DeploymentConfigs.
+    asks_openshift: bool,
 }
 
 /// Where alerts go.
@@ -141,12 +147,16 @@ pub fn run(call: &mut crate::Call) -> Result<Exit, Failure> {
     Ok(Exit::SUCCESS)
 }
 
-async fn serve(checked: Checked) -> Result<(), Fault> {
+async fn serve(mut checked: Checked) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
     tracing::info!("Starting Reloader");
     checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let (client, requests) = cluster::counted_client().await?;
     let listener = Listener::bind(ADDRESS).await?;
+    if checked.asks_openshift {
+        let path = "/apis/apps.openshift.io/v1";
+        checked.settings.has_deployment_configs = has(&operator::cluster::Cluster::new(client.clone()), path).await;
+    }
     tell_watches(&checked.settings, &checked.scopes);
     let mut process = Process::new(client, checked.scopes, Clock::System, cluster::seed()?);
     process.shared().remember(checked.settings.clone());
@@ -214,15 +224,16 @@ fn tell_watches(settings: &Settings, scopes: &[Scope]) {
 
 /// Says what the cluster is and has, as far as it answers; nothing depends on it (RL §4.4).
 async fn tell_surroundings(shared: Arc<Shared>) {
-    let has = async |group: &str| {
-        let path = format!("/apis/{group}");
-        let call = Call { method: http::Method::GET, path, media: JSON, body: Vec::new() };
-        shared.cluster().call(call).await.is_ok()
-    };
-    let environment = if has("project.openshift.io").await { "Openshift" } else { "Kubernetes" };
-    tracing::info!("Environment: {environment}");
-    let driver = if has("secrets-store.csi.x-k8s.io/v1").await { "is installed" } else { "is not installed" };
-    tracing::info!("CSI provider {driver}");
+    let is_openshift = has(shared.cluster(), "/apis/project.openshift.io").await;
+    tracing::info!("Environment: {}", if is_openshift { "Openshift" } else { "Kubernetes" });
+    let has_driver = has(shared.cluster(), "/apis/secrets-store.csi.x-k8s.io/v1").await;
+    tracing::info!("CSI provider {}", if has_driver { "is installed" } else { "is not installed" });
+}
+
+/// Whether the API server answers there.
+async fn has(cluster: &operator::cluster::Cluster, path: &str) -> bool {
+    let call = Call { method: http::Method::GET, path: path.to_owned(), media: JSON, body: Vec::new() };
+    cluster.call(call).await.is_ok()
 }
 
 /// Becomes true once leadership was had and lost, and stays so: the kubelet starts such a process anew (RL §14).
@@ -253,12 +264,19 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     };
     options.ignored = ignored_kinds(parsed)?;
     settings.has_rollouts = is_true(parsed, "is-Argo-Rollouts");
+    let openshift = parsed.value("is-openshift").unwrap_or("false");
+    settings.has_deployment_configs = match openshift {
+        "auto" => false,
+        word => argv::parse_bool(word)
+            .ok_or_else(|| Fault::wrong(format!("`--is-openshift` takes true, false or auto, not `{word}`")))?,
+    };
     settings.ignored_resources = ignored_resources(parsed)?;
     settings.resource_selector = selector_of(parsed, "resource-label-selector")?;
     settings.namespace_selector = selector_of(parsed, "namespace-selector")?;
     settings.ignored_namespaces = list(parsed, "namespaces-to-ignore").into_iter().collect();
     settings.replays_start = parsed.is_set("sync-after-restart");
     settings.coalesce_window = duration(parsed, "coalesce-window", Duration::ZERO)?;
+    settings.limit = limit(parsed)?;
     settings.counts_by_namespace = environment.value("METRICS_COUNT_BY_NAMESPACE") == Some("enabled");
     settings.has_provider_classes = parsed.is_set("enable-csi-integration");
     let scopes = scopes(parsed, environment, &mut settings, &mut warnings);
@@ -273,7 +291,19 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     }
     let webhook = webhook(parsed, environment)?;
     let alerts = alerts(environment)?;
-    Ok(Checked { settings, scopes, election, form, level, warnings, webhook, alerts, meta_info })
+    let asks_openshift = openshift == "auto";
+    Ok(Checked { settings, scopes, election, form, level, warnings, webhook, alerts, meta_info, asks_openshift })
+}
+
+fn limit(parsed: &Parsed) -> Result<Limit, Fault> {
+    let mut limit = Limit::default();
+    if let Some(text) = parsed.value("restart-burst") {
+        let wrong = |error| Fault::wrong(format!("`--restart-burst` takes a number, not `{text}`")).because(error);
+        limit.burst = text.parse().map_err(wrong)?;
+    }
+    let interval = duration(parsed, "restart-interval", limit.interval.to_std())?;
+    limit.interval = GoDuration::from_nanoseconds(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
+    Ok(limit)
 }
 
 fn http_client(environment: &Environment) -> Result<wire::Client, Fault> {
@@ -502,6 +532,8 @@ mod tests {
                 "POD_NAME not set, cannot run in HA mode without POD_NAME set",
             ),
             ("--is-argo-rollouts=true", "unknown flag: --is-argo-rollouts"),
+            ("--is-openshift=maybe", "`--is-openshift` takes true, false or auto, not `maybe`"),
+            ("--restart-burst=-1", "`--restart-burst` takes a number, not `-1`: invalid digit found in string"),
             (
                 "--resource-label-selector=a!=*",
                 "`--resource-label-selector` holds `a!=*`, which is no label selector: `*` cannot be the value of a label",
@@ -542,6 +574,11 @@ mod tests {
         let alerts = full.alerts.expect("they are asked for");
         assert_eq!((alerts.sink, &*alerts.info), (Sink::Teams, "eu-1"));
         assert_eq!(alerts.url.as_ref().map(SecretText::expose), Some("http://x"));
+        assert!(!full.settings.has_deployment_configs && !full.asks_openshift);
+        let openshift = |word| {
+            checked(&format!("--is-openshift={word}"), &[]).map(|checked| checked.settings.has_deployment_configs)
+        };
+        assert_eq!((openshift("T"), openshift("auto"), openshift("0")), (Ok(true), Ok(false), Ok(false)));
         assert!(full.webhook.is_some() && full.settings.counts_by_namespace && full.settings.has_rollouts);
         assert_eq!(full.meta_info.map(|info| info.namespace).as_deref(), Some("ops"));
         let wrong = checked("--webhook-url=ftp://hook/token", &[]).map(drop).expect_err("it cannot be asked");

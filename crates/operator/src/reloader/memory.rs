@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use api::reload::ResourceKind;
+use base::Timestamp;
+use plan::reload::rate::{Limit, Used};
 use plan::reload::{Cause, Kind};
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -62,10 +64,22 @@ pub struct Memory {
     told: Mutex<HashSet<(String, String)>>,
     half_made: Mutex<HashMap<Name, plan::Write>>,
     rolled: Mutex<HashMap<(Kind, Name), Vec<Cause>>>,
+    restarts: Mutex<HashMap<(Kind, Name), Restarts>>,
     unlisted: Mutex<HashSet<Kind>>,
     leads: OnceLock<watch::Receiver<bool>>,
     counts: OnceLock<Counts>,
 }
+
+/// How often a workload restarted lately.
+#[derive(Clone, Copy, Debug)]
+struct Restarts {
+    used: Used,
+    /// Whether it was told that it is held back.
+    is_told: bool,
+}
+
+/// From so many workloads on, those that have calmed down are forgotten now and then.
+const SWEEP_FROM: usize = 1024;
 
 /// What happened to a resource.
 #[derive(Clone, Copy, Debug)]
@@ -252,9 +266,32 @@ impl Memory {
         rolled.into_iter().any(|old| old.name == cause.name && old.happened == cause.happened)
     }
 
-    /// A workload is gone.
-    pub(super) fn forget_rolled(&self, kind: Kind, name: &Name) {
+    /// A workload restarted at `now`.
+    pub(super) fn use_restart(&self, kind: Kind, name: &Name, limit: &Limit, now: Timestamp) {
+        let mut all = lock(&self.restarts);
+        let before = all.get(&(kind, name.clone())).copied();
+        let is_told = before.is_some_and(|before| before.is_told && !limit.is_over(before.used, now));
+        let used = limit.use_one(before.map(|before| before.used), now);
+        if all.len() >= SWEEP_FROM && all.len().is_power_of_two() {
+            all.retain(|_, restarts| !limit.is_over(restarts.used, now));
+        }
+        all.insert((kind, name.clone()), Restarts { used, is_told });
+    }
+
+    /// Until when a workload may not restart, and whether that is news.
+    pub(super) fn wait(&self, kind: Kind, name: &Name, limit: &Limit, now: Timestamp) -> Option<(Timestamp, bool)> {
+        let mut all = lock(&self.restarts);
+        let restarts = all.get_mut(&(kind, name.clone()))?;
+        let until = limit.wait(Some(restarts.used), now)?;
+        Some((until, !std::mem::replace(&mut restarts.is_told, true)))
+    }
+
+    /// A workload is gone. A Job's restarts are remembered: to be gone and made again is what they consist of.
+    pub(super) fn forget_workload(&self, kind: Kind, name: &Name) {
         lock(&self.rolled).remove(&(kind, name.clone()));
+        if kind != Kind::Job {
+            lock(&self.restarts).remove(&(kind, name.clone()));
+        }
     }
 
     /// A Job was deleted and is to be made by this write.

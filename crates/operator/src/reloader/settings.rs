@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::reload::ResourceKind;
 use plan::reload::Options;
+use plan::reload::rate::Limit;
 
 /// Reloader's settings.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub namespace_selector: Option<String>,
     /// Whether Argo Rollouts are reloaded.
     pub has_rollouts: bool,
+    /// Whether OpenShift's DeploymentConfigs are reloaded.
+    pub has_deployment_configs: bool,
     /// Whether what pods mount through the Secrets Store CSI driver is watched.
     pub has_provider_classes: bool,
     /// Whether what is there at the start counts as created; it reloads where `on_create` says so.
@@ -30,4 +33,6 @@ pub struct Settings {
     pub counts_by_namespace: bool,
     /// Ours: how long causes of one workload are gathered into one edit.
     pub coalesce_window: Duration,
+    /// Ours: how often one workload may restart.
+    pub limit: Limit,
 }

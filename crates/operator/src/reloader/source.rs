@@ -129,6 +129,10 @@ impl<H: Source> Controller for ReloadSource<H> {
     }
 }
 
+/// What [`watch_namespaces`] needs.
+pub const NAMESPACES: Rights =
+    Rights { group: "", resource: "namespaces", verbs: &["get", "list", "watch"], is_local: false };
+
 /// Watches the namespaces with these labels; nothing happens in others.
 pub fn watch_namespaces(shared: &Arc<Shared>, labels: &str) {
     let memory = Memory::of(shared);
@@ -348,7 +352,7 @@ pub(super) fn told<H: Source>(workload: &Workload, seen: &Seen<H>) -> Line {
 pub(super) fn is_marked_for_good(workload: &Workload, options: &Options) -> bool {
     let restarts = workload.annotations.get(&options.keys.rollout_strategy).is_some_and(|value| value == "restart");
     match workload.kind {
-        Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => true,
+        Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet | Kind::DeploymentConfig => true,
         Kind::Job => options.strategy == Strategy::EnvVars,
         Kind::CronJob => false,
         Kind::Rollout => !restarts,
@@ -363,7 +367,12 @@ pub(super) async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Ar
         return Ok(all);
     }
     for kind in Kind::ALL {
-        if settings.options.ignored.contains(&kind) || (kind == Kind::Rollout && !settings.has_rollouts) {
+        let is_on = match kind {
+            Kind::Rollout => settings.has_rollouts,
+            Kind::DeploymentConfig => settings.has_deployment_configs,
+            _ => !settings.options.ignored.contains(&kind),
+        };
+        if !is_on {
             continue;
         }
         let namespace = &change.namespace;
@@ -374,6 +383,7 @@ pub(super) async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Ar
             Kind::DaemonSet => listed::<of::DaemonSet>(w, namespace, age).await?,
             Kind::StatefulSet => listed::<of::StatefulSet>(w, namespace, age).await?,
             Kind::Rollout => listed::<of::Rollout>(w, namespace, age).await?,
+            Kind::DeploymentConfig => listed::<of::DeploymentConfig>(w, namespace, age).await?,
         };
         let (scanned, before) = (workloads.len(), all.len());
         for workload in workloads {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::reload::ResourceKind;
 use base::{Fault, Kind as FaultKind, Timestamp};
 use plan::reload::pause::Pause;
+use plan::reload::rate::Limit;
 use plan::reload::{Cause, Edit, Kind, Workload, alert, jobs, pause, rules, strategy};
 use plan::reload::{failed_message, reloaded_line, reloaded_message};
 use plan::{Address, Event, Finish, Next, Write};
@@ -48,9 +49,14 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             Kind::Deployment => &[apps("deployments")],
             Kind::DaemonSet => &[apps("daemonsets")],
             Kind::StatefulSet => &[apps("statefulsets")],
-            Kind::CronJob => &[rights("batch", "cronjobs", &["get", "list", "watch"])],
+            // A Job that belongs to its CronJob: some clusters ask for the finalizers' right, too (RL §11.2).
+            Kind::CronJob => &[
+                rights("batch", "cronjobs", &["get", "list", "watch"]),
+                rights("batch", "cronjobs/finalizers", &["update"]),
+            ],
             Kind::Job => &[rights("batch", "jobs", &["get", "list", "watch", "create", "delete"])],
-            Kind::Rollout => &[rights("argoproj.io", "rollouts", &["get", "list", "watch", "update", "patch"])],
+            Kind::Rollout => &[rights("argoproj.io", "rollouts", EDIT)],
+            Kind::DeploymentConfig => &[rights("apps.openshift.io", "deploymentconfigs", EDIT)],
         },
     };
 
@@ -87,6 +93,9 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         if let Some(until) = gathering(&causes, &settings, w.now()).or_else(arriving) {
             return Ok(Finish::at(until));
         }
+        if let Some(until) = held_back(w, workload, &causes, &settings) {
+            return Ok(Finish::at(until));
+        }
         let begun = Instant::now();
         let next = match w.standing::<K>(workload).await {
             Ok(Some(workload)) => roll(w, &workload, &causes, &settings).await,
@@ -97,6 +106,9 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             Ok((next, did)) => {
                 memory.remember_rolled(K::KIND, &name, &causes);
                 memory.settle(K::KIND, &name, &causes);
+                if did && !workload.is_paused {
+                    memory.use_restart(K::KIND, &name, &settings.limit, w.now());
+                }
                 count(&memory, workload, &causes, did, begun.elapsed());
                 let more = !memory.causes(K::KIND, &name).is_empty();
                 Ok(Finish { next: if more { Next::At(w.now()) } else { next }, ..Finish::default() })
@@ -128,7 +140,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
         {
             make_again(w, &key, create).await?;
         }
-        memory.forget_rolled(K::KIND, &key);
+        memory.forget_workload(K::KIND, &key);
         memory.settle(K::KIND, &key, &causes);
         Ok(())
     }
@@ -215,8 +227,11 @@ const fn rights(group: &'static str, resource: &'static str, verbs: &'static [&'
     Rights { group, resource, verbs, is_local: false }
 }
 
+/// What an edit of a workload needs.
+const EDIT: &[&str] = &["get", "list", "watch", "update", "patch"];
+
 const fn apps(resource: &'static str) -> Rights {
-    rights("apps", resource, &["get", "list", "watch", "update", "patch"])
+    rights("apps", resource, EDIT)
 }
 
 /// Until when causes are still gathered; none where it is time.
@@ -233,6 +248,26 @@ fn arriving(causes: &[Cause], memory: &Memory, namespace: &str, now: Timestamp) 
     let first = causes.iter().map(|cause| cause.seen).min()?;
     let until = first.saturating_add(ARRIVING).ok()?;
     (now < until && memory.is_arriving(namespace)).then_some(until)
+}
+
+/// Until when a workload that restarted too often has to wait, which is told on it once until it has calmed down. What is paused
+/// does not restart.
+fn held_back(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Option<Timestamp> {
+    if causes.is_empty() || workload.is_paused || w.is_dry() {
+        return None;
+    }
+    let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+    let (until, is_news) = Memory::of(w.shared()).wait(workload.kind, &name, &settings.limit, w.now())?;
+    if is_news {
+        let Limit { burst, interval } = settings.limit;
+        let sentence = format!(
+            "restarts are held back: there were {burst} without a break, so there is one in {interval} until it calms down; what changes meanwhile counts once"
+        );
+        tracing::warn!(object = %workload.address().object(), "{sentence}");
+        let component = causes.first()?.kind.component();
+        w.tell_alone(component, &subject(workload), Event::warning("RestartsHeldBack", sentence));
+    }
+    Some(until)
 }
 
 /// Edits the workload for these causes; answers when to look again, and whether anything was written for them.

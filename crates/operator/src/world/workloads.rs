@@ -64,17 +64,28 @@ kinds! {
     Job, batch::v1::Job;
 }
 
-/// argoproj.io/v1alpha1.
-#[derive(Clone, Copy, Debug)]
-pub enum Rollout {}
+macro_rules! foreign_kinds {
+    ($($(#[$doc:meta])* $name:ident, $path:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
 
-impl Of for Rollout {
-    const KIND: Kind = Kind::Rollout;
-    const ROW: &'static str = "reload-Rollout";
+        impl Of for $name {
+            const KIND: Kind = Kind::$name;
+            const ROW: &'static str = concat!("reload-", stringify!($name));
 
-    fn path() -> (&'static str, &'static str, &'static str) {
-        ("argoproj.io", "v1alpha1", "rollouts")
-    }
+            fn path() -> (&'static str, &'static str, &'static str) {
+                $path
+            }
+        }
+    )*};
+}
+
+foreign_kinds! {
+    /// Argo's.
+    Rollout, ("argoproj.io", "v1alpha1", "rollouts");
+    /// OpenShift's.
+    DeploymentConfig, ("apps.openshift.io", "v1", "deploymentconfigs");
 }
 
 /// A workload in the cache.

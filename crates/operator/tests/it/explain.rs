@@ -18,6 +18,11 @@ use std::sync::Arc;
 
 /// A cluster with an object of every kind, and a process that has not begun.
 pub async fn stage(objects: &[Value]) -> (Sandbox, Process) {
+    stage_with(objects, &reloader::Settings::default()).await
+}
+
+/// The same, with Reloader's settings.
+pub async fn stage_with(objects: &[Value], reloading: &reloader::Settings) -> (Sandbox, Process) {
     let sandbox = Sandbox::new();
     for crd in api::kinds::crds(&api::kinds::Unions::default()) {
         sandbox.register(&crd).expect("a definition");
@@ -39,13 +44,13 @@ pub async fn stage(objects: &[Value]) -> (Sandbox, Process) {
     };
     let shared = Arc::clone(process.shared());
     shared.remember(Providers::new(reach, "default"));
-    let (eso, reloading) = (external_secrets::Settings::default(), reloader::Settings::default());
+    let eso = external_secrets::Settings::default();
     shared.remember(eso.clone());
     shared.remember(reloading.clone());
     shared.remember(sealed_secrets::Settings::new("shop"));
     vault_secrets::prepare(&shared, vault_secrets::Settings::new("shop"));
     process.add(FeatureName::ExternalSecrets, 1, None, |driver| controllers::external_secrets(driver, &eso));
-    process.add(FeatureName::Reloader, 1, None, |driver| controllers::reloader(driver, &reloading));
+    process.add(FeatureName::Reloader, 1, None, |driver| controllers::reloader(driver, reloading));
     process.add(FeatureName::SealedSecrets, 1, None, controllers::sealed_secrets);
     process.add(FeatureName::VaultSecrets, 1, None, controllers::vault_secrets);
     (sandbox, process)

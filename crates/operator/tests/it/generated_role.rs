@@ -1,10 +1,12 @@
 //! The roles that the chart grants suffice: a life of each feature under exactly the role that is read off its rows, with its lease, in
 //! memory and on a real API server. All other scenarios run under the peers' roles. Specification: design §8, §10.
 
+use api::reload::ResourceKind;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use operator::feature::FeatureName;
 use operator::reloader::Settings;
 use operator::roles::Line;
+use plan::reload::{Kind, Options};
 use serde_json::{Value, json};
 use testkit::Vault;
 use testkit::cluster::Rights;
@@ -17,13 +19,18 @@ use crate::sealed_secret::sealed_secret;
 use crate::stage::Stage;
 use crate::vault_static_secret::{restarted_at, secret as static_secret};
 use crate::{
-    cluster_push_secret as stamped, explain, external_secret as eso, push_secret as push, reloader, sealed_secret,
-    vault_static_secret as vso,
+    cluster_push_secret as stamped, explain, external_secret as eso, push_secret as push, reloader,
+    reloader_custom as custom, sealed_secret, vault_static_secret as vso,
 };
 
 /// A stage whose process has the rights that the chart would grant.
 async fn stage(feature: FeatureName, name: &str) -> Stage {
-    let (_, process) = explain::stage(&[]).await;
+    stage_with(feature, name, &Settings::default()).await
+}
+
+/// The same, with Reloader's settings.
+async fn stage_with(feature: FeatureName, name: &str, settings: &Settings) -> Stage {
+    let (_, process) = explain::stage_with(&[], settings).await;
     let role = process.role(feature).expect("the process runs every feature");
     let rules = |lines: Vec<Line>| lines.iter().map(rule).collect::<Vec<_>>();
     let mut stage = Stage::new(feature.as_str(), &format!("generated-role-{name}")).await;
@@ -194,4 +201,31 @@ async fn restarts() {
     assert!(reloader::mark(&stage, "web").await.is_some());
     assert_eq!(stage.list("batch/v1", "Job").await.expect("the cluster answers").len(), 1);
     assert_eq!(stage.events().await.len(), 2, "{:?}", stage.events().await);
+}
+
+/// Whatever Reloader's settings turn on brings its rights, and what they turn off takes its rights along.
+#[tokio::test]
+async fn restarts_of_what_settings_turn_on() {
+    let settings = Settings {
+        has_rollouts: true,
+        has_provider_classes: true,
+        options: Options { ignored: [Kind::Job, Kind::CronJob].into(), ..Options::default() },
+        ignored_resources: [ResourceKind::Secret].into(),
+        ..Settings::default()
+    };
+    let mut stage = stage_with(FeatureName::Reloader, "reloaded-more", &settings).await;
+    let (_, Rights { everywhere, .. }) = stage.rights.clone().expect("the stage was given rights");
+    let named = |word: &str| everywhere.iter().flat_map(|rule| rule.resources.iter().flatten()).any(|it| it == word);
+    assert!(named("rollouts") && named("configmaps") && !named("secrets") && !named("jobs") && !named("namespaces"));
+    custom::install_all(&stage).await;
+    reloader::start(&mut stage, settings).await;
+    stage.apply(reloader::config_map("1")).await;
+    stage.apply(custom::rollout("canary", reloader::auto())).await;
+    stage.apply(custom::class("vault-db", json!({}))).await;
+    stage.apply(custom::mounting("Deployment", "web", reloader::auto(), &["vault-db"])).await;
+    stage.apply(custom::status("a", "vault-db", Some("v1"))).await;
+    stage.apply(custom::status("a", "vault-db", Some("v2"))).await;
+    stage.apply(reloader::config_map("2")).await;
+    reloader::told(&stage, "Updated 'web'").await;
+    reloader::told(&stage, "Updated 'canary' of type 'Rollout'").await;
 }

@@ -1,5 +1,5 @@
-//! Reloader on custom resources: Argo Rollouts, which no strategic merge reaches, and what pods mount through the Secrets Store CSI
-//! driver. Specification: RL §10.3, §11.4, §12.
+//! Reloader on kinds that are not Kubernetes' own: Argo Rollouts and OpenShift's DeploymentConfigs, which no strategic merge is sure to
+//! reach, and what pods mount through the Secrets Store CSI driver. Specification: RL §10.3, §11.4, §11.5, §12.
 
 use operator::reloader::Settings;
 use plan::reload::{Options, Strategy};
@@ -11,13 +11,14 @@ use crate::reloader::{
 };
 use crate::stage::Stage;
 
-const ROLLOUTS: &str = "argoproj.io/v1alpha1";
+pub const ROLLOUTS: &str = "argoproj.io/v1alpha1";
+const DEPLOYMENT_CONFIGS: &str = "apps.openshift.io/v1";
 const CSI: &str = "secrets-store.csi.x-k8s.io/v1";
 const STATUS: &str = "SecretProviderClassPodStatus";
 const MARK: &str = "STAKATER_VAULT_DB_SECRETPROVIDERCLASS";
 
 /// Installs a kind of which the API server checks nothing.
-async fn install(stage: &Stage, api_version: &str, kinds: &[(&str, &str)]) {
+pub async fn install(stage: &Stage, api_version: &str, kinds: &[(&str, &str)]) {
     let (group, version) = api_version.split_once('/').expect("a group and a version");
     let definition = |(kind, plural): &(&str, &str)| {
         let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
@@ -31,13 +32,24 @@ async fn install(stage: &Stage, api_version: &str, kinds: &[(&str, &str)]) {
     stage.install(&kinds.iter().map(definition).collect::<Vec<_>>()).await;
 }
 
-fn rollout(name: &str, annotations: Value) -> Value {
+pub fn rollout(name: &str, annotations: Value) -> Value {
     let mut rollout = workload("Deployment", name, annotations);
     rollout["apiVersion"] = json!(ROLLOUTS);
     rollout["kind"] = json!("Rollout");
     // A field that no type of ours knows.
     rollout["spec"]["strategy"] = json!({"canary": {"steps": [{"setWeight": 20}]}});
     rollout
+}
+
+/// Installs all foreign kinds.
+pub async fn install_all(stage: &Stage) {
+    install(stage, ROLLOUTS, &[("Rollout", "rollouts")]).await;
+    install(
+        stage,
+        CSI,
+        &[("SecretProviderClass", "secretproviderclasses"), (STATUS, "secretproviderclasspodstatuses")],
+    )
+    .await;
 }
 
 fn value(object: &Value, variable: &str) -> Option<String> {
@@ -103,13 +115,44 @@ async fn a_rollout_is_annotated_or_restarted() {
     stage.eventually(named("marked"), is_marked).await;
 }
 
-fn class(name: &str, annotations: Value) -> Value {
+/// RL §11.5: as the peer did up to 1.4.2, where the flag asks for it.
+#[tokio::test]
+async fn a_deployment_config_is_edited_where_that_is_asked_for() {
+    let mut stage = Stage::new("reloader", "a-deployment-config").await;
+    install(&stage, DEPLOYMENT_CONFIGS, &[("DeploymentConfig", "deploymentconfigs")]).await;
+    stage.create(&config_map("1")).await.expect("the cluster takes it");
+    let mut config = workload("Deployment", "old", auto());
+    config["apiVersion"] = json!(DEPLOYMENT_CONFIGS);
+    config["kind"] = json!("DeploymentConfig");
+    config["spec"]["triggers"] = json!([{"type": "ConfigChange"}]);
+    stage.create(&config).await.expect("the cluster takes it");
+    stage.create(&deployment("web", auto())).await.expect("the cluster takes it");
+    let named = || Named { api_version: DEPLOYMENT_CONFIGS, kind: "DeploymentConfig", name: "old" };
+    start(&mut stage, Settings::default()).await;
+    stage.apply(config_map("2")).await;
+    let web = marked(&stage, "Deployment", "web", "STAKATER_CONF_CONFIGMAP", None).await;
+    let old = stage.object(DEPLOYMENT_CONFIGS, "DeploymentConfig", "old").await.expect("it stands");
+    assert_eq!(old["metadata"]["generation"], json!(1), "nobody asked");
+    stage.stop().await;
+    start(&mut stage, Settings { has_deployment_configs: true, ..Settings::default() }).await;
+    for data in ["3", "4"] {
+        stage.apply(config_map(data)).await;
+    }
+    let last = marked(&stage, "Deployment", "web", "STAKATER_CONF_CONFIGMAP", Some(&web)).await;
+    let old =
+        stage.eventually(named(), |object| value(object, "STAKATER_CONF_CONFIGMAP").as_deref() == Some(&*last)).await;
+    assert_eq!(old["spec"]["triggers"][0]["type"], "ConfigChange");
+    assert_eq!(env(&old).as_array().map(Vec::len), Some(1));
+    told(&stage, "Updated 'old' of type 'DeploymentConfig'").await;
+}
+
+pub fn class(name: &str, annotations: Value) -> Value {
     json!({"apiVersion": CSI, "kind": "SecretProviderClass", "metadata": {"name": name, "annotations": annotations},
         "spec": {"provider": "vault"}})
 }
 
 /// What the driver says of one pod; no objects where there is no version.
-fn status(pod: &str, class: &str, version: Option<&str>) -> Value {
+pub fn status(pod: &str, class: &str, version: Option<&str>) -> Value {
     let mut status =
         json!({"podName": pod, "mounted": true, "secretProviderClassName": class, "targetPath": "/var/lib/x"});
     if let Some(version) = version {
@@ -119,7 +162,7 @@ fn status(pod: &str, class: &str, version: Option<&str>) -> Value {
 }
 
 /// A workload that mounts classes.
-fn mounting(kind: &str, name: &str, annotations: Value, classes: &[&str]) -> Value {
+pub fn mounting(kind: &str, name: &str, annotations: Value, classes: &[&str]) -> Value {
     let mut object = workload(kind, name, annotations);
     let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
     for class in classes {
@@ -134,12 +177,7 @@ fn mounting(kind: &str, name: &str, annotations: Value, classes: &[&str]) -> Val
 
 async fn with_classes(name: &str) -> Stage {
     let stage = Stage::new("reloader", name).await;
-    install(
-        &stage,
-        CSI,
-        &[("SecretProviderClass", "secretproviderclasses"), (STATUS, "secretproviderclasspodstatuses")],
-    )
-    .await;
+    install_all(&stage).await;
     stage
 }
 

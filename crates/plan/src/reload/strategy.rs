@@ -1,6 +1,6 @@
 //! What is written to a workload: exact patch bytes for the kinds whose controller rolls the template. A mark that stands
-//! already is not written again, so replays and retries roll nothing. Rollouts are custom resources, whose lists no
-//! strategic merge reaches: they get the same edit as a JSON patch. Specification: RL §10, §11.4, §17.
+//! already is not written again, so replays and retries roll nothing. Rollouts and DeploymentConfigs are no kinds of Kubernetes' own,
+//! so no strategic merge is sure to reach their lists: they get the same edit as a JSON patch. Specification: RL §10, §11.4, §11.5, §17.
 
 use api::reload::names;
 use base::Timestamp;
@@ -112,7 +112,7 @@ pub fn was_left_out(workload: &Workload, cause: &Cause, strategy: Strategy, roll
     let Times { created: Some(created), rolled: None, edited } = workload.times else { return false };
     let has_mark = workload.template_annotations.contains_key(names::LAST_RELOADED_FROM)
         || !standing_marks(workload, cause, strategy).is_empty();
-    let is_rolled = matches!(workload.kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet | Kind::Rollout);
+    let is_rolled = !matches!(workload.kind, Kind::CronJob | Kind::Job);
     is_rolled && !has_mark && created < rolled && edited.is_none_or(|edited| edited < rolled)
 }
 
@@ -123,7 +123,7 @@ fn names_of(marker: &Value) -> (String, &str) {
     (kind.to_ascii_lowercase(), field("name"))
 }
 
-/// The edits that these causes need on a Deployment, DaemonSet, StatefulSet or Rollout; none where all marks stand.
+/// The edits that these causes need on a workload whose controller rolls its template; none where all marks stand.
 #[must_use]
 pub fn edits(workload: &Workload, causes: &[Cause], options: &Options, now: Timestamp) -> Vec<Edit> {
     if workload.kind == Kind::Rollout
@@ -184,9 +184,9 @@ fn setting(workload: &Workload, sets: &Sets<'_>) -> Edit {
         whys.push(format!("set {} in container `{}`", names.join(", "), workload.containers[*container].name));
         causes.extend(list.iter().map(|(_, cause)| (*cause).clone()));
     }
-    let (media, body) = match workload.kind {
-        Kind::Rollout => (Media::Json, set_by_place(workload, sets)),
-        _ => (Media::Strategic, set_by_name(workload, sets)),
+    let (media, body) = match workload.kind.is_foreign() {
+        true => (Media::Json, set_by_place(workload, sets)),
+        false => (Media::Strategic, set_by_name(workload, sets)),
     };
     Edit { write: patch(workload, media, body, whys.join(", ")), causes }
 }
@@ -258,7 +258,7 @@ fn by_annotation(workload: &Workload, causes: &[Cause], now: Timestamp) -> Vec<E
         json!({ "spec": { "template": { "metadata": { "annotations": { names::LAST_RELOADED_FROM: marker } } } } });
     let why = format!("mark the pod template as reloaded from {} `{}`", last.kind.token(), last.name);
     let causes = wanted.iter().map(|(cause, _)| (*cause).clone()).collect();
-    let media = if workload.kind == Kind::Rollout { Media::Merge } else { Media::Strategic };
+    let media = if workload.kind.is_foreign() { Media::Merge } else { Media::Strategic };
     vec![Edit { write: patch(workload, media, body.to_string(), why), causes }]
 }
 

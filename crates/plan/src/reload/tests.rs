@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
 use api::reload::ResourceKind::{ConfigMap, Secret, SecretProviderClass};
+use base::duration::GoDuration;
 use serde_json::{Value, json};
 
 use super::pause::Pause;
+use super::rate::Limit;
 use super::workload::{Marker, Times};
 use super::*;
 use crate::Write;
@@ -540,4 +542,30 @@ fn an_alert_is_written_as_its_sink_takes_it() {
     let accepts = |sink: Sink| [200, 202, 302, 404].map(|status| sink.accepts(status));
     assert_eq!(accepts(Sink::Slack), [true, true, false, false]);
     assert_eq!(accepts(Sink::Teams), [true, true, false, false]);
+}
+
+#[test]
+fn what_flaps_restarts_less_and_less_often() {
+    let limit = Limit { burst: 3, interval: GoDuration::from_seconds(30) };
+    let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("a moment");
+    let mut used = None;
+    let mut restarts = Vec::new();
+    // Asked every second: three at once, then one each half minute.
+    for second in 0..100 {
+        match limit.wait(used, at(second)) {
+            None => {
+                used = Some(limit.use_one(used, at(second)));
+                restarts.push(second);
+            }
+            Some(until) => assert!(until > at(second) && until <= at(second + 30), "{second}"),
+        }
+    }
+    assert_eq!(restarts, [0, 1, 2, 30, 60, 90]);
+    assert!(
+        !used.is_some_and(|used| limit.is_over(used, at(100))) && used.is_some_and(|used| limit.is_over(used, at(180)))
+    );
+    assert_eq!(limit.wait(used, at(180)), None);
+    assert_eq!(limit.wait(used, at(-86_400)), None, "a clock that was set back holds nobody up");
+    let unlimited = Limit { burst: 0, ..limit };
+    assert_eq!(unlimited.wait(used, at(91)), None);
 }

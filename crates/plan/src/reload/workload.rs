@@ -24,12 +24,21 @@ pub enum Kind {
     StatefulSet,
     /// argoproj.io/v1alpha1, by flag.
     Rollout,
+    /// apps.openshift.io/v1, by flag.
+    DeploymentConfig,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Deployment, Self::CronJob, Self::Job, Self::DaemonSet, Self::StatefulSet, Self::Rollout];
+    pub const ALL: [Self; 7] = [
+        Self::Deployment,
+        Self::CronJob,
+        Self::Job,
+        Self::DaemonSet,
+        Self::StatefulSet,
+        Self::Rollout,
+        Self::DeploymentConfig,
+    ];
 
     /// The word in events and metrics.
     #[must_use]
@@ -41,6 +50,7 @@ impl Kind {
             Self::DaemonSet => "DaemonSet",
             Self::StatefulSet => "StatefulSet",
             Self::Rollout => "Rollout",
+            Self::DeploymentConfig => "DeploymentConfig",
         }
     }
 
@@ -54,7 +64,14 @@ impl Kind {
             Self::CronJob => Resource::new("batch", "v1", "CronJob", "cronjobs"),
             Self::Job => Resource::new("batch", "v1", "Job", "jobs"),
             Self::Rollout => Resource::new("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
+            Self::DeploymentConfig => Resource::new("apps.openshift.io", "v1", "DeploymentConfig", "deploymentconfigs"),
         }
+    }
+
+    /// Whether its API server may know no strategic merge: its lists are edited by place.
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Rollout | Self::DeploymentConfig)
     }
 }
 
