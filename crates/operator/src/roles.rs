@@ -151,7 +151,7 @@ mod tests {
             everywhere("apps", "deployments", &["patch"]),
         ]);
         let more =
-            [line("", &["configmaps"], &["get", "list", "watch", "create"]), line("", &["secrets"], &["create"])];
+            [line("", &["secrets"], &["create"]), line("", &["configmaps"], &["get", "list", "watch", "create"])];
         assert_eq!(role.beyond(&less), more);
         assert_eq!(less.beyond(&role), []);
     }
