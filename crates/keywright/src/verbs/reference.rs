@@ -3,24 +3,16 @@
 //! Specification: design §16, §17.
 
 mod chart;
+mod granted;
 mod pages;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::Fault;
-use operator::cache::Scope;
-use operator::feature::FeatureName;
-use operator::process::Process;
-use operator::roles::Role;
-use operator::shared::Clock;
-use operator::world::stores::Providers;
-use providers::reach::OwnCluster;
-use sandbox::Sandbox;
 
-use super::operator::add_features;
 use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
-use crate::{Call, Environment, Exit, Failure, cluster, files, reach};
+use crate::{Call, Exit, Failure, files};
 
 const FLAGS: &[Flag] =
     &[Flag { name: "output", short: Some('o'), takes: Takes::Value, help: "the folder to write into" }];
@@ -44,9 +36,9 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     let Some(folder) = parsed.value("output") else {
         return Err(Failure::new(2, Fault::wrong("no folder to write into").hint("name one with `--output DIR`")));
     };
-    let roles = roles()?;
-    let mut files = chart::files(&roles)?;
-    files.extend(pages::files(&roles));
+    let granted = granted::granted()?;
+    let mut files = chart::files(&granted)?;
+    files.extend(pages::files(&granted));
     for (path, text) in &files {
         let path = Path::new(folder).join(path);
         let parent = path.parent().expect("it lies in a folder");
@@ -56,18 +48,4 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     }
     call.ui.note(&format!("{} files written to `{folder}`", files.len()));
     Ok(Exit::SUCCESS)
-}
-
-/// What each feature may do, read off a process that would run them all.
-fn roles() -> Result<Vec<(FeatureName, Role)>, Fault> {
-    cluster::block_on(async {
-        let client = Sandbox::new().client();
-        let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
-        process.shared().remember(Providers::new(
-            reach::of_operator(Environment::default(), OwnCluster::in_memory(client)),
-            "default",
-        ));
-        add_features(&mut process, &FeatureName::ALL, "default", |_| None);
-        Ok(FeatureName::ALL.into_iter().filter_map(|feature| Some((feature, process.role(feature)?))).collect())
-    })
 }

@@ -49,10 +49,11 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             Kind::Deployment => &[apps("deployments")],
             Kind::DaemonSet => &[apps("daemonsets")],
             Kind::StatefulSet => &[apps("statefulsets")],
-            // A Job that belongs to its CronJob: some clusters ask for the finalizers' right, too (RL §11.2).
+            // The Job that is made belongs to its CronJob: some clusters ask for the finalizers' right, too (RL §11.2).
             Kind::CronJob => &[
                 rights("batch", "cronjobs", &["get", "list", "watch"]),
                 rights("batch", "cronjobs/finalizers", &["update"]),
+                rights("batch", "jobs", &["create"]),
             ],
             Kind::Job => &[rights("batch", "jobs", &["get", "list", "watch", "create", "delete"])],
             Kind::Rollout => &[rights("argoproj.io", "rollouts", EDIT)],

@@ -4,12 +4,12 @@
 use std::fmt::Write as _;
 
 use api::kinds::crds;
-use operator::feature::FeatureName;
-use operator::roles::{Line, Role};
+use operator::roles::Line;
 use providers::registry;
 use providers::row::Access;
 
 use super::Files;
+use super::granted::{Granted, Part};
 use crate::verbs::crds::unions;
 use crate::verbs::{self, Verb};
 use crate::{Call, Environment, Ui};
@@ -18,12 +18,12 @@ const GENERATED: &str = "<!-- Written by `cargo xtask generate`; change the tabl
 const INVARIANT: &str = "a String takes any text";
 
 /// Every page.
-pub fn files(roles: &[(FeatureName, Role)]) -> Files {
+pub fn files(granted: &[Granted]) -> Files {
     let pages = [
         ("cli", "Command line", cli()),
         ("resources", "Custom resources", resources()),
         ("providers", "Providers and generators", providers()),
-        ("roles", "Rights", rights(roles)),
+        ("roles", "Rights", rights(granted)),
     ];
     let page = |(name, title, text)| (format!("docs/reference/{name}.md"), format!("# {title}\n\n{GENERATED}\n{text}"));
     pages.into_iter().map(page).collect()
@@ -96,15 +96,21 @@ fn code(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn rights(roles: &[(FeatureName, Role)]) -> String {
-    let mut text = String::from("The roles of the chart, a feature each, read off what its controllers ask for.\n");
-    for (feature, role) in roles {
+fn rights(granted: &[Granted]) -> String {
+    let mut text = String::from(
+        "The roles of the chart, a feature each, read off what its controllers ask for. Where a feature is confined to namespaces, the rights of the cluster are granted in these.\n",
+    );
+    for Granted { feature, role, parts } in granted {
         writeln!(text, "\n## {}\n\n| where | group | resources | verbs |\n|---|---|---|---|", feature.as_str())
             .expect(INVARIANT);
         for (place, lines) in [("cluster", &role.everywhere), ("own namespace", &role.local)] {
             for line in lines {
                 text.push_str(&right(place, line));
             }
+        }
+        for Part { switch, lines } in parts {
+            let place = format!("cluster, {} `{}`", if switch.brings { "with" } else { "without" }, switch.value);
+            lines.iter().for_each(|line| text.push_str(&right(&place, line)));
         }
     }
     text
