@@ -90,11 +90,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             explain::<OfConfigMap>(w, workload, &settings);
             explain::<OfSecret>(w, workload, &settings);
         }
-        let arriving = || arriving(&causes, &memory, &workload.namespace, w.now());
-        if let Some(until) = gathering(&causes, &settings, w.now()).or_else(arriving) {
-            return Ok(Finish::at(until));
-        }
-        if let Some(until) = held_back(w, workload, &causes, &settings) {
+        if let Some(until) = waits(w, workload, &causes, &settings) {
             return Ok(Finish::at(until));
         }
         let begun = Instant::now();
@@ -107,10 +103,7 @@ impl<K: Of> Controller for ReloadWorkload<K> {
             Ok((next, did)) => {
                 memory.remember_rolled(K::KIND, &name, &causes);
                 memory.settle(K::KIND, &name, &causes);
-                if did && !workload.is_paused {
-                    memory.use_restart(K::KIND, &name, &settings.limit, w.now());
-                }
-                count(&memory, workload, &causes, did, begun.elapsed());
+                conclude(w, workload, &causes, did, begun.elapsed());
                 let more = !memory.causes(K::KIND, &name).is_empty();
                 Ok(Finish { next: if more { Next::At(w.now()) } else { next }, ..Finish::default() })
             }
@@ -190,8 +183,13 @@ async fn look_for_pauses(w: &World) -> Result<(), Fault> {
 }
 
 /// Counts a pass that went well; one without causes ended a pause or had nothing to do.
-fn count(memory: &Memory, workload: &Workload, causes: &[Cause], did: bool, took: Duration) {
+fn conclude(w: &World, workload: &Workload, causes: &[Cause], did: bool, took: Duration) {
+    let memory = Memory::of(w.shared());
     if did {
+        if !workload.is_paused {
+            let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
+            memory.use_restart(workload.kind, &name, &w.memory::<Settings>().limit, w.now());
+        }
         memory.counts().acted(workload.kind, &workload.namespace, true, took);
     } else if !causes.is_empty() {
         memory.counts().skipped(Skip::StrategyNotUpdated);
@@ -233,6 +231,14 @@ const EDIT: &[&str] = &["get", "list", "watch", "update", "patch"];
 
 const fn apps(resource: &'static str) -> Rights {
     rights("apps", resource, EDIT)
+}
+
+/// Until when a workload's causes wait, for whichever reason comes first; none where it is time.
+fn waits(w: &World, workload: &Workload, causes: &[Cause], settings: &Settings) -> Option<Timestamp> {
+    let memory = Memory::of(w.shared());
+    gathering(causes, settings, w.now())
+        .or_else(|| arriving(causes, &memory, &workload.namespace, w.now()))
+        .or_else(|| held_back(w, workload, causes, settings))
 }
 
 /// Until when causes are still gathered; none where it is time.

@@ -13,7 +13,7 @@ use operator::reloader::Settings;
 use operator::roles::{Line, Role};
 use operator::shared::Clock;
 use operator::world::stores::Providers;
-use plan::reload::Kind;
+use plan::reload::{Kind, Options};
 use providers::reach::OwnCluster;
 use sandbox::Sandbox;
 
@@ -118,9 +118,11 @@ pub fn granted() -> Result<Vec<Granted>, Fault> {
 
 /// Reloader's rights with everything off that can be, and what each switch adds.
 fn reloader() -> Result<Granted, Fault> {
-    let mut least = Settings::default();
-    least.ignored_resources = [ResourceKind::ConfigMap, ResourceKind::Secret].into();
-    least.options.ignored = [Kind::Job, Kind::CronJob].into();
+    let least = Settings {
+        options: Options { ignored: [Kind::Job, Kind::CronJob].into(), ..Options::default() },
+        ignored_resources: [ResourceKind::ConfigMap, ResourceKind::Secret].into(),
+        ..Settings::default()
+    };
     let role = reloader_role(&least)?;
     let part = |switch: &'static Switch| {
         let mut settings = least.clone();
