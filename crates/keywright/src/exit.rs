@@ -9,6 +9,8 @@ impl Exit {
     pub const SUCCESS: Self = Self(0);
     /// The general failure.
     pub const FAILURE: Self = Self(1);
+    /// The reader of stdout has left: 128 + SIGPIPE, as a shell counts the peers' end.
+    pub const BROKEN_PIPE: Self = Self(141);
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -52,8 +52,12 @@ impl Failure {
         self.fault
     }
 
-    /// Tells the chain of causes once, and the advice on a line of its own.
+    /// Tells the chain of causes once, and the advice on a line of its own. Where the reader of stdout has left, nothing is
+    /// told: [`crate::run`] ends with a code that says so.
     pub fn tell(&self, ui: &mut Ui) -> Exit {
+        if ui.is_pipe_broken() {
+            return self.exit;
+        }
         ui.note(&format!("{}{}", self.prefix, self.fault.chain()));
         if let Some(advice) = self.fault.advice() {
             ui.hint(advice);

@@ -50,12 +50,9 @@ impl Call {
 #[must_use]
 pub fn run(mut call: Call) -> Exit {
     harden::no_core_dumps();
-    let verb = match personality::pick(&mut call) {
-        Ok(verb) => verb,
-        Err(exit) => return exit,
+    let exit = match personality::pick(&mut call) {
+        Ok(verb) => (verb.run)(&mut call).unwrap_or_else(|failure| failure.tell(&mut call.ui)),
+        Err(exit) => exit,
     };
-    match (verb.run)(&mut call) {
-        Ok(exit) => exit,
-        Err(failure) => failure.tell(&mut call.ui),
-    }
+    if call.ui.is_pipe_broken() { Exit::BROKEN_PIPE } else { exit }
 }

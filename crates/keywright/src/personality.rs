@@ -2,7 +2,7 @@
 //! Specification: design §12, §16 (names).
 
 use crate::verbs::{self, Verb};
-use crate::{Call, Exit};
+use crate::{Call, Exit, Failure};
 
 /// The verb that the call means; its words are then what is left in `call.args`.
 ///
@@ -36,7 +36,7 @@ pub fn pick(call: &mut Call) -> Result<&'static Verb, Exit> {
 fn answer(call: &mut Call, text: &str) -> Exit {
     match call.ui.data(text.as_bytes()) {
         Ok(()) => Exit::SUCCESS,
-        Err(_) => Exit::FAILURE,
+        Err(fault) => Failure::from(fault).tell(&mut call.ui),
     }
 }
 

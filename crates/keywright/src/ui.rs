@@ -15,6 +15,7 @@ pub struct Ui {
     input: Box<dyn Read + Send>,
     /// Whether each stream is a terminal.
     pub terminal: Terminal,
+    is_pipe_broken: bool,
 }
 
 /// Which streams a person sits at.
@@ -42,7 +43,7 @@ impl Ui {
             Ok(descriptor) => Box::new(File::from(descriptor)),
             Err(_) => Box::new(io::empty()),
         };
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), input, terminal }
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), input, terminal, is_pipe_broken: false }
     }
 
     /// Streams for a test: stdin from bytes, the others captured.
@@ -54,6 +55,7 @@ impl Ui {
             err: Box::new(err.clone()),
             input: Box::new(io::Cursor::new(input.to_vec())),
             terminal: Terminal::default(),
+            is_pipe_broken: false,
         };
         (ui, out, err)
     }
@@ -64,7 +66,16 @@ impl Ui {
     /// stdout is closed or full.
     pub fn data(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
-        written.map_err(|error| Fault::unreachable("cannot write to stdout").because(error))
+        written.map_err(|error| {
+            self.is_pipe_broken = error.kind() == io::ErrorKind::BrokenPipe;
+            Fault::unreachable("cannot write to stdout").because(error)
+        })
+    }
+
+    /// Whether the reader of stdout has left, as `head` does: it wants no more, and no complaint either.
+    #[must_use]
+    pub fn is_pipe_broken(&self) -> bool {
+        self.is_pipe_broken
     }
 
     /// A sentence for the person, on stderr.

@@ -5,6 +5,7 @@ mod eso;
 mod harden;
 mod helm;
 mod kubeseal;
+mod pipe;
 mod reloader;
 mod render;
 mod sops;
