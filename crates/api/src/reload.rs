@@ -165,5 +165,5 @@ impl Keys {
 /// A boolean word: `None` for absent or empty, else whether it is one of Go's spellings of true.
 #[must_use]
 pub fn boolean_word(value: Option<&str>) -> Option<bool> {
-    value.filter(|text| !text.is_empty()).map(|text| matches!(text, "1" | "t" | "T" | "TRUE" | "true" | "True"))
+    value.filter(|text| !text.is_empty()).map(base::truth::is_yes)
 }

@@ -2,7 +2,7 @@
 //! names, Go's durations, encodings, keyed digests, and the port to credentials.
 //!
 //! It asks nobody: no clock, no files, no network. Randomness and time are parameters of those who need them.
-//! Specification: `../shared/design.md` §6, §8, §13 (kept as `ARCHITECTURE.md` in this repository).
+//! Specification: design §6, §8, §13.
 #![warn(missing_docs)]
 
 pub mod credentials;
@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod limit;
 pub mod name;
 pub mod secret;
+pub mod truth;
 
 pub use credentials::{Credentials, Tenant};
 pub use fault::{Fault, Kind};

@@ -7,6 +7,8 @@ pub mod list;
 
 use std::collections::HashMap;
 
+use base::truth;
+
 /// How flags are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
@@ -67,7 +69,7 @@ impl Parsed {
     /// Whether a truth flag is set; the grammar has checked its spelling.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
-        self.value(name).and_then(parse_bool).unwrap_or(false)
+        self.value(name).and_then(truth::parse).unwrap_or(false)
     }
 
     /// Whether the flag was typed at all.
@@ -89,16 +91,6 @@ pub enum ArgvError {
     /// Anything else.
     #[error("{0}")]
     Wrong(String),
-}
-
-/// Go's spellings of truth.
-#[must_use]
-pub fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 /// The usage text of a command in pflag's form.
@@ -247,7 +239,7 @@ fn bundle(
 }
 
 fn checked_bool(grammar: Grammar, flag: &Flag, text: String) -> Result<String, ArgvError> {
-    if parse_bool(&text).is_some() {
+    if truth::parse(&text).is_some() {
         return Ok(text);
     }
     let name = flag.name;

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::encoding::Base64;
-use base::{Fault, Kind};
+use base::{Fault, Kind, truth};
 use document::{Node, Scalar};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -240,7 +240,7 @@ impl Common<'_> {
     }
 
     fn is_true(&self, name: &str) -> bool {
-        self.option(name).is_some_and(|text| matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+        self.option(name).is_some_and(truth::is_yes)
     }
 }
 

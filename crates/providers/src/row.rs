@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use base::{Credentials, Fault, Opening, Tenant};
+use base::{Credentials, Fault, Opening, Tenant, truth};
 use document::Node;
 use schemars::Schema;
 use serde_json::Value;
@@ -96,7 +96,7 @@ impl Asked<'_> {
     /// Whether an option says yes.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
-        matches!(self.option(name), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+        self.option(name).is_some_and(truth::is_yes)
     }
 }
 

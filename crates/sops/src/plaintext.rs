@@ -92,7 +92,7 @@ pub fn read(kind: Type, bytes: Vec<u8>) -> Result<Scalar, Fault> {
         Type::Str | Type::Comment | Type::Bytes => Some(Scalar::Text(bytes.into())),
         Type::Int => text(&bytes).and_then(|text| text.parse().ok()).map(Scalar::Int),
         Type::Float => text(&bytes).and_then(parse_float).map(Scalar::Float),
-        Type::Bool => text(&bytes).and_then(parse_bool).map(Scalar::Bool),
+        Type::Bool => text(&bytes).and_then(base::truth::parse).map(Scalar::Bool),
         Type::Time => text(&bytes).and_then(|text| canonical(text, Fraction::Trimmed)).map(Scalar::Time),
     };
     scalar.ok_or_else(|| Fault::wrong(format!("the decrypted text is no {}", kind.name())))
@@ -119,14 +119,6 @@ fn text(bytes: &[u8]) -> Option<&str> {
 /// Any text that Go's `ParseFloat` takes: Rust's grammar, hexadecimal floats excepted, which nobody wrote.
 fn parse_float(text: &str) -> Option<f64> {
     text.parse().ok()
-}
-
-fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 /// Rust writes `1.5e-7`, Python `1.5e-07`.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Fault, SecretBytes};
+use base::{Fault, SecretBytes, truth};
 
 /// Environment variables as values. Tokens and keys are among them, so there is no `Debug`.
 #[derive(Clone, Default)]
@@ -30,10 +30,10 @@ impl Environment {
         names.iter().find_map(|name| self.value(name))
     }
 
-    /// Whether the variable says yes in one of the ways that Go's `strconv.ParseBool` takes.
+    /// Whether the variable says yes.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
-        matches!(self.value(name), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+        self.value(name).is_some_and(truth::is_yes)
     }
 
     /// All variables, sorted by name.

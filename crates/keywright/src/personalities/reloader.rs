@@ -365,7 +365,7 @@ fn set_keys(parsed: &Parsed, settings: &mut Settings) {
 
 /// Every spelling of true counts, not only `true` as in the peer (RL §4.1).
 fn is_true(parsed: &Parsed, flag: &str) -> bool {
-    parsed.value(flag).and_then(argv::parse_bool).unwrap_or(false)
+    parsed.value(flag).and_then(base::truth::parse).unwrap_or(false)
 }
 
 /// A list flag: CSV, repeatable, quotes group commas; elements are trimmed.

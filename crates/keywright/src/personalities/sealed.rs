@@ -135,7 +135,7 @@ impl Given<'_> {
     }
 
     fn is_on(&self, flag: &str, default: bool) -> Result<bool, Fault> {
-        self.read(flag, default, argv::parse_bool)
+        self.read(flag, default, base::truth::parse)
     }
 
     fn number(&self, flag: &str, default: u32) -> Result<u32, Fault> {

@@ -106,7 +106,7 @@ fn doubt(triggers: &Triggers<'_>, change: &Change, workload: &Workload, options:
 }
 
 fn is_boolean(word: &str) -> bool {
-    boolean_word(Some(word)) == Some(true) || matches!(word, "0" | "f" | "F" | "FALSE" | "false" | "False")
+    base::truth::parse(word).is_some()
 }
 
 /// Whether a resource carries a mark: `true`, and nothing else. Another spelling of it is told.

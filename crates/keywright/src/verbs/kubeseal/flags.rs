@@ -323,14 +323,14 @@ impl Given<'_> {
     }
 
     fn is_set(&self, name: &str) -> bool {
-        self.value(name).and_then(argv::parse_bool).unwrap_or(false)
+        self.value(name).and_then(base::truth::parse).unwrap_or(false)
     }
 
     /// The grammar has checked what was typed; this checks the environment.
     fn check_truths(&self) -> Result<(), Fault> {
         for Row { flag, .. } in FLAGS.iter().filter(|row| row.flag.takes == Takes::Bool) {
             let text = self.variable(flag.name).filter(|text| !text.is_empty());
-            if text.is_some_and(|text| argv::parse_bool(text).is_none()) {
+            if text.is_some_and(|text| base::truth::parse(text).is_none()) {
                 return Err(Fault::wrong(format!("{} must be true or false", variable(flag.name))));
             }
         }

@@ -3,13 +3,13 @@
 
 use std::rc::Rc;
 
-use base::{Fault, Timestamp};
+use base::{Fault, Timestamp, truth};
 use document::{EmitOptions, Format, ReadOptions, RepeatedKeys};
 use sops::DecryptionOrder;
 
 use super::config::{self, Config};
 use super::flags::{Entry, GLOBAL};
-use crate::argv::{Parsed, parse_bool};
+use crate::argv::Parsed;
 use crate::{Environment, Failure, Ui};
 
 /// How the command was written.
@@ -91,12 +91,12 @@ impl<'a> Session<'a> {
 
     /// Whether a truth flag is set.
     pub fn is_set(&self, flag: &str) -> bool {
-        self.value(flag).and_then(parse_bool).unwrap_or(false)
+        self.value(flag).and_then(truth::parse).unwrap_or(false)
     }
 
     /// A truth flag that is set unless somebody says otherwise.
     pub fn is_not_refused(&self, flag: &str) -> bool {
-        self.value(flag).and_then(parse_bool).unwrap_or(true)
+        self.value(flag).and_then(truth::parse).unwrap_or(true)
     }
 
     /// The number of a flag; 0 where none was given.
@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
             let is_switch = flag.takes == crate::argv::Takes::Bool;
             if let Some(variable) = variable
                 && is_switch
-                && parse_bool(value).is_none()
+                && truth::parse(value).is_none()
             {
                 return Err(Fault::wrong(format!(
                     "could not parse {value} as bool value for flag {}: strconv.ParseBool: parsing {value:?}: invalid syntax",

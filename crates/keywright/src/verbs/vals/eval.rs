@@ -6,7 +6,7 @@ use source::expand::{Collections, Options};
 use super::documents::{self, Output};
 use super::evaluation::Evaluation;
 use super::{EXCLUDE_SECRET, May, OUTPUT, SILENT, Typed, Word, ksdecode};
-use crate::argv::{Flag, Takes, parse_bool};
+use crate::argv::{Flag, Takes};
 use crate::{Call, Exit, Failure, Ui, reach};
 use base::Fault;
 use document::Node;
@@ -79,7 +79,7 @@ pub(super) fn evaluated(
 
 /// What evaluates as the flags say.
 pub(super) fn evaluation(typed: &Typed, may: May) -> Evaluation {
-    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(parse_bool).unwrap_or(true);
+    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(base::truth::parse).unwrap_or(true);
     let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
     let is_silent = typed.parsed.is_set(SILENT.name);
     Evaluation::new(may.reach, may.schemes, missing_key, typed.options()).silent(is_silent)
