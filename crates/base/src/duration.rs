@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::Timestamp;
+
 /// A signed span in nanoseconds, as Go's `time.Duration`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GoDuration(i64);
@@ -64,6 +66,14 @@ impl GoDuration {
     #[must_use]
     pub fn to_signed(self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_nanos(self.0)
+    }
+
+    /// The moment this much later; the last one that there is, where it lay beyond.
+    #[must_use]
+    pub fn after(self, moment: Timestamp) -> Timestamp {
+        moment
+            .saturating_add(self.to_signed())
+            .expect("a span that is no part of a calendar can be added to every moment")
     }
 
     /// Reads Go's grammar: an optional sign, then numbers with units, or a bare `0`.
@@ -219,6 +229,14 @@ mod tests {
         ] {
             assert_eq!(GoDuration::parse(text).map(|d| d.to_string()), Ok(printed.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn no_span_leads_beyond_the_last_moment() {
+        let (epoch, hour) = (Timestamp::UNIX_EPOCH, GoDuration::from_seconds(3600));
+        assert_eq!(hour.after(epoch).to_string(), "1970-01-01T01:00:00Z");
+        assert_eq!(hour.after(Timestamp::MAX), Timestamp::MAX);
+        assert_eq!(GoDuration::from_seconds(-3600).after(Timestamp::MIN), Timestamp::MIN);
     }
 
     #[test]

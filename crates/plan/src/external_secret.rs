@@ -252,7 +252,7 @@ fn next_refresh(es: &ExternalSecret, now: Timestamp) -> Result<Next, Fault> {
     if matches!(es.spec.refresh_policy, Some(CreatedOnce | OnChange)) || !interval.is_positive() {
         return Ok(Next::Settled);
     }
-    Ok(now.saturating_add(interval.to_signed()).map_or(Next::Settled, Next::At))
+    Ok(Next::At(interval.after(now)))
 }
 
 fn set_ready(all: &mut Vec<Condition>, ready: Condition) {

@@ -55,12 +55,6 @@ pub fn plus(left: GoDuration, right: GoDuration) -> GoDuration {
     GoDuration::from_nanoseconds(left.nanoseconds().saturating_add(right.nanoseconds()))
 }
 
-/// The moment after a span.
-#[must_use]
-pub fn after(now: Timestamp, span: GoDuration) -> Timestamp {
-    now.saturating_add(span.to_signed()).unwrap_or(Timestamp::MAX)
-}
-
 /// The span from now until a unix second.
 #[must_use]
 pub fn until(second: i64, now: Timestamp) -> GoDuration {

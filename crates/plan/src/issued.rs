@@ -5,8 +5,8 @@ use api::hashicorp::Syncable;
 use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 
+use crate::Event;
 use crate::vault_call::{Ask, VaultAnswer, VaultCall};
-use crate::{Event, horizon};
 
 /// An object for which Vault issues something.
 pub trait Issues: Syncable {
@@ -36,7 +36,7 @@ const REVOCATION_PAUSE: GoDuration = GoDuration::from_seconds(5);
 /// When a revocation that failed this often is tried again, if at all.
 #[must_use]
 pub fn revokes_again(failures: u32, now: Timestamp) -> Option<Timestamp> {
-    (failures < REVOCATIONS).then(|| horizon::after(now, REVOCATION_PAUSE))
+    (failures < REVOCATIONS).then(|| REVOCATION_PAUSE.after(now))
 }
 
 /// An answer that no status tells of yet.

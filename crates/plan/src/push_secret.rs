@@ -89,7 +89,7 @@ pub fn due(ps: &PushSecret, at: &Now) -> Result<Option<Next>, Fault> {
     if !interval.is_positive() {
         return Ok(Some(Next::Settled));
     }
-    let next = pushed.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+    let next = interval.after(pushed);
     let next = at.renew_at.map_or(next, |moment| next.min(moment));
     Ok((pushed <= at.now && next > at.now).then_some(Next::At(next)))
 }
@@ -299,7 +299,7 @@ pub fn synced(ps: &PushSecret, outcome: Outcome, ends: Option<Timestamp>, now: T
     let interval = ps.refresh_interval()?;
     let mut events = if changed { vec![Event::normal("Synced", message)] } else { Vec::new() };
     let next = if interval.is_positive() {
-        let next = now.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+        let next = interval.after(now);
         Next::At(ends.map_or(next, |end| next.min(schedule::renewal(end, now))))
     } else {
         events.extend(ends.map(schedule::ends_unrenewed));

@@ -25,11 +25,8 @@ pub fn next_key(newest: Option<Timestamp>, cutoff: Option<Timestamp>, period: Go
     if !period.is_positive() {
         return NextKey::Never;
     }
-    match newest.saturating_add(period.to_signed()) {
-        Ok(due) if due <= now => NextKey::Now,
-        Ok(due) => NextKey::At(due),
-        Err(_) => NextKey::Never,
-    }
+    let due = period.after(newest);
+    if due <= now { NextKey::Now } else { NextKey::At(due) }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub struct Facts<'a> {
 pub fn decide(store: &Store, status: Option<&SecretStoreStatus>, facts: Facts<'_>) -> Result<Finish, Fault> {
     let own = store.refresh_interval()?.filter(|interval| interval.is_positive());
     let interval = own.unwrap_or(facts.interval);
-    let due = facts.now.saturating_add(interval.to_signed()).map_or(Next::Settled, Next::At);
+    let due = Next::At(interval.after(facts.now));
     let (is_ready, reason, message, cause) = match facts.found {
         Found::Valid => (true, "Valid", "store validated", None),
         Found::Unknown(fault) => (true, "ValidationUnknown", "could not determine validation status", Some(fault)),

@@ -142,8 +142,7 @@ pub fn finish<K: Stamp>(
     now: Timestamp,
 ) -> Result<Finish, Fault> {
     let interval = o.refresh_time()?.filter(|interval| interval.is_positive());
-    let next =
-        interval.and_then(|interval| now.saturating_add(interval.to_signed()).ok()).map_or(Next::Settled, Next::At);
+    let next = interval.map_or(Next::Settled, |interval| Next::At(interval.after(now)));
     let finish = told(o, provisioned, failed);
     Ok(if finish.failed { finish } else { Finish { next, ..finish } })
 }

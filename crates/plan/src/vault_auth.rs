@@ -263,7 +263,7 @@ pub fn told(o: &VaultAuth, checked: Result<CheckedAuth, Fault>, now: Timestamp) 
         synced::tell(&mut status.conditions, available, generation);
     }
     synced::tell_health(&mut status.conditions, "VaultAuth", is_well, generation, now);
-    let next = if is_well { Next::Settled } else { Next::At(horizon::after(now, horizon::local_error(now))) };
+    let next = if is_well { Next::Settled } else { Next::At(horizon::local_error(now).after(now)) };
     let news = status != before;
     Finish {
         events: if news { vec![event] } else { Vec::new() },

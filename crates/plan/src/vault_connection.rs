@@ -156,7 +156,7 @@ fn finish(o: &VaultConnection, new: Vec<Condition>, is_well: bool, events: Vec<E
     let news = o.status.is_none() || status != before;
     Finish {
         events: if news { events } else { Vec::new() },
-        next: Next::At(horizon::after(now, wait)),
+        next: Next::At(wait.after(now)),
         failed: !is_well,
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     }

@@ -82,8 +82,8 @@ pub fn decide(o: &VaultDynamicSecret, facts: &Facts<'_>, now: Timestamp) -> Step
     }
     if now < due_at(o, status) {
         let renewed = Timestamp::from_second(status.last_renewal_time).unwrap_or(now);
-        let due = horizon::after(renewed, horizon::lease(span, o.spec.renewal_percent, now));
-        let next = if facts.token == LeaseToken::Foreign { due.min(horizon::after(now, FOREIGN)) } else { due };
+        let due = horizon::lease(span, o.spec.renewal_percent, now).after(renewed);
+        let next = if facts.token == LeaseToken::Foreign { due.min(FOREIGN.after(now)) } else { due };
         return Step::Wait(waiting(o, status, Next::At(next), now));
     }
     if lease.renewable && !lease.id.is_empty() && !o.spec.allow_static_creds.unwrap_or(false) {
@@ -171,7 +171,7 @@ fn life(o: &VaultDynamicSecret, lease: &SecretLease) -> GoDuration {
 fn due_at(o: &VaultDynamicSecret, status: &VaultDynamicSecretStatus) -> Timestamp {
     let span = life(o, &status.secret_lease).nanoseconds() / 100 * o.spec.renewal_percent.clamp(0, 90);
     let renewed = Timestamp::from_second(status.last_renewal_time).unwrap_or(Timestamp::UNIX_EPOCH);
-    horizon::after(renewed, GoDuration::from_nanoseconds(span))
+    GoDuration::from_nanoseconds(span).after(renewed)
 }
 
 /// The request for credentials. Each answer makes some, so it is asked once; but for a static role's, which are only read.
@@ -249,7 +249,7 @@ impl Issues for VaultDynamicSecret {
     fn serves_until(&self, issued: &Issued) -> Timestamp {
         let seconds = issued.answer.lease_duration;
         let life = if seconds > 0 { GoDuration::from_seconds(seconds) } else { WITHOUT_LEASE };
-        horizon::after(issued.at, horizon::two_thirds(life, issued.at))
+        horizon::two_thirds(life, issued.at).after(issued.at)
     }
 
     fn issued_id(&self) -> Option<&str> {
@@ -362,7 +362,7 @@ pub fn renewed(
     events.extend(news);
     Renewed::Kept(Finish {
         events,
-        next: Next::At(horizon::after(now, wait)),
+        next: Next::At(wait.after(now)),
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     })
 }
@@ -436,7 +436,7 @@ pub fn synced(o: &VaultDynamicSecret, after: &Synced<'_>, now: Timestamp) -> Fin
     let mut events = vec![synced_event(is_first, &after.answer.lease_id, wait.unwrap_or_default(), after.reason)];
     events.extend(synced::restart_events(&after.restarts));
     events.extend(news);
-    let next = wait.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
+    let next = wait.map_or(Next::Settled, |wait| Next::At(wait.after(now)));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
 }
 
@@ -479,7 +479,7 @@ pub fn failed(o: &VaultDynamicSecret, failure: &Failure, backoff: &Backoff, fail
     synced::tell_health(&mut status.conditions, KIND, false, generation, now);
     Finish {
         events: vec![event],
-        next: Next::At(horizon::after(now, wait)),
+        next: Next::At(wait.after(now)),
         failed: true,
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     }

@@ -77,7 +77,7 @@ pub fn decide(o: &VaultPKISecret, facts: &Facts<'_>, now: Timestamp) -> Result<S
 /// A wait. The status stays as it is, unless it still tells of a failure, or an edit is to be noted that asks for nothing new.
 fn waiting(o: &VaultPKISecret, status: &VaultPKISecretStatus, due: i64, now: Timestamp) -> Finish {
     let wait = wait(o, due, now);
-    let finish = Finish::at(horizon::after(now, wait));
+    let finish = Finish::at(wait.after(now));
     if status.valid && o.metadata.generation == Some(status.last_generation) {
         return finish;
     }
@@ -356,7 +356,7 @@ pub fn synced(o: &VaultPKISecret, after: Synced<'_>, now: Timestamp) -> Result<F
     }
     events.extend(synced::restart_events(&restarts));
     let wait = if to_revoke(o).is_some() { GoDuration::default() } else { wait };
-    let next = Next::At(horizon::after(now, wait));
+    let next = Next::At(wait.after(now));
     Ok(Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) })
 }
 
@@ -394,7 +394,7 @@ pub fn failed(o: &VaultPKISecret, failure: &Failure, backoff: &Backoff, failures
     synced::tell_health(&mut status.conditions, KIND, false, generation, now);
     Finish {
         events: vec![Event::warning(reason, message)],
-        next: Next::At(horizon::after(now, wait)),
+        next: Next::At(wait.after(now)),
         failed: true,
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     }

@@ -131,7 +131,7 @@ pub fn synced(o: &VaultStaticSecret, after: &Synced<'_>, now: Timestamp) -> Fini
     if is_new {
         events.push(synced::no_events());
     }
-    let next = interval.map_or(Next::Settled, |wait| Next::At(horizon::after(now, wait)));
+    let next = interval.map_or(Next::Settled, |wait| Next::At(wait.after(now)));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
 }
 
@@ -158,7 +158,7 @@ pub fn failed(o: &VaultStaticSecret, failure: &Failure, backoff: &Backoff, failu
     synced::tell_health(&mut status.conditions, KIND, false, generation, now);
     Finish {
         events: vec![Event::warning(reason, message)],
-        next: Next::At(horizon::after(now, wait)),
+        next: Next::At(wait.after(now)),
         failed: true,
         ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default())
     }

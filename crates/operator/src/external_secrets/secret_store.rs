@@ -146,7 +146,7 @@ impl<K: Kind> Controller for Validate<K> {
         let interval = w.memory::<Settings>().store_interval;
         let finish = Self::reconcile(w, o).await?;
         // A pass that had nothing to say must not be taken for leave to go.
-        let next = w.now().saturating_add(interval.to_signed()).map_or(Next::Retry, Next::At);
+        let next = Next::At(interval.after(w.now()));
         Ok(if finish.next == Next::Settled { Finish { next, ..finish } } else { finish })
     }
 

@@ -154,7 +154,7 @@ fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
             if !is_current || refreshed > at.now {
                 return Ok(Refresh::Due);
             }
-            let due = refreshed.saturating_add(interval.to_signed()).unwrap_or(Timestamp::MAX);
+            let due = interval.after(refreshed);
             let due = at.renew_at.map_or(due, |moment| due.min(moment));
             if due > at.now {
                 return Ok(Refresh::At(Some(due)));

@@ -44,12 +44,12 @@ pub fn pause(workload: &Workload, needs_reload: bool, options: &Options, now: Ti
     let paused_at = workload.annotations.get(&keys.paused_at);
     let pause = match (workload.is_paused, paused_at) {
         (false, _) if needs_reload && period.is_positive() => {
-            Pause::Begin(begin(workload, options, now), after(now, period))
+            Pause::Begin(begin(workload, options, now), period.after(now))
         }
         (false, _) => Pause::None,
         (true, None) => Pause::None,
         (true, Some(since)) => match since.parse::<Timestamp>() {
-            Ok(since) if after(since, period) > now => Pause::Until(after(since, period)),
+            Ok(since) if period.after(since) > now => Pause::Until(period.after(since)),
             _ => Pause::Resume(resume(workload, options)),
         },
     };
@@ -64,10 +64,6 @@ fn orphaned(workload: &Workload, options: &Options) -> Pause {
     } else {
         Pause::None
     }
-}
-
-fn after(moment: Timestamp, period: GoDuration) -> Timestamp {
-    moment.saturating_add(period.to_signed()).unwrap_or(Timestamp::MAX)
 }
 
 fn begin(workload: &Workload, options: &Options, now: Timestamp) -> Write {

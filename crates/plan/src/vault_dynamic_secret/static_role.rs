@@ -105,7 +105,7 @@ pub fn read(o: &VaultDynamicSecret, after: &Read<'_>, now: Timestamp) -> Finish 
         events.insert(0, synced_event(is_first, "", wait, after.reason));
     }
     events.extend(news);
-    let next = Next::At(horizon::after(now, wait));
+    let next = Next::At(wait.after(now));
     Finish { events, next, ..Finish::settled().with_status(serde_json::to_value(&status).unwrap_or_default()) }
 }
 
