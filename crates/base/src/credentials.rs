@@ -99,13 +99,12 @@ pub struct ServiceAccount {
 
 /// The source behind credentials; names are already resolved and allowed when it is asked.
 pub trait CredentialSource: Send + Sync {
-    /// The whole data of a Secret or ConfigMap; where `label` is given, only if the object carries it.
+    /// The whole data of a Secret or ConfigMap.
     fn data<'a>(
         &'a self,
         holder: Holder,
         namespace: &'a str,
         name: &'a str,
-        label: Option<(&'a str, &'a str)>,
     ) -> Opening<'a, BTreeMap<String, SecretBytes>>;
 
     /// A ServiceAccount's uid and annotations.
@@ -145,37 +144,39 @@ impl Credentials {
         &self.tenant
     }
 
-    /// One key of a Secret.
+    /// One key of a Secret or ConfigMap.
     ///
     /// # Errors
     /// The tenant may not name that namespace, the object or the key is missing, or the source failed.
+    pub async fn key(&self, holder: Holder, at: &Selector) -> Result<SecretBytes, Fault> {
+        let namespace = self.tenant.resolve(at.namespace.as_deref())?;
+        let data = self.source.data(holder, &namespace, &at.name).await;
+        let mut data = data.map_err(Fault::of_access)?;
+        let key = key_of(at);
+        data.remove(key).ok_or_else(|| {
+            let kind = if holder == Holder::Secret { "Secret" } else { "ConfigMap" };
+            // People search for the peer's sentence (ESO §15).
+            Fault::wrong(format!("cannot find secret data for key: \"{key}\""))
+                .because(format!("{kind} `{namespace}/{}` does not have it", at.name))
+                .about(ObjectRef::new(kind, namespace.clone(), at.name.clone()))
+        })
+    }
+
+    /// One key of a Secret.
+    ///
+    /// # Errors
+    /// As [`Self::key`].
     pub async fn secret_key(&self, at: &Selector) -> Result<SecretBytes, Fault> {
-        self.key(Holder::Secret, at, None).await
+        self.key(Holder::Secret, at).await
     }
 
     /// One key of a Secret as text.
     ///
     /// # Errors
-    /// As [`Self::secret_key`], or the value is not UTF-8.
+    /// As [`Self::key`], or the value is not UTF-8.
     pub async fn secret_text(&self, at: &Selector) -> Result<SecretText, Fault> {
         let value = self.secret_key(at).await?;
         value.to_text().ok_or_else(|| Fault::wrong(format!("key `{}` of Secret `{}` is not text", key_of(at), at.name)))
-    }
-
-    /// One key of a ConfigMap.
-    ///
-    /// # Errors
-    /// As [`Self::secret_key`].
-    pub async fn config_key(&self, at: &Selector) -> Result<SecretBytes, Fault> {
-        self.key(Holder::ConfigMap, at, None).await
-    }
-
-    /// One key of a Secret that must carry a label, as the webhook provider asks for.
-    ///
-    /// # Errors
-    /// As [`Self::secret_key`], or the label is missing.
-    pub async fn labelled_key(&self, at: &Selector, label: (&str, &str)) -> Result<SecretBytes, Fault> {
-        self.key(Holder::Secret, at, Some(label)).await
     }
 
     /// A ServiceAccount's uid and annotations.
@@ -205,20 +206,6 @@ impl Credentials {
     /// Notes what tells this connection from another with the same settings.
     pub fn note(&self, part: &str) {
         self.source.note(part);
-    }
-
-    async fn key(&self, holder: Holder, at: &Selector, label: Option<(&str, &str)>) -> Result<SecretBytes, Fault> {
-        let namespace = self.tenant.resolve(at.namespace.as_deref())?;
-        let data = self.source.data(holder, &namespace, &at.name, label).await;
-        let mut data = data.map_err(Fault::of_access)?;
-        let key = key_of(at);
-        data.remove(key).ok_or_else(|| {
-            let kind = if holder == Holder::Secret { "Secret" } else { "ConfigMap" };
-            // People search for the peer's sentence (ESO §15).
-            Fault::wrong(format!("cannot find secret data for key: \"{key}\""))
-                .because(format!("{kind} `{namespace}/{}` does not have it", at.name))
-                .about(ObjectRef::new(kind, namespace.clone(), at.name.clone()))
-        })
     }
 }
 

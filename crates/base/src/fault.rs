@@ -234,6 +234,18 @@ impl Error for Fault {
     }
 }
 
+/// What was found, if anything was: to whoever asks whether a secret is there, it is no failure that it is not.
+///
+/// # Errors
+/// Every other fault.
+pub fn found<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Stands for the causes of the fault that it holds; nobody sees it, because [`Fault::source`] looks through it.
 #[derive(Debug)]
 struct Shared(Arc<Fault>);
@@ -268,6 +280,13 @@ mod tests {
         let login = Fault::not_found("no such ServiceAccount").within("cannot log in").of_access();
         assert_eq!((login.kind(), login.chain().as_str()), (Kind::Wrong, "cannot log in: no such ServiceAccount"));
         assert_eq!(Fault::denied("no").of_access().kind(), Kind::Denied);
+    }
+
+    #[test]
+    fn only_what_is_missing_is_no_failure() {
+        assert!(matches!(found(Ok(1)), Ok(Some(1))));
+        assert!(matches!(found::<u8>(Err(Fault::not_found("no such secret"))), Ok(None)));
+        assert!(found::<u8>(Err(Fault::denied("no"))).is_err());
     }
 
     #[test]

@@ -77,31 +77,19 @@ impl ClusterCredentials {
         }
     }
 
-    async fn read_secret(
-        &self,
-        namespace: &str,
-        name: &str,
-        label: Option<(&str, &str)>,
-    ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
+    async fn read_secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, SecretBytes>, Fault> {
         let at = Address::secret(namespace, name);
         let body = read_at(&at, self.cluster.read(&at).await)?;
         let secret = kube_secret::read(&body)?;
-        check_label(&at, &secret.labels, label)?;
         let parts: Vec<&[u8]> = secret.data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]).collect();
         let version = secret.resource_version.clone();
         self.record_part(Some(Dependency { at, version }), &parts);
         Ok(secret.data.into_iter().collect())
     }
 
-    async fn read_config_map(
-        &self,
-        namespace: &str,
-        name: &str,
-        label: Option<(&str, &str)>,
-    ) -> Result<BTreeMap<String, SecretBytes>, Fault> {
+    async fn read_config_map(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, SecretBytes>, Fault> {
         let at = Address::new(Resource::new("", "v1", "ConfigMap", "configmaps"), namespace, name);
         let map: ConfigMap = read_at(&at, self.cluster.read_as(&at).await)?;
-        check_label(&at, &map.metadata.labels, label)?;
         let mut data: BTreeMap<String, SecretBytes> =
             map.data.into_iter().map(|(key, text)| (key, SecretBytes::from(text))).collect();
         for (key, text) in map.binary_data {
@@ -154,12 +142,11 @@ impl CredentialSource for ClusterCredentials {
         holder: Holder,
         namespace: &'a str,
         name: &'a str,
-        label: Option<(&'a str, &'a str)>,
     ) -> Opening<'a, BTreeMap<String, SecretBytes>> {
         Box::pin(async move {
             match holder {
-                Holder::Secret => self.read_secret(namespace, name, label).await,
-                Holder::ConfigMap => self.read_config_map(namespace, name, label).await,
+                Holder::Secret => self.read_secret(namespace, name).await,
+                Holder::ConfigMap => self.read_config_map(namespace, name).await,
             }
         })
     }
@@ -196,15 +183,6 @@ fn read_at<T>(at: &Address, read: Result<Option<T>, Fault>) -> Result<T, Fault> 
     read.and_then(|found| found.ok_or_else(missing)).map_err(|fault| fault.within(attempt()))
 }
 
-fn check_label(at: &Address, labels: &BTreeMap<String, String>, wanted: Option<(&str, &str)>) -> Result<(), Fault> {
-    match wanted {
-        Some((key, value)) if labels.get(key).map(String::as_str) != Some(value) => {
-            Err(Fault::denied(format!("{} does not carry the label `{key}: {value}`", at.object())).about(at.object()))
-        }
-        _ => Ok(()),
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConfigMap {
@@ -228,8 +206,6 @@ struct Meta {
     uid: String,
     #[serde(default)]
     resource_version: String,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
 }

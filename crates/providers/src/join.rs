@@ -1,7 +1,8 @@
 //! One remote read for many users: reads of one place that are in flight, or were begun within the same tick, share their
 //! answer. It is no cache with a lifetime: a payload lives for one tick at most and is wiped, a fault is shared only with
-//! those who were already waiting, and nobody gets the same answer in a second pass: who asks again wants to know what is new. The key holds a digest of the resolved credentials, so that two tenants join only if both
-//! hold the same ones; who may use a store at all is checked before a key exists. Specification: design §5.
+//! those who were already waiting, and nobody gets the same answer in a second pass: who asks again wants to know what is new.
+//! The key holds a digest of the resolved credentials, so that two tenants join only if both hold the same ones; who may use a
+//! store at all is checked before a key exists. Specification: design §5.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

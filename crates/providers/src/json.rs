@@ -1,6 +1,6 @@
 //! Selecting from payloads whose value is one text, JSON more often than not: the default of most providers.
 
-use base::{Fault, SecretMap, SecretValue};
+use base::{Fault, SecretBytes, SecretMap, SecretValue};
 use source::{Locator, Payload, select as rules};
 
 /// The whole value, or a property of it: exact key first, then a gjson path.
@@ -26,6 +26,12 @@ pub fn entries(at: &Locator, payload: &Payload, property: Option<&str>) -> Resul
         Fault::wrong(format!("unable to unmarshal secret {}: it is no JSON object", at.key))
             .hint("use `data` for a secret that is one value")
     })
+}
+
+/// Whether a value is there that was asked for: the whole one, or a property of it.
+#[must_use]
+pub fn holds(value: &SecretBytes, property: Option<&str>) -> bool {
+    property.is_none_or(|property| rules::property(value.expose(), property).is_some())
 }
 
 fn unexpected(at: &Locator) -> Fault {

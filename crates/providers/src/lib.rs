@@ -14,6 +14,7 @@ pub mod referent;
 pub mod registry;
 pub mod resolver;
 pub mod row;
+pub mod searched;
 pub mod selectors;
 pub mod settings;
 pub mod stores;

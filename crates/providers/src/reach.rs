@@ -131,11 +131,17 @@ impl Calls {
         let _ = self.0.set(counter);
     }
 
-    /// One call ended.
-    pub fn count(&self, provider: &'static str, call: &'static str, succeeded: bool) {
+    /// Counts a call by its result, and hands the result on.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub fn counted<T>(&self, provider: &'static str, call: &'static str, result: Result<T, Fault>) -> Result<T, Fault> {
+        // A secret that is not there was found missing by a call that worked.
+        let succeeded = result.as_ref().map_or_else(|fault| fault.kind() == base::Kind::NotFound, |_| true);
         if let Some(counter) = self.0.get() {
             counter.count(provider, call, succeeded);
         }
+        result
     }
 }
 
@@ -145,16 +151,5 @@ impl Reach {
     #[must_use]
     pub fn retry(&self, own: Retry, unsaid: u32) -> Retry {
         self.retrying.map_or(own, |said| own.with(said.retries.unwrap_or(unsaid), said.wait))
-    }
-
-    /// Counts a call by its result, and hands the result on.
-    ///
-    /// # Errors
-    /// Those of the call.
-    pub fn counted<T>(&self, provider: &'static str, call: &'static str, result: Result<T, Fault>) -> Result<T, Fault> {
-        // A secret that is not there was found missing by a call that worked.
-        let succeeded = result.as_ref().map_or_else(|fault| fault.kind() == base::Kind::NotFound, |_| true);
-        self.calls.count(provider, call, succeeded);
-        result
     }
 }

@@ -1,7 +1,7 @@
 //! The selectors that most settings share: a key of a Secret, a ServiceAccount, a place of authorities.
 //! Which namespace they may mean is `base::Tenant`'s to say. Specification: ESO §5.1.
 
-use base::credentials::Selector;
+use base::credentials::{Holder, Selector};
 use base::encoding::Base64;
 use base::{Credentials, Fault, SecretBytes, Tenant};
 use schemars::JsonSchema;
@@ -62,12 +62,18 @@ impl ServiceAccountSelector {
     }
 }
 
+/// What is wrong with the namespaces that selectors name. Without one a cluster store means those of its users.
+pub fn foreign(selectors: &[Selector], tenant: &Tenant) -> impl Iterator<Item = Fault> {
+    let named = selectors.iter().filter_map(|selector| selector.namespace.as_deref());
+    named.filter_map(|namespace| tenant.resolve(Some(namespace)).err())
+}
+
 /// Where authorities lie.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CaProvider {
     /// Secret or ConfigMap.
-    pub r#type: CaHolder,
+    pub r#type: KeyHolder,
     /// The object.
     pub name: String,
     /// The key.
@@ -78,13 +84,22 @@ pub struct CaProvider {
     pub namespace: Option<String>,
 }
 
-/// What can hold authorities.
+/// What can hold a key that is no credential: authorities, a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum CaHolder {
+pub enum KeyHolder {
     /// A Secret.
     Secret,
     /// A ConfigMap.
     ConfigMap,
+}
+
+impl From<KeyHolder> for Holder {
+    fn from(holder: KeyHolder) -> Self {
+        match holder {
+            KeyHolder::Secret => Self::Secret,
+            KeyHolder::ConfigMap => Self::ConfigMap,
+        }
+    }
 }
 
 impl CaProvider {
@@ -116,9 +131,9 @@ pub async fn authorities(
         return Err(fault);
     }
     let at = Selector { name: provider.name.clone(), namespace: provider.namespace.clone(), key: provider.key.clone() };
-    let read = match provider.r#type {
-        CaHolder::Secret => credentials.secret_key(&at).await,
-        CaHolder::ConfigMap => credentials.config_key(&at).await,
-    };
-    read.map(Some).map_err(|fault| fault.within("failed to get ca bundle"))
+    credentials
+        .key(provider.r#type.into(), &at)
+        .await
+        .map(Some)
+        .map_err(|fault| fault.within("failed to get ca bundle"))
 }

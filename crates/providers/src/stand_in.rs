@@ -55,13 +55,7 @@ impl Objects {
 }
 
 impl CredentialSource for Objects {
-    fn data<'a>(
-        &'a self,
-        _: Holder,
-        namespace: &'a str,
-        name: &'a str,
-        _: Option<(&'a str, &'a str)>,
-    ) -> Opening<'a, BTreeMap<String, SecretBytes>> {
+    fn data<'a>(&'a self, _: Holder, namespace: &'a str, name: &'a str) -> Opening<'a, BTreeMap<String, SecretBytes>> {
         Box::pin(async move {
             let found = self.data.get(&format!("{namespace}/{name}")).cloned();
             found.ok_or_else(|| Fault::wrong(format!("cannot find `{namespace}/{name}`")))

@@ -59,7 +59,7 @@ pub trait SecretsClient: Send + Sync {
 pub struct RemotePlace {
     /// The secret's name or path.
     pub key: String,
-    /// A part of it.
+    /// A part of it; never an empty text.
     pub property: Option<String>,
 }
 

@@ -88,9 +88,7 @@ impl Generator for Maker {
     fn make<'a>(&'a self, now: Timestamp, _: &'a mut (dyn CryptoRng + Send)) -> Opening<'a, Made> {
         Box::pin(async move {
             let (name, call) = self.spec.call()?;
-            let answer = self.session.call(&call).await;
-            self.calls.count(PROVIDER, name, answer.is_ok());
-            let answer = answer?;
+            let answer = self.calls.counted(PROVIDER, name, self.session.call(&call).await)?;
             Ok(Made { values: self.spec.values(&answer)?, state: None, expires: self.spec.end(&answer, now) })
         })
     }

@@ -10,7 +10,7 @@ pub(in crate::stores) mod settings;
 
 use std::sync::Arc;
 
-use base::{Credentials, Fault, Opening, Tenant};
+use base::{Credentials, Fault, Opening};
 use schemars::schema_for;
 use serde_json::Value;
 use wire::aws::{Identity, Role, Session, Settings, knows_profile};
@@ -20,6 +20,7 @@ use self::settings::{Service, Settings as StoreSettings};
 use crate::reach::Reach;
 use crate::referent;
 use crate::row::{Access, Asked, Client, Maintenance, Row};
+use crate::settings::{check, checked};
 
 /// The row.
 pub const ROW: Row = Row {
@@ -37,24 +38,14 @@ pub const ROW: Row = Row {
     },
     maintenance: Maintenance::Maintained,
     schema: || schema_for!(StoreSettings),
-    check,
+    check: check::<StoreSettings>,
     open: Some(open),
     references: &[secrets_manager::DOOR, parameter_store::DOOR],
 };
 
-fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
-    match crate::settings::read::<StoreSettings>("aws", value) {
-        Ok(settings) => settings.check(tenant),
-        Err(fault) => vec![fault],
-    }
-}
-
 fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) -> Opening<'a, Client> {
     Box::pin(async move {
-        let settings: StoreSettings = crate::settings::read("aws", value)?;
-        if let Some(fault) = settings.check(credentials.tenant()).into_iter().next() {
-            return Err(fault);
-        }
+        let settings: StoreSettings = checked(value, credentials.tenant())?;
         if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
             return Ok(client);
         }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use source::{Find, Locator, Payload, PushEntry, PushSource, Pushed, RemotePlace, SecretsClient, Validity, select};
 
+use crate::json;
 use crate::reach::Reach;
 use crate::row::{Access, Client, Maintenance, Row};
-use crate::{json, settings};
+use crate::settings::{self, Checked};
 
 /// The row.
 pub const ROW: Row = Row {
@@ -30,7 +31,7 @@ pub const ROW: Row = Row {
     },
     maintenance: Maintenance::Unmaintained,
     schema: || schema_for!(Settings),
-    check,
+    check: settings::check::<Settings>,
     open: Some(open),
     references: &[],
 };
@@ -66,21 +67,19 @@ struct FakeClient {
     validation: i64,
 }
 
-fn check(value: &Value, _tenant: &Tenant) -> Vec<Fault> {
-    let settings: Settings = match settings::read("fake", value) {
-        Ok(settings) => settings,
-        Err(fault) => return vec![fault],
-    };
-    let nameless = settings.data.iter().position(|entry| entry.key.is_empty());
-    nameless
-        .map(|place| Fault::wrong(format!("key cannot be empty in item {place} of the fake store")))
-        .into_iter()
-        .collect()
+impl Checked for Settings {
+    const PROVIDER: &'static str = "fake";
+
+    fn check(&self, _: &Tenant) -> Vec<Fault> {
+        let nameless = self.data.iter().position(|entry| entry.key.is_empty());
+        let told = |place| Fault::wrong(format!("key cannot be empty in item {place} of the fake store"));
+        nameless.map(told).into_iter().collect()
+    }
 }
 
 fn open<'a>(value: &'a Value, _reach: &'a Reach, _credentials: Credentials) -> Opening<'a, Client> {
     Box::pin(async move {
-        let Settings { data, validation_result } = settings::read("fake", value)?;
+        let Settings { data, validation_result } = settings::read(Settings::PROVIDER, value)?;
         let client =
             FakeClient { entries: data, pushed: Mutex::default(), validation: validation_result.unwrap_or_default() };
         Ok(Arc::new(client) as Client)

@@ -18,13 +18,16 @@ use http_body_util::{BodyExt as _, Limited};
 use kube::api::GetParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Request;
+use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use source::{Locator, Payload, SecretsClient, select};
 
+use self::connection::Settings;
 use crate::kubeconfig;
 use crate::reach::Reach;
 use crate::row::{Asked, Client, Maintenance, Row, TextDoor};
+use crate::settings;
 
 /// The row.
 pub const ROW: Row = Row {
@@ -32,8 +35,8 @@ pub const ROW: Row = Row {
     keys: &["kubernetes"],
     access: store::ACCESS,
     maintenance: Maintenance::Maintained,
-    schema: store::schema,
-    check: store::check,
+    schema: || schema_for!(Settings),
+    check: settings::check::<Settings>,
     open: Some(store::open),
     references: &[TextDoor {
         scheme: "k8s",
@@ -215,8 +218,8 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// The fault of a request about an object (an empty name: about none in particular). "Not found" is one only in the API's own words for this very object: a wrong
-    /// address or a page of something in between must never look like a deleted Secret.
+    /// The fault of a request about an object (an empty name: about none in particular). "Not found" is one only in the API's own
+    /// words for this very object: a wrong address or a page of something in between must never look like a deleted Secret.
     fn of_object(self, object: &str) -> Fault {
         let (code, reason, message, name) = match self {
             Self::Failed(fault) => return fault,

@@ -19,7 +19,7 @@ use crate::reach::Reach;
 use crate::referent;
 use crate::row::{Access, Client, Maintenance, Row};
 use crate::selectors::{CaProvider, SecretKeySelector};
-use crate::settings;
+use crate::settings::{self, Checked};
 
 /// The row.
 pub const ROW: Row = Row {
@@ -37,7 +37,7 @@ pub const ROW: Row = Row {
     },
     maintenance: Maintenance::Maintained,
     schema: || schema_for!(Settings),
-    check,
+    check: settings::check::<Settings>,
     open: Some(open),
     references: &[],
 };
@@ -86,7 +86,9 @@ struct Login {
     user_pass: Option<Named>,
 }
 
-impl Settings {
+impl Checked for Settings {
+    const PROVIDER: &'static str = "openBao";
+
     fn check(&self, tenant: &Tenant) -> Vec<Fault> {
         let mut faults = Vec::new();
         let login = self.auth.clone().unwrap_or_default();
@@ -107,7 +109,9 @@ impl Settings {
         faults.extend(settings.check(tenant));
         faults
     }
+}
 
+impl Settings {
     /// The same, in the words of the store of Vault.
     fn into_vault(self) -> VaultSettings {
         let login = self.auth.unwrap_or_default();
@@ -130,20 +134,9 @@ impl Settings {
     }
 }
 
-fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
-    match settings::read::<Settings>("openBao", value) {
-        Ok(settings) => settings.check(tenant),
-        Err(fault) => vec![fault],
-    }
-}
-
 fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) -> Opening<'a, Client> {
     Box::pin(async move {
-        let settings = settings::read::<Settings>("openBao", value)?;
-        if let Some(fault) = settings.check(credentials.tenant()).into_iter().next() {
-            return Err(fault);
-        }
-        let settings = settings.into_vault();
+        let settings = settings::checked::<Settings>(value, credentials.tenant())?.into_vault();
         if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
             return Ok(client);
         }

@@ -11,7 +11,8 @@ pub(crate) mod settings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Credentials, Fault, Kind, Opening, SecretBytes, SecretMap, SecretValue, Tenant};
+use base::fault::found;
+use base::{Credentials, Fault, Opening, SecretBytes, SecretMap, SecretValue};
 use regex::Regex;
 use schemars::schema_for;
 use serde_json::value::{RawValue, to_raw_value};
@@ -25,9 +26,11 @@ use wire::vault::Call;
 use self::engine::{Engine, custom, folder};
 use self::kv::{Mount, Version};
 use self::settings::Settings;
+use crate::json;
 use crate::reach::Reach;
 use crate::referent;
 use crate::row::{Access, Client, Maintenance, Row};
+use crate::settings::{Checked, check, pattern, read};
 
 /// The row.
 pub const ROW: Row = Row {
@@ -45,7 +48,7 @@ pub const ROW: Row = Row {
     },
     maintenance: Maintenance::Maintained,
     schema: || schema_for!(Settings),
-    check,
+    check: check::<Settings>,
     open: Some(open),
     references: reference::DOORS,
 };
@@ -83,16 +86,9 @@ impl Standing {
     }
 }
 
-fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
-    match crate::settings::read::<Settings>("vault", value) {
-        Ok(settings) => settings.check(tenant),
-        Err(fault) => vec![fault],
-    }
-}
-
 fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) -> Opening<'a, Client> {
     Box::pin(async move {
-        let settings: Settings = crate::settings::read("vault", value)?;
+        let settings: Settings = read(Settings::PROVIDER, value)?;
         if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
             return Ok(client);
         }
@@ -132,7 +128,7 @@ impl VaultClient {
         if !query.tags.is_empty() && self.version() == Version::V1 {
             return Err(Fault::wrong("cannot perform find by tag operations with kv version v1"));
         }
-        let name = query.name.as_deref().map(crate::settings::pattern).transpose()?;
+        let name = query.name.as_deref().map(pattern).transpose()?;
         let mut paths = self.engine.list(&folder(query.path.as_deref()), true).await?;
         paths.retain(|path| name.as_ref().is_none_or(|name: &Regex| name.is_match(path)));
         if !query.tags.is_empty() {
@@ -198,10 +194,10 @@ impl VaultClient {
                 Fault::conflict(format!("cannot push to `{key}`")).because("secret not managed by external-secrets")
             );
         }
-        let fields: Fields = match entry.at.property.as_deref().filter(|property| !property.is_empty()) {
+        let fields: Fields = match &entry.at.property {
             Some(property) => {
                 let mut fields = standing.fields.clone().unwrap_or_default();
-                fields.insert(property.to_owned(), raw(&text));
+                fields.insert(property.clone(), raw(&text));
                 fields
             }
             None => serde_json::from_str(&text)
@@ -217,7 +213,7 @@ impl VaultClient {
     async fn delete_entry(&self, at: &RemotePlace) -> Result<(), Fault> {
         let mut standing = self.standing(&at.key).await?;
         let Some(mut fields) = standing.fields.take().filter(|_| standing.is_ours()) else { return Ok(()) };
-        if let Some(property) = at.property.as_deref().filter(|property| !property.is_empty()) {
+        if let Some(property) = &at.property {
             if fields.remove(property).is_none() {
                 return Ok(());
             }
@@ -230,15 +226,6 @@ impl VaultClient {
             self.engine.ask("DeleteSecret", &Call::delete(&self.engine.mount.metadata_path(&at.key)?)).await?;
         }
         Ok(())
-    }
-}
-
-/// What was found, if anything was.
-fn found<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-        Err(fault) => Err(fault),
     }
 }
 
@@ -305,19 +292,14 @@ impl SecretsClient for VaultClient {
 
     fn exists<'a>(&'a self, at: &'a RemotePlace) -> Opening<'a, bool> {
         Box::pin(async move {
-            match (self.engine.read(&Locator::of(at.key.as_str())).await, &at.property) {
-                (Ok(_), None) => Ok(true),
-                (Ok(json), Some(property)) => Ok(rules::property(json.expose(), property).is_some()),
-                (Err(fault), _) if fault.kind() == Kind::NotFound => Ok(false),
-                (Err(fault), _) => Err(fault),
-            }
+            let standing = found(self.engine.read(&Locator::of(at.key.as_str())).await)?;
+            Ok(standing.is_some_and(|standing| json::holds(&standing, at.property.as_deref())))
         })
     }
 
     fn validate(&self) -> Opening<'_, Validity> {
         Box::pin(async move {
-            let answer = self.engine.session.lookup_self().await;
-            self.engine.calls.count(PROVIDER, "LookupSelf", answer.is_ok());
+            let answer = self.engine.calls.counted(PROVIDER, "LookupSelf", self.engine.session.lookup_self().await);
             answer.map(|_| Validity::Ready).map_err(|fault| fault.within("invalid vault credentials"))
         })
     }

@@ -70,34 +70,27 @@ impl ParameterStore {
     /// # Errors
     /// The service refuses.
     pub async fn read_below(&self, path: &str, recursive: bool) -> Result<SecretMap, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Page {
+            // Always there, if empty: an answer without it is no list of nothing.
+            parameters: Vec<Parameter>,
+            #[serde(default)]
+            next_token: Option<String>,
+        }
         let mut found = SecretMap::new();
-        let mut next = None;
-        loop {
-            let mut body = json!({ "Path": path, "Recursive": recursive, "WithDecryption": true, "MaxResults": 10 });
-            if let Some(token) = &next {
-                body["NextToken"] = json!(token);
-            }
-            #[derive(Deserialize)]
-            #[serde(rename_all = "PascalCase")]
-            struct Page {
-                // Always there, if empty: an answer without it is no list of nothing.
-                parameters: Vec<Parameter>,
-                #[serde(default)]
-                next_token: Option<String>,
-            }
-            let answer = self.asking.read("AmazonSSM.GetParametersByPath", &body).await?;
-            let page: Page = answer.json(&format!("cannot read parameters below `{path}`"))?;
+        let take = |page: Page| {
             for Parameter { name, value } in page.parameters {
                 if let Some(value) = value {
                     found.insert(name, value);
                 }
             }
-            // A page may be empty and not be the last; the same token twice would be asked for ever.
-            next = match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) if next.as_ref() != Some(&token) => Some(token),
-                _ => return Ok(found),
-            };
-        }
+            Ok(page.next_token)
+        };
+        let body = json!({ "Path": path, "Recursive": recursive, "WithDecryption": true, "MaxResults": 10 });
+        let attempt = format!("cannot read parameters below `{path}`");
+        self.asking.pages("AmazonSSM.GetParametersByPath", body, &attempt, take).await?;
+        Ok(found)
     }
 }
 

@@ -13,7 +13,8 @@ use wire::SecretSource;
 use wire::aws::{self, Identity, Role, Session};
 
 use crate::reach::Reach;
-use crate::selectors::{SecretKeySelector, ServiceAccountSelector};
+use crate::selectors::{self, SecretKeySelector, ServiceAccountSelector};
+use crate::settings::Checked;
 
 /// How AWS is spoken to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -188,16 +189,15 @@ async fn web_identity(account: &ServiceAccountSelector, credentials: &Credential
     Ok(Identity::WebIdentity { role, token })
 }
 
-impl Settings {
-    /// What admission finds wrong.
-    pub fn check(&self, tenant: &Tenant) -> Vec<Fault> {
+impl Checked for Settings {
+    const PROVIDER: &'static str = "aws";
+
+    fn check(&self, tenant: &Tenant) -> Vec<Fault> {
         let mut faults = Vec::new();
         if !is_region(&self.region) {
             faults.push(Fault::wrong(format!("region not found: {}", self.region)));
         }
-        // Without a namespace a cluster store means its users' namespaces.
-        let named = self.selectors().into_iter().filter_map(|selector| selector.namespace);
-        faults.extend(named.filter_map(|namespace| tenant.resolve(Some(&namespace)).err()));
+        faults.extend(selectors::foreign(&self.selectors(), tenant));
         if let Some(Deletion { force_delete_without_recovery, recovery_window_in_days: days }) = self.secrets_manager {
             if force_delete_without_recovery && days != 0 {
                 faults.push(Fault::wrong("forceDeleteWithoutRecovery conflicts with recoveryWindowInDays"));
@@ -213,7 +213,9 @@ impl Settings {
         }
         faults
     }
+}
 
+impl Settings {
     /// All selectors of credentials.
     pub fn selectors(&self) -> Vec<Selector> {
         self.auth.as_ref().map(AuthSettings::selectors).unwrap_or_default()

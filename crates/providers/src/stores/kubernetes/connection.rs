@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::client_of;
 use crate::kubeconfig;
 use crate::reach::OwnCluster;
-use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
+use crate::selectors::{self, CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
+use crate::settings::Checked;
 
 /// How a cluster is spoken to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -84,9 +85,10 @@ const TOKEN_SECONDS: u32 = 3600;
 /// When they are got anew; an API server may give a shorter life, and says 401 then.
 const RENEW_AFTER: Duration = Duration::from_secs(45 * 60);
 
-impl Settings {
-    /// What admission finds wrong.
-    pub fn check(&self, tenant: &Tenant) -> Vec<Fault> {
+impl Checked for Settings {
+    const PROVIDER: &'static str = "kubernetes";
+
+    fn check(&self, tenant: &Tenant) -> Vec<Fault> {
         let mut faults = Vec::new();
         let has_authorities = self.server.ca_bundle.as_deref().is_some_and(|bundle| !bundle.is_empty());
         if self.auth_ref.is_none() {
@@ -105,13 +107,13 @@ impl Settings {
         if self.remote_namespace.is_empty() || !self.remote_namespace.bytes().all(fits) {
             faults.push(Fault::wrong(format!("`{}` is no name of a namespace", self.remote_namespace)));
         }
-        // Without a namespace a cluster store means its users' namespaces.
-        let named = self.selectors().into_iter().filter_map(|selector| selector.namespace);
-        faults.extend(named.filter_map(|namespace| tenant.resolve(Some(&namespace)).err()));
+        faults.extend(selectors::foreign(&self.selectors(), tenant));
         faults.extend(self.server.ca_provider.as_ref().and_then(|provider| provider.check(tenant)));
         faults
     }
+}
 
+impl Settings {
     /// All selectors of credentials.
     pub fn selectors(&self) -> Vec<Selector> {
         let auth = self.auth.clone().unwrap_or_default();

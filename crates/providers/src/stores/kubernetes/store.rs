@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::encoding::Base64;
-use base::{Credentials, Fault, Kind, Opening, SecretBytes, SecretMap, SecretText, SecretValue, Tenant};
+use base::fault::found;
+use base::{Credentials, Fault, Opening, SecretBytes, SecretMap, SecretText, SecretValue};
 use document::json::{Compact, compact_value};
 use kube::api::{DeleteParams, GetParams, ListParams, PostParams};
 use kube::core::Request;
-use schemars::schema_for;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -42,26 +42,10 @@ const PROVIDER: &str = "Kubernetes";
 /// How many Secrets a page of a search has.
 const PAGE: u32 = 250;
 
-/// The schema of the settings.
-pub fn schema() -> schemars::Schema {
-    schema_for!(Settings)
-}
-
-/// What admission finds wrong with settings.
-pub fn check(value: &Value, tenant: &Tenant) -> Vec<Fault> {
-    match settings::read::<Settings>("kubernetes", value) {
-        Ok(settings) => settings.check(tenant),
-        Err(fault) => vec![fault],
-    }
-}
-
 /// Opens a store.
 pub fn open<'a>(value: &'a Value, reach: &'a Reach, credentials: Credentials) -> Opening<'a, Client> {
     Box::pin(async move {
-        let settings: Settings = settings::read("kubernetes", value)?;
-        if let Some(fault) = settings.check(credentials.tenant()).into_iter().next() {
-            return Err(fault);
-        }
+        let settings: Settings = settings::checked(value, credentials.tenant())?;
         if let Some(client) = referent::client(credentials.tenant(), settings.selectors().iter()) {
             return Ok(client);
         }
@@ -157,9 +141,7 @@ impl Store {
             }
         };
         let answer = answer.map_err(|refusal| refusal.of_object(object).within(attempt));
-        let worked = answer.as_ref().map_or_else(|fault| fault.kind() == Kind::NotFound, |_| true);
-        self.calls.count(PROVIDER, name, worked);
-        answer
+        self.calls.counted(PROVIDER, name, answer)
     }
 
     fn path(&self) -> String {
@@ -210,7 +192,7 @@ impl Store {
         if !labels.is_empty() {
             parameters = parameters.labels(&labels.join(","));
         }
-        let mut found = SecretMap::new();
+        let mut all = SecretMap::new();
         loop {
             let path = self.path();
             let page: List = self
@@ -218,12 +200,12 @@ impl Store {
                 .await?;
             for held in page.items {
                 if name.as_ref().is_none_or(|name| name.is_match(&held.metadata.name)) {
-                    found.insert(held.metadata.name.clone(), whole(&held.values()?)?);
+                    all.insert(held.metadata.name.clone(), whole(&held.values()?)?);
                 }
             }
             match page.metadata.next.filter(|next| !next.is_empty()) {
                 Some(next) => parameters = parameters.continue_token(&next),
-                None => return Ok(found),
+                None => return Ok(all),
             }
         }
     }
@@ -239,7 +221,7 @@ impl Store {
             Some(_) => return Err(Fault::denied("remoteNamespace is only for a ClusterSecretStore")),
             None => self.path(),
         };
-        let property = entry.at.property.as_deref().filter(|property| !property.is_empty());
+        let property = entry.at.property.as_deref();
         let (kind, pushed) = match (&entry.source, property) {
             (PushSource::Bytes(_), None) => {
                 let needs = "requires property in RemoteRef to push secret value if secret key is defined";
@@ -253,16 +235,12 @@ impl Store {
         };
         let data: Map<String, Value> =
             pushed.iter().map(|(key, value)| (key.clone(), json!(Base64::Standard.encode(value.expose())))).collect();
-        let standing: Value = match self.read(&path, name).await {
-            Ok(standing) => standing,
-            Err(fault) if fault.kind() == Kind::NotFound => {
-                let secret = json!({
-                    "apiVersion": "v1", "kind": "Secret", "type": kind, "data": data,
-                    "metadata": { "name": name, "labels": metadata.labels, "annotations": metadata.annotations },
-                });
-                return self.create(&path, name, &secret).await;
-            }
-            Err(fault) => return Err(fault),
+        let Some(standing) = found::<Value>(self.read(&path, name).await)? else {
+            let secret = json!({
+                "apiVersion": "v1", "kind": "Secret", "type": kind, "data": data,
+                "metadata": { "name": name, "labels": metadata.labels, "annotations": metadata.annotations },
+            });
+            return self.create(&path, name, &secret).await;
         };
         let mut wanted = standing.clone();
         match property {
@@ -294,12 +272,8 @@ impl Store {
 
     async fn delete_entry(&self, at: &RemotePlace) -> Result<(), Fault> {
         let (path, name) = (self.path(), &at.key);
-        let mut standing: Value = match self.read(&path, name).await {
-            Ok(standing) => standing,
-            Err(fault) if fault.kind() == Kind::NotFound => return Ok(()),
-            Err(fault) => return Err(fault),
-        };
-        if let Some(property) = at.property.as_deref().filter(|property| !property.is_empty()) {
+        let Some(mut standing) = found::<Value>(self.read(&path, name).await)? else { return Ok(()) };
+        if let Some(property) = &at.property {
             let data = object(&mut standing["data"]);
             if data.remove(property).is_none() {
                 return Ok(());
@@ -310,10 +284,7 @@ impl Store {
         }
         let attempt = format!("cannot delete Secret `{name}`");
         let ask = || Request::new(path.as_str()).delete(name, &DeleteParams::default());
-        match self.ask::<Value>("DeleteSecret", name, &attempt, &ask).await {
-            Err(fault) if fault.kind() != Kind::NotFound => Err(fault),
-            _ => Ok(()),
-        }
+        found(self.ask::<Value>("DeleteSecret", name, &attempt, &ask).await).map(drop)
     }
 
     /// Whether our own rules let us read Secrets.
@@ -468,14 +439,9 @@ impl SecretsClient for Store {
 
     fn exists<'a>(&'a self, at: &'a RemotePlace) -> Opening<'a, bool> {
         Box::pin(async move {
-            match self.read::<Held>(&self.path(), &at.key).await {
-                Ok(held) => Ok(at
-                    .property
-                    .as_deref()
-                    .is_none_or(|property| property.is_empty() || held.data.contains_key(property))),
-                Err(fault) if fault.kind() == Kind::NotFound => Ok(false),
-                Err(fault) => Err(fault),
-            }
+            let held = found(self.read::<Held>(&self.path(), &at.key).await)?;
+            let has = |held: &Held| at.property.as_ref().is_none_or(|property| held.data.contains_key(property));
+            Ok(held.as_ref().is_some_and(has))
         })
     }
 

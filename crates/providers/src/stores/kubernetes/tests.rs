@@ -9,7 +9,7 @@ use testkit::cluster::Address;
 use testkit::http::{Answer, Misbehaviour, Server};
 use testkit::{Cluster, Sandbox};
 
-use super::store::check;
+use super::ROW;
 use crate::reach::{OwnCluster, Reach};
 use crate::resolver::tests::reach;
 use crate::row::Client;
@@ -202,7 +202,7 @@ fn settings_that_cannot_be_meant_are_refused() {
         ),
     ] {
         let namespace = if kind == "SecretStore" { "n" } else { "" };
-        let faults = check(&settings, &tenant(kind, namespace));
+        let faults = (ROW.check)(&settings, &tenant(kind, namespace));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{settings}");
     }

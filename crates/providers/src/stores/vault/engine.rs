@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{Fault, Kind, SecretBytes, SecretMap};
-use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use source::Locator;
@@ -14,9 +13,7 @@ use wire::vault::{Call, Response, Session};
 
 use super::kv::{Mount, Version};
 use crate::reach::Calls;
-
-/// How many secrets of a search are read at once.
-const AT_ONCE: usize = 8;
+use crate::searched;
 
 /// A KV engine.
 pub(in crate::stores) struct Engine {
@@ -31,12 +28,9 @@ pub(in crate::stores) struct Engine {
 }
 
 impl Engine {
-    /// Asks the server and counts the call. That something is not there was found out by a call that worked.
+    /// Asks the server and counts the call.
     pub async fn ask(&self, name: &'static str, call: &Call) -> Result<Response, Fault> {
-        let answer = self.session.call(call).await;
-        let worked = answer.as_ref().map_or_else(|fault| fault.kind() == Kind::NotFound, |_| true);
-        self.calls.count(self.provider, name, worked);
-        answer
+        self.calls.counted(self.provider, name, self.session.call(call).await)
     }
 
     /// The JSON of a secret's data. A deleted version answers without data and counts as missing.
@@ -100,33 +94,18 @@ impl Engine {
         Ok(found)
     }
 
-    /// The data of many secrets; one that was deleted meanwhile is left out.
+    /// The data of many secrets.
     pub async fn read_all(&self, paths: Vec<String>) -> Result<SecretMap, Fault> {
-        let reads = iter(paths).map(|path| async move {
-            match self.read(&Locator::of(path.as_str())).await {
-                Ok(data) => Ok(Some((path, data))),
-                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        let found: Vec<Option<(String, SecretBytes)>> = reads.buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        let read = |path: String| async move { self.read(&Locator::of(path)).await };
+        Ok(searched::read_each(paths, read).await?.into_iter().collect())
     }
 
     /// Those of many secrets whose custom metadata has all of these entries.
     pub async fn with_tags(&self, paths: Vec<String>, tags: &BTreeMap<String, String>) -> Result<Vec<String>, Fault> {
-        let looks = iter(paths).map(|path| async move {
-            match self.read_metadata(&path).await {
-                Ok(metadata) => {
-                    let has = |(tag, value): (&String, &String)| custom(&metadata, tag) == Some(value);
-                    Ok(tags.iter().all(has).then_some(path))
-                }
-                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        let found: Vec<Option<String>> = looks.buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        let read = |path: String| async move { self.read_metadata(&path).await };
+        let mut found = searched::read_each(paths, read).await?;
+        found.retain(|(_, metadata)| tags.iter().all(|(tag, value)| custom(metadata, tag) == Some(value)));
+        Ok(found.into_iter().map(|(path, _)| path).collect())
     }
 }
 

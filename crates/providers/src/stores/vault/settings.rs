@@ -15,7 +15,8 @@ use wire::{SecretSource, Tls};
 
 use super::kv::Version;
 use crate::reach::Reach;
-use crate::selectors::{CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
+use crate::selectors::{self, CaProvider, SecretKeySelector, ServiceAccountSelector, authorities};
+use crate::settings::Checked;
 
 /// How a Vault server is spoken to.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -188,9 +189,10 @@ const TOKEN_SECONDS: u32 = 600;
 /// Where a pod's own token lies.
 pub const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-impl Settings {
-    /// What admission finds wrong.
-    pub fn check(&self, tenant: &Tenant) -> Vec<Fault> {
+impl Checked for Settings {
+    const PROVIDER: &'static str = "vault";
+
+    fn check(&self, tenant: &Tenant) -> Vec<Fault> {
         let mut faults = Vec::new();
         if let Some(app_role) = self.auth.as_ref().and_then(|auth| auth.app_role.as_ref()) {
             let has_id = app_role.role_id.as_ref().is_some_and(|id| !id.is_empty());
@@ -198,13 +200,13 @@ impl Settings {
                 faults.push(Fault::wrong("exactly one of roleId and roleRef must be set for appRole"));
             }
         }
-        // Without a namespace a cluster store means its users' namespaces.
-        let named = self.selectors().into_iter().filter_map(|selector| selector.namespace);
-        faults.extend(named.filter_map(|namespace| tenant.resolve(Some(&namespace)).err()));
+        faults.extend(selectors::foreign(&self.selectors(), tenant));
         faults.extend(self.ca_provider.as_ref().and_then(|provider| provider.check(tenant)));
         faults
     }
+}
 
+impl Settings {
     /// All selectors of credentials.
     pub fn selectors(&self) -> Vec<Selector> {
         let tls = self.tls.iter().flat_map(|tls| [tls.cert_secret_ref.as_ref(), tls.key_secret_ref.as_ref()]);

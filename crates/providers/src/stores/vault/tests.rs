@@ -1,5 +1,6 @@
 //! The store of Vault against a Vault that counts what it is asked. Specification: ESO §10.5, §15.
 
+use base::Tenant;
 use serde_json::{Value, json};
 use source::{Find, Locator, MetadataPolicy};
 use testkit::Vault;
@@ -252,7 +253,7 @@ fn settings_that_cannot_be_meant_are_refused() {
             "cannot understand the settings of provider `vault`",
         ),
     ] {
-        let faults = check(&settings, &tenant(kind, namespace));
+        let faults = (ROW.check)(&settings, &tenant(kind, namespace));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{settings}");
     }

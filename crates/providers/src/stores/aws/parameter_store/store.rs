@@ -4,23 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base::fault::found;
 use base::{Fault, Kind, Opening, SecretBytes, SecretMap, SecretValue};
-use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use source::{
-    Find, Locator, MetadataPolicy, Payload, PushEntry, Pushed, RemotePlace, SecretsClient, Validity, select as rules,
-};
+use source::{Find, Locator, MetadataPolicy, Payload, PushEntry, Pushed, RemotePlace, SecretsClient, Validity};
 
 use super::ParameterStore;
 use crate::push_metadata;
 use crate::row::Client;
 use crate::stores::aws::asking::Asking;
 use crate::stores::aws::push::{self, MANAGED_BY, Tag, bytes_of, is_ours, listed, tag_map};
-use crate::{json as one_text, settings};
-
-/// How many parameters of a search are read at once.
-const AT_ONCE: usize = 8;
+use crate::{json as one_text, searched, settings};
 
 /// The client of a store.
 pub fn client(asking: Asking, prefix: String) -> Client {
@@ -50,7 +45,7 @@ struct Metadata {
     description: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 enum Form {
     #[default]
     String,
@@ -107,8 +102,9 @@ impl Store {
                 // Whoever may not read trees may be allowed to list names and read each.
                 Err(fault) if fault.kind() == Kind::Denied => {
                     let filters = path.map(below).into_iter().collect();
-                    let names = self.names(filters).await?;
-                    return self.read_each(names.into_iter().filter(|key| name.is_match(key))).await;
+                    let mut names = self.names(filters).await?;
+                    names.retain(|key| name.is_match(key));
+                    return self.read_all(names).await;
                 }
                 Err(fault) => return Err(fault),
             };
@@ -121,7 +117,7 @@ impl Store {
         let tag = |(key, value): (&String, &String)| json!({ "Key": format!("tag:{key}"), "Option": "Equals", "Values": [value] });
         let filters = query.tags.iter().map(tag).chain(path.map(below)).collect();
         let names = self.names(filters).await?;
-        self.read_each(names.into_iter()).await
+        self.read_all(names).await
     }
 
     async fn names(&self, filters: Vec<Value>) -> Result<Vec<String>, Fault> {
@@ -138,42 +134,24 @@ impl Store {
         struct Listed {
             name: String,
         }
-        let (mut names, mut next) = (Vec::new(), None::<String>);
-        loop {
-            let mut body = json!({ "ParameterFilters": filters, "MaxResults": 50 });
-            if let Some(token) = &next {
-                body["NextToken"] = json!(token);
-            }
-            let answer = self.asking.read("AmazonSSM.DescribeParameters", &body).await?;
-            let page: Page = answer.json("cannot list parameters")?;
+        let mut names = Vec::new();
+        let take = |page: Page| {
             names.extend(page.parameters.into_iter().map(|listed| listed.name));
-            // The same token twice would be asked for ever.
-            next = match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) if next.as_ref() != Some(&token) => Some(token),
-                _ => return Ok(names),
-            };
-        }
+            Ok(page.next_token)
+        };
+        let body = json!({ "ParameterFilters": filters, "MaxResults": 50 });
+        self.asking.pages("AmazonSSM.DescribeParameters", body, "cannot list parameters", take).await?;
+        Ok(names)
     }
 
-    /// The values of these parameters, whole names; one that was deleted meanwhile is left out.
-    async fn read_each(&self, names: impl Iterator<Item = String>) -> Result<SecretMap, Fault> {
-        let reads = iter(names).map(|name| async move {
-            match self.values.read(&Locator::of(name.as_str())).await {
-                Ok(value) => Ok(Some((name, value))),
-                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        let found: Vec<Option<(String, SecretBytes)>> = reads.buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+    /// The values of these parameters, whole names.
+    async fn read_all(&self, names: Vec<String>) -> Result<SecretMap, Fault> {
+        let read = |name: String| async move { self.values.read(&Locator::of(name)).await };
+        Ok(searched::read_each(names, read).await?.into_iter().collect())
     }
 
     async fn standing(&self, key: &str) -> Result<Option<SecretBytes>, Fault> {
-        match self.read(&Locator::of(key)).await {
-            Ok(standing) => Ok(Some(standing)),
-            Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-            Err(fault) => Err(fault),
-        }
+        found(self.read(&Locator::of(key)).await)
     }
 
     async fn push_entry(&self, entry: &PushEntry) -> Result<Pushed, Fault> {
@@ -187,7 +165,7 @@ impl Store {
             );
         }
         let value = bytes_of(&entry.source)?;
-        let value = match entry.at.property.as_deref().filter(|property| !property.is_empty()) {
+        let value = match &entry.at.property {
             Some(property) => push::with_property(standing.as_ref(), property, &value)?,
             None => value,
         };
@@ -215,7 +193,7 @@ impl Store {
         let text =
             value.to_text().ok_or_else(|| Fault::wrong("the value is not text, so a parameter cannot hold it"))?;
         let mut body = json!({
-            "Name": self.name(key), "Value": text.expose(), "Type": format!("{:?}", metadata.secret_type),
+            "Name": self.name(key), "Value": text.expose(), "Type": metadata.secret_type,
             "Overwrite": exists,
         });
         if let Some(description) = &metadata.description {
@@ -246,8 +224,8 @@ impl Store {
             return Ok(());
         }
         // Other entries may have pushed other properties: the parameter goes with the last of them.
-        let property = at.property.as_deref().filter(|property| !property.is_empty());
-        if let Some(rest) = property.map(|property| push::without_property(&standing, property)).transpose()?.flatten()
+        if let Some(rest) =
+            at.property.as_ref().map(|property| push::without_property(&standing, property)).transpose()?.flatten()
         {
             if rest != standing {
                 let text = rest.to_text().ok_or_else(|| Fault::bug("JSON is text"))?;
@@ -292,13 +270,8 @@ impl SecretsClient for Store {
 
     fn exists<'a>(&'a self, at: &'a RemotePlace) -> Opening<'a, bool> {
         Box::pin(async move {
-            match (self.standing(&at.key).await?, at.property.as_deref()) {
-                (None, _) => Ok(false),
-                (Some(json), Some(property)) if !property.is_empty() => {
-                    Ok(rules::property(json.expose(), property).is_some())
-                }
-                (Some(_), _) => Ok(true),
-            }
+            let standing = self.standing(&at.key).await?;
+            Ok(standing.is_some_and(|standing| one_text::holds(&standing, at.property.as_deref())))
         })
     }
 

@@ -7,24 +7,21 @@ use std::sync::Arc;
 
 use base::credentials::Selector;
 use base::encoding::Base64;
+use base::fault::found;
 use base::{Credentials, Fault, Kind, Opening, SecretBytes, SecretMap, SecretValue};
-use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use source::{
-    Find, Locator, MetadataPolicy, Payload, PushEntry, Pushed, RemotePlace, SecretsClient, Validity, select as rules,
-};
+use source::{Find, Locator, MetadataPolicy, Payload, PushEntry, Pushed, RemotePlace, SecretsClient, Validity};
 
 use super::{Held, SecretsManager, missing_if_deleted};
 use crate::push_metadata;
 use crate::row::Client;
+use crate::selectors::KeyHolder;
 use crate::stores::aws::asking::Asking;
 use crate::stores::aws::push::{self, MANAGED_BY, Tag, bytes_of, is_ours, listed, tag_map};
 use crate::stores::aws::settings::Deletion;
-use crate::{json as one_text, settings};
+use crate::{json as one_text, searched, settings};
 
-/// How many secrets of a search are read at once.
-const AT_ONCE: usize = 8;
 /// The peer's token of a creation: whoever creates the same secret again creates it once.
 const CREATION_TOKEN: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -74,7 +71,7 @@ struct Policy {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicySource {
-    kind: crate::selectors::CaHolder,
+    kind: KeyHolder,
     name: String,
     key: String,
 }
@@ -127,13 +124,14 @@ impl Store {
         }
         if let Some(name) = &query.name {
             let name = settings::pattern(name)?;
-            let names = if filters.is_empty() { self.names().await? } else { Vec::new() };
-            if !filters.is_empty() {
-                let mut found = self.batch(&filters).await?;
-                found.retain(|key| name.is_match(key));
-                return Ok(found);
+            if filters.is_empty() {
+                let mut names = self.names().await?;
+                names.retain(|key| name.is_match(key));
+                return self.read_all(names).await;
             }
-            return self.read_each(names.into_iter().filter(|key| name.is_match(key))).await;
+            let mut below = self.batch(&filters).await?;
+            below.retain(|key| name.is_match(key));
+            return Ok(below);
         }
         if query.tags.is_empty() {
             return Err(Fault::wrong("unexpected find operator").hint("set `find.name` or `find.tags`"));
@@ -160,34 +158,20 @@ impl Store {
         struct Listed {
             name: String,
         }
-        let (mut names, mut next) = (Vec::new(), None::<String>);
-        loop {
-            let mut body = json!({ "MaxResults": 100 });
-            if let Some(token) = &next {
-                body["NextToken"] = json!(token);
-            }
-            let answer = self.asking.read("secretsmanager.ListSecrets", &body).await?;
-            let page: Page = answer.json("cannot list secrets")?;
+        let mut names = Vec::new();
+        let take = |page: Page| {
             names.extend(page.secret_list.into_iter().map(|listed| listed.name));
-            // The same token twice would be asked for ever.
-            next = match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) if next.as_ref() != Some(&token) => Some(token),
-                _ => return Ok(names),
-            };
-        }
+            Ok(page.next_token)
+        };
+        let body = json!({ "MaxResults": 100 });
+        self.asking.pages("secretsmanager.ListSecrets", body, "cannot list secrets", take).await?;
+        Ok(names)
     }
 
-    /// The values of these secrets, whole names; one that was deleted meanwhile is left out.
-    async fn read_each(&self, names: impl Iterator<Item = String>) -> Result<SecretMap, Fault> {
-        let reads = iter(names).map(|name| async move {
-            match self.values.read(&Locator::of(name.as_str())).await {
-                Ok(value) => Ok(Some((name, value))),
-                Err(fault) if fault.kind() == Kind::NotFound => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        let found: Vec<Option<(String, SecretBytes)>> = reads.buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+    /// The values of these secrets, whole names.
+    async fn read_all(&self, names: Vec<String>) -> Result<SecretMap, Fault> {
+        let read = |name: String| async move { self.values.read(&Locator::of(name)).await };
+        Ok(searched::read_each(names, read).await?.into_iter().collect())
     }
 
     /// The values of all secrets that pass the filters, in as few calls as the service allows.
@@ -217,14 +201,8 @@ impl Store {
             #[serde(default)]
             error_code: String,
         }
-        let (mut found, mut next) = (SecretMap::new(), None::<String>);
-        loop {
-            let mut body = json!({ "Filters": filters, "MaxResults": 20 });
-            if let Some(token) = &next {
-                body["NextToken"] = json!(token);
-            }
-            let answer = self.asking.read("secretsmanager.BatchGetSecretValue", &body).await?;
-            let page: Page = answer.json("cannot read secrets")?;
+        let mut all = SecretMap::new();
+        let take = |page: Page| {
             // Half of what was searched for is no answer: the target would lose keys.
             let failed = page.errors.into_iter().find(|failed| failed.error_code != "ResourceNotFoundException");
             if let Some(Failed { secret_id, error_code }) = failed {
@@ -233,30 +211,25 @@ impl Store {
             }
             for Named { name, held } in page.secret_values {
                 let value = held.bytes(&name)?;
-                found.insert(name, value);
+                all.insert(name, value);
             }
-            next = match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) if next.as_ref() != Some(&token) => Some(token),
-                _ => return Ok(found),
-            };
-        }
+            Ok(page.next_token)
+        };
+        let body = json!({ "Filters": filters, "MaxResults": 20 });
+        self.asking.pages("secretsmanager.BatchGetSecretValue", body, "cannot read secrets", take).await?;
+        Ok(all)
     }
 
     async fn push_entry(&self, entry: &PushEntry) -> Result<Pushed, Fault> {
         let metadata: Metadata = push_metadata::read(entry.metadata.as_ref())?;
         let value = bytes_of(&entry.source)?;
         let key = &entry.at.key;
-        let property = entry.at.property.as_deref().filter(|property| !property.is_empty());
-        let described = match self.describe(key).await {
-            Ok(described) => described,
-            Err(fault) if fault.kind() == Kind::NotFound => {
-                let value = match property {
-                    Some(property) => push::with_property(None, property, &value)?,
-                    None => value,
-                };
-                return self.create(key, &value, &metadata).await;
-            }
-            Err(fault) => return Err(fault),
+        let wanted = |standing: Option<&SecretBytes>| match &entry.at.property {
+            Some(property) => push::with_property(standing, property, &value),
+            None => Ok(value.clone()),
+        };
+        let Some(described) = found(self.describe(key).await)? else {
+            return self.create(key, &wanted(None)?, &metadata).await;
         };
         let standing_tags = tag_map(&described.tags);
         if !is_ours(&standing_tags) {
@@ -265,16 +238,9 @@ impl Store {
             );
         }
         let mut pushed = self.describe_anew(key, &metadata, &described, &standing_tags).await?;
-        let standing = match self.read(&Locator::of(key.as_str())).await {
-            Ok(standing) => Some(standing),
-            // A secret that was made and never got a value.
-            Err(fault) if fault.kind() == Kind::NotFound => None,
-            Err(fault) => return Err(fault),
-        };
-        let value = match property {
-            Some(property) => push::with_property(standing.as_ref(), property, &value)?,
-            None => value,
-        };
+        // None: it was made and never got a value.
+        let standing = found(self.read(&Locator::of(key.as_str())).await)?;
+        let value = wanted(standing.as_ref())?;
         if standing.as_ref() != Some(&value) {
             let mut body = json!({ "SecretId": self.id(key), "ClientRequestToken": uuid::Uuid::new_v4().to_string() });
             add_value(&mut body, &value, metadata.secret_push_format)?;
@@ -351,10 +317,7 @@ impl Store {
             return Ok(false);
         };
         let at = Selector { name: from.name.clone(), namespace: None, key: Some(from.key.clone()) };
-        let read = match from.kind {
-            crate::selectors::CaHolder::Secret => self.credentials.secret_key(&at).await,
-            crate::selectors::CaHolder::ConfigMap => self.credentials.config_key(&at).await,
-        };
+        let read = self.credentials.key(from.kind.into(), &at).await;
         let wanted = read.map_err(|fault| fault.within("failed to get resource policy"))?;
         let wanted_json: Value = serde_json::from_slice(wanted.expose())
             .map_err(|_| Fault::wrong(format!("the resource policy in `{}` is no JSON", from.name)))?;
@@ -379,24 +342,16 @@ impl Store {
     }
 
     async fn delete_entry(&self, at: &RemotePlace) -> Result<(), Fault> {
-        let described = match self.describe(&at.key).await {
-            Ok(described) => described,
-            Err(fault) if fault.kind() == Kind::NotFound => return Ok(()),
-            Err(fault) => return Err(fault),
-        };
+        let Some(described) = found(self.describe(&at.key).await)? else { return Ok(()) };
         if !is_ours(&tag_map(&described.tags)) {
             return Ok(());
         }
-        let standing = match self.read(&Locator::of(at.key.as_str())).await {
-            Ok(standing) => standing,
-            // It waits for its deletion already.
-            Err(fault) if fault.kind() == Kind::NotFound => return Ok(()),
-            Err(fault) => return Err(fault),
-        };
+        // None: it waits for its deletion already.
+        let Some(standing) = found(self.read(&Locator::of(at.key.as_str())).await)? else { return Ok(()) };
         let id = self.id(&at.key);
         // Other entries may have pushed other properties: the secret goes with the last of them.
-        let property = at.property.as_deref().filter(|property| !property.is_empty());
-        if let Some(rest) = property.map(|property| push::without_property(&standing, property)).transpose()?.flatten()
+        if let Some(rest) =
+            at.property.as_ref().map(|property| push::without_property(&standing, property)).transpose()?.flatten()
         {
             if rest != standing {
                 let mut body = json!({ "SecretId": id, "ClientRequestToken": uuid::Uuid::new_v4().to_string() });
@@ -462,14 +417,8 @@ impl SecretsClient for Store {
 
     fn exists<'a>(&'a self, at: &'a RemotePlace) -> Opening<'a, bool> {
         Box::pin(async move {
-            match (self.read(&Locator::of(at.key.as_str())).await, at.property.as_deref()) {
-                (Ok(json), Some(property)) if !property.is_empty() => {
-                    Ok(rules::property(json.expose(), property).is_some())
-                }
-                (Ok(_), _) => Ok(true),
-                (Err(fault), _) if fault.kind() == Kind::NotFound => Ok(false),
-                (Err(fault), _) => Err(fault),
-            }
+            let standing = found(self.read(&Locator::of(at.key.as_str())).await)?;
+            Ok(standing.is_some_and(|standing| one_text::holds(&standing, at.property.as_deref())))
         })
     }
 

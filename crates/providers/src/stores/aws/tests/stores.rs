@@ -1,6 +1,6 @@
 //! The stores of AWS against an AWS that counts what it is asked. Specification: ESO §10.1–10.3, §15.
 
-use base::{ObjectRef, SecretMap};
+use base::{ObjectRef, SecretMap, Tenant};
 use serde_json::json;
 use source::{Find, Locator, MetadataPolicy, PushEntry};
 use testkit::Aws;
@@ -267,7 +267,7 @@ fn settings_that_cannot_be_meant_are_refused() {
         ),
         (json!({"service": "S3"}), "cannot understand the settings of provider `aws`"),
     ] {
-        let faults = check(&settings_of("SecretsManager", extra.clone())["aws"], &tenant);
+        let faults = (ROW.check)(&settings_of("SecretsManager", extra.clone())["aws"], &tenant);
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.join("; "), expected, "{extra}");
     }
