@@ -33,10 +33,7 @@ fn flatten_node(name: String, node: &Node, flat: &mut BTreeMap<String, Scalar>) 
             btree_map::Entry::Occupied(taken) => Err(Fault::wrong(format!("Found key collision at `{}`", taken.key()))),
         },
         Node::List(elements) => {
-            let nodes = elements.iter().filter_map(|element| match element {
-                Element::Node(node) => Some(node),
-                Element::Comment(_) => None,
-            });
+            let nodes = elements.iter().filter_map(Element::as_node);
             nodes.enumerate().try_for_each(|(index, node)| flatten_node(format!("{name}{LIST}{index}"), node, flat))
         }
         Node::Branch(branch) => {

@@ -123,6 +123,17 @@ impl Branch {
     }
 }
 
+impl Element {
+    /// The value, where this is one and no comment.
+    #[must_use]
+    pub fn as_node(&self) -> Option<&Node> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Comment(_) => None,
+        }
+    }
+}
+
 impl Node {
     /// A leaf that holds a text.
     #[must_use]

@@ -4,7 +4,7 @@
 use base::{SecretText, SecretValue};
 
 use crate::scalar::general;
-use crate::{Branch, Document, Element, Item, Key, Node, Scalar};
+use crate::{Branch, Element, Item, Key, Node, Scalar};
 
 impl From<SecretValue> for Node {
     fn from(mut value: SecretValue) -> Self {
@@ -67,14 +67,6 @@ impl From<Scalar> for SecretValue {
             Scalar::Time(time) => Self::Text(SecretText::from(time)),
             Scalar::Text(text) => text.to_text().map_or(Self::Bytes(text), Self::Text),
         }
-    }
-}
-
-impl Document {
-    /// The first document as a value; an empty file is nothing.
-    #[must_use]
-    pub fn into_value(self) -> SecretValue {
-        self.branches.into_iter().next().map_or(SecretValue::Null, SecretValue::from)
     }
 }
 

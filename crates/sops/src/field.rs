@@ -69,10 +69,7 @@ pub(crate) fn branches<'a>(branch: &'a Branch, name: &str) -> Result<Vec<&'a Bra
     let Node::List(elements) = node else {
         return Err(wrong(name, "a list", node));
     };
-    let nodes = elements.iter().filter_map(|element| match element {
-        Element::Node(node) => Some(node),
-        Element::Comment(_) => None,
-    });
+    let nodes = elements.iter().filter_map(Element::as_node);
     let odd =
         |node| Fault::wrong(format!("`{name}` must hold mappings, but holds a value of type {}", type_name(node)));
     nodes.map(|node| node.as_branch().ok_or_else(|| odd(node))).collect()

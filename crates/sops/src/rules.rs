@@ -54,12 +54,6 @@ impl Rules {
         Self::parse(document).map_err(|fault| fault.within("Could not unmarshal config file"))
     }
 
-    /// Whether there are creation rules at all; `updatekeys` tells a file without any.
-    #[must_use]
-    pub fn has_creation_rules(&self) -> bool {
-        self.creation.is_some()
-    }
-
     /// What the first rule says that matches the file, or `None` without any rules. Both paths are absolute; the rules
     /// see the file's path below the folder of the configuration, or all of it where it lies elsewhere.
     ///
@@ -236,7 +230,7 @@ fn flat_texts(rule: &Branch, name: &str) -> Result<Vec<String>, Fault> {
         None => Vec::new(),
         Some(Node::List(elements)) => {
             let mut texts = Vec::new();
-            for node in nodes(elements) {
+            for node in elements.iter().filter_map(Element::as_node) {
                 match text(node) {
                     Some(text) => texts.push(text),
                     None => return wrong("string in list", node),
@@ -250,13 +244,6 @@ fn flat_texts(rule: &Branch, name: &str) -> Result<Vec<String>, Fault> {
         },
     };
     Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
-}
-
-fn nodes(elements: &[Element]) -> impl Iterator<Item = &Node> {
-    elements.iter().filter_map(|element| match element {
-        Element::Node(node) => Some(node),
-        Element::Comment(_) => None,
-    })
 }
 
 /// One entry of `key_groups`.
@@ -332,9 +319,11 @@ fn list_texts(group: &Branch, name: &str) -> Result<Vec<String>, Fault> {
     };
     match field::value(group, name) {
         None => Ok(Vec::new()),
-        Some(Node::List(elements)) => {
-            nodes(elements).map(|node| field::scalar_text(node).ok_or_else(|| wrong(node))).collect()
-        }
+        Some(Node::List(elements)) => elements
+            .iter()
+            .filter_map(Element::as_node)
+            .map(|node| field::scalar_text(node).ok_or_else(|| wrong(node)))
+            .collect(),
         Some(node) => Err(wrong(node)),
     }
 }

@@ -15,6 +15,8 @@ use document::{Branch, Element, Item, Key, Node, ReadOptions, Scalar, yaml};
 pub use print::{Collections, printed};
 use text::{Embedded, Piece};
 
+use crate::reference::shown;
+
 /// The values that were fetched so far, by the text behind `ref+`. A missing key that is tolerated is null.
 pub type Answers = HashMap<String, Node>;
 
@@ -209,16 +211,35 @@ fn fill_branch(branch: &mut Branch, answers: &Answers, options: &Options) -> Res
             comment @ Item::Comment(_) => items.push(comment),
         }
     }
-    for item in merged {
-        let Item::Entry(key, node) = item else { continue };
-        let same = |item: &&mut Item| matches!(item, Item::Entry(other, _) if other.as_str() == key.as_str());
-        match items.iter_mut().find(same) {
-            Some(Item::Entry(_, standing)) => *standing = node,
-            _ => items.push(Item::Entry(key, node)),
+    branch.items = items;
+    put_all(branch, merged);
+    Ok(())
+}
+
+/// Puts entries into a mapping; one that stands there takes the new value.
+fn put_all(branch: &mut Branch, entries: Vec<Item>) {
+    let mut places = HashMap::new();
+    if !entries.is_empty() {
+        for (place, item) in branch.items.iter().enumerate() {
+            if let Item::Entry(key, _) = item {
+                places.entry(key.as_str().to_owned()).or_insert(place);
+            }
         }
     }
-    branch.items = items;
-    Ok(())
+    for item in entries {
+        let Item::Entry(key, node) = item else { continue };
+        match places.get(key.as_str()) {
+            Some(place) => {
+                if let Item::Entry(_, standing) = &mut branch.items[*place] {
+                    *standing = node;
+                }
+            }
+            None => {
+                places.insert(key.as_str().to_owned(), branch.items.len());
+                branch.items.push(Item::Entry(key, node));
+            }
+        }
+    }
 }
 
 fn merges(key: &Key, node: &Node) -> bool {
@@ -227,7 +248,7 @@ fn merges(key: &Key, node: &Node) -> bool {
 
 /// The map that a key with references stands for; none where nothing in the key is replaced.
 fn merged_map(key: &str, answers: &Answers, options: &Options) -> Result<Option<Branch>, Fault> {
-    let wrong = || Fault::wrong(format!("cannot merge the values of the key `{}`", text::shown(key)));
+    let wrong = || Fault::wrong(format!("cannot merge the values of the key `{}`", shown(key)));
     let node = match filled_leaf(key, answers, options)? {
         None => return Ok(None),
         Some(Node::Leaf(Scalar::Text(text))) => {
@@ -264,7 +285,7 @@ fn value_of<'a>(reference: &Embedded<'_>, answers: &'a Answers, options: &Option
     if reference.is_excluded(options.excludes_secret) {
         return Ok(None);
     }
-    let missing = || Fault::bug(format!("nobody has fetched {}", text::shown(reference.whole)));
+    let missing = || Fault::bug(format!("nobody has fetched {}", shown(reference.whole)));
     let body = body_of(reference, answers)?.ok_or_else(missing)?;
     answers.get(&body).map(Some).ok_or_else(missing)
 }

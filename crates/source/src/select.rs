@@ -124,10 +124,7 @@ pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>
             Node::Branch(branch) => branch.entries().find(|(key, _)| key.as_str() == step).map(|(_, node)| node),
             Node::List(elements) => {
                 let Ok(place) = step.parse() else { return Err(no_map(steps, index, "[]interface {}")) };
-                let mut nodes = elements.iter().filter_map(|element| match element {
-                    Element::Node(node) => Some(node),
-                    Element::Comment(_) => None,
-                });
+                let mut nodes = elements.iter().filter_map(Element::as_node);
                 nodes.nth(place)
             }
             Node::Leaf(Scalar::Null) => None,

@@ -85,10 +85,7 @@ impl Writer {
             Node::Leaf(scalar) => self.scalar(scalar),
             Node::Branch(branch) => self.branch(branch),
             Node::List(elements) => {
-                let nodes = elements.iter().filter_map(|element| match element {
-                    Element::Node(node) => Some(node),
-                    Element::Comment(_) => None,
-                });
+                let nodes = elements.iter().filter_map(Element::as_node);
                 self.list(nodes, Self::node)
             }
         }

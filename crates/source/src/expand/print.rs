@@ -45,10 +45,7 @@ fn go(out: &mut Vec<u8>, node: &Node) {
         Node::Leaf(scalar) => leaf(out, scalar),
         Node::List(elements) => {
             out.push(b'[');
-            let nodes = elements.iter().filter_map(|element| match element {
-                Element::Node(node) => Some(node),
-                Element::Comment(_) => None,
-            });
+            let nodes = elements.iter().filter_map(Element::as_node);
             for (index, node) in nodes.enumerate() {
                 out.extend_from_slice(if index == 0 { b"" } else { b" " });
                 go(out, node);

@@ -16,7 +16,7 @@ fn read(text: &str, dialect: Dialect) -> Node {
 }
 
 fn fetched(body: &str) -> Result<Node, Fault> {
-    let reference = Reference::parse(body).map_err(|fault| fault.within(format!("expand {}", text::shown(body))))?;
+    let reference = Reference::parse(body).map_err(|fault| fault.within(format!("expand {}", shown(body))))?;
     match reference.scheme.as_str() {
         "echo" => Ok(Node::text(reference.place().trim_end_matches('/'))),
         _ => {

@@ -5,8 +5,6 @@
 
 use base::Fault;
 
-use crate::reference;
-
 /// A part of a text.
 pub enum Piece<'a> {
     /// Text that stays.
@@ -45,12 +43,6 @@ impl Embedded<'_> {
 #[must_use]
 pub fn may_hold_references(text: &str) -> bool {
     text.contains(PREFIX)
-}
-
-/// A text with references as messages may have it.
-#[must_use]
-pub fn shown(text: &str) -> String {
-    reference::shown(text)
 }
 
 /// How deep references may stand in one another, as in the peer.

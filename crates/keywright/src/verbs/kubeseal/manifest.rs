@@ -215,13 +215,7 @@ pub fn truth(branch: &Branch, name: &str) -> Result<Option<bool>, Fault> {
 pub fn list<'a>(branch: &'a Branch, name: &str) -> Result<Vec<&'a Node>, Fault> {
     match field(branch, name) {
         None => Ok(Vec::new()),
-        Some(Node::List(elements)) => {
-            let nodes = elements.iter().filter_map(|element| match element {
-                Element::Node(node) => Some(node),
-                Element::Comment(_) => None,
-            });
-            Ok(nodes.collect())
-        }
+        Some(Node::List(elements)) => Ok(elements.iter().filter_map(Element::as_node).collect()),
         Some(_) => Err(mistyped(name, "a list")),
     }
 }
