@@ -1,4 +1,5 @@
-//! Every limit on what comes from outside, with its reason. A limit is a named constant here, never a number in the code.
+//! The limits on what comes from outside that no single room owns, each with its reason. A limit of one room stands there, named
+//! and with its reason, too.
 
 /// The body of one answer of a provider: Kubernetes keeps no Secret above 1 MiB, find answers hold many of them.
 pub const ANSWER_BYTES: usize = 32 * 1024 * 1024;

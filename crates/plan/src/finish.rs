@@ -114,13 +114,6 @@ impl Finish {
         self
     }
 
-    /// With this status, written by merge patch.
-    #[must_use]
-    pub fn with_patched_status(mut self, value: Value) -> Self {
-        self.status = Some(Status { value, form: StatusForm::MergePatch });
-        self
-    }
-
     /// With one more event.
     #[must_use]
     pub fn with_event(mut self, event: Event) -> Self {

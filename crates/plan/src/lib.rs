@@ -27,7 +27,6 @@ pub mod selector;
 pub mod stamp;
 pub mod stored_client;
 pub mod sync_reason;
-
 pub mod synced;
 pub mod target;
 pub mod vault_auth;

@@ -84,12 +84,6 @@ impl Present {
     pub fn controller(&self) -> Option<&OwnerRef> {
         controller(&self.owners)
     }
-
-    /// Whether an owner with that uid stands on it.
-    #[must_use]
-    pub fn is_owned_by(&self, uid: &str) -> bool {
-        self.owners.iter().any(|owner| owner.uid == uid)
-    }
 }
 
 /// The owner that controls an object with these owners.

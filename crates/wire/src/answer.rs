@@ -98,12 +98,16 @@ impl Answer {
         let bytes = self.body.expose();
         let reason = match serde_json::from_slice::<serde_json::Value>(bytes) {
             Ok(json) => reason_in(&json)?,
-            Err(_) => {
-                let plain = self.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("text/plain"));
-                plain.then(|| std::str::from_utf8(bytes).ok()?.lines().next().map(str::to_owned)).flatten()?
-            }
+            Err(_) => self.first_line()?.to_owned(),
         };
         Some(self.quotable(reason.trim())).filter(|reason| !reason.is_empty())
+    }
+
+    /// The first line of what a server says that speaks plain text ("Client sent an HTTP request to an HTTPS server.").
+    pub(crate) fn first_line(&self) -> Option<&str> {
+        let is_plain = self.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("text/plain"));
+        let line = std::str::from_utf8(self.body.expose()).ok().filter(|_| is_plain)?.lines().next()?.trim();
+        Some(line).filter(|line| !line.is_empty())
     }
 }
 

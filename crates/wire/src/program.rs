@@ -101,8 +101,7 @@ impl Program {
         let stderr = child.stderr.take().map(|pipe| read_until(pipe, limit::PROGRAM_ERROR_BYTES));
         let ended = collect(&mut child, (stdout, stderr), deadline);
         match ended {
-            Some((status, stdout, _)) if stdout.len() > limit => {
-                let _ = status;
+            Some((_, stdout, _)) if stdout.len() > limit => {
                 Err(Fault::wrong(format!("`{name}` printed more than {limit} bytes")))
             }
             Some((status, stdout, stderr)) => Ok(Output {

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use base::{Fault, SecretBytes, SecretText, limit};
+use base::{Fault, SecretText, limit};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
@@ -126,17 +126,6 @@ impl Request {
         self.hide(value)
     }
 
-    /// Sends `Authorization: Bearer …`.
-    #[must_use]
-    pub fn bearer(mut self, token: &SecretText) -> Self {
-        let mut value = String::with_capacity("Bearer ".len() + token.len());
-        value.push_str("Bearer ");
-        value.push_str(token.expose());
-        let value = SecretText::new(value);
-        self.set_header(AUTHORIZATION.as_str(), value.expose(), true);
-        self.hide(token)
-    }
-
     /// Adds a query parameter, encoded.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
@@ -161,12 +150,6 @@ impl Request {
                 self
             }
         }
-    }
-
-    /// A JSON body that is written already.
-    #[must_use]
-    pub fn json_bytes(self, body: &SecretBytes) -> Self {
-        self.body("application/json", Bytes::copy_from_slice(body.expose()))
     }
 
     /// How long one try may take, body included.

@@ -18,16 +18,6 @@ pub fn install() {
     }
 }
 
-/// The oldest version that is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Version {
-    /// TLS 1.2.
-    #[default]
-    Tls12,
-    /// TLS 1.3.
-    Tls13,
-}
-
 /// Whom we trust and as whom we appear. The default is the system's roots and nobody.
 #[derive(Clone, Default)]
 pub struct Tls {
@@ -35,7 +25,6 @@ pub struct Tls {
     identity: Option<SecretBytes>,
     server_name: Option<String>,
     unverified: bool,
-    minimum: Version,
 }
 
 impl Tls {
@@ -91,13 +80,6 @@ impl Tls {
         self
     }
 
-    /// Speaks nothing older than this.
-    #[must_use]
-    pub fn with_minimum(mut self, version: Version) -> Self {
-        self.minimum = version;
-        self
-    }
-
     /// The name to verify instead of the address' own.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
@@ -117,7 +99,7 @@ impl Tls {
             digest.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
             digest.update(bytes);
         };
-        part(&[u8::from(self.unverified), u8::from(self.minimum == Version::Tls13), u8::from(self.has_authorities())]);
+        part(&[u8::from(self.unverified), u8::from(self.has_authorities())]);
         part(self.server_name().unwrap_or_default().as_bytes());
         part(self.identity.as_ref().map_or(&[], SecretBytes::expose));
         for authority in self.authorities.iter().flatten() {
@@ -128,11 +110,8 @@ impl Tls {
 
     pub(crate) fn apply(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Fault> {
         let unusable = |error: reqwest::Error| Fault::wrong("cannot use the TLS settings").because(error.without_url());
-        let minimum = match self.minimum {
-            Version::Tls12 => reqwest::tls::Version::TLS_1_2,
-            Version::Tls13 => reqwest::tls::Version::TLS_1_3,
-        };
-        let mut builder = builder.tls_version_min(minimum).tls_danger_accept_invalid_certs(self.unverified);
+        let oldest = reqwest::tls::Version::TLS_1_2;
+        let mut builder = builder.tls_version_min(oldest).tls_danger_accept_invalid_certs(self.unverified);
         if let Some(authorities) = &self.authorities {
             let certificates: Result<Vec<_>, _> =
                 authorities.iter().map(|der| reqwest::Certificate::from_der(der)).collect();

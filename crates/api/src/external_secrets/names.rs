@@ -8,8 +8,6 @@ pub const GENERATORS_GROUP: &str = "generators.external-secrets.io";
 
 /// Label on definitions and the webhook's objects: which part of ESO they belong to.
 pub const COMPONENT_LABEL: &str = "external-secrets.io/component";
-/// Label on a Secret that the webhook provider may read.
-pub const TYPE_LABEL: &str = "external-secrets.io/type";
 
 /// Label on a target: it is written by ESO.
 pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
@@ -21,8 +19,6 @@ pub const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 pub const FORCE_SYNC: &str = "external-secrets.io/force-sync";
 /// Annotation on a store: no warnings about maintenance.
 pub const IGNORE_MAINTENANCE: &str = "external-secrets.io/ignore-maintenance-checks";
-/// Label on a GeneratorState: the hash of its owner.
-pub const GENERATOR_OWNER: &str = "generators.external-secrets.io/owner-key";
 
 /// Finalizer of an ExternalSecret.
 pub const EXTERNAL_SECRET_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
@@ -34,8 +30,6 @@ pub const NAMESPACE_FINALIZER_PREFIX: &str = "externalsecrets.external-secrets.i
 pub const PUSH_SECRET_FINALIZER: &str = "pushsecret.externalsecrets.io/finalizer";
 /// Finalizer of a store that a PushSecret will have to delete from.
 pub const STORE_FINALIZER: &str = "secretstore.externalsecrets.io/finalizer";
-/// Finalizer of a GeneratorState.
-pub const GENERATOR_STATE_FINALIZER: &str = "generatorstate.externalsecrets.io/finalizer";
 
 /// Start of the field manager of an ExternalSecret's writes; its name, or the hash of it, follows.
 pub const MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";

@@ -29,8 +29,6 @@ fn an_external_secret_names_its_stores_generators_and_target() {
     assert_eq!(es.target_name(), "db-credentials");
     assert_eq!(es.refresh_interval().expect("a duration").to_string(), "15m0s");
     assert_eq!(es.store_refs(), [(StoreKind::SecretStore, "vault"), (StoreKind::ClusterSecretStore, "shared")]);
-    let generators: Vec<(usize, &str)> = es.generator_refs().map(|(place, each)| (place, each.kind.as_str())).collect();
-    assert_eq!(generators, [(2, "Password"), (3, "ClusterGenerator")]);
     let template = es.template().expect("a template");
     assert_eq!(template.objects().count(), 2);
     assert_eq!(template.template_from[2].values_decoding_strategy, Some(DecodingStrategy::Auto));

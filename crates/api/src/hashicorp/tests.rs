@@ -26,7 +26,6 @@ fn connections_and_logins() {
     assert_eq!(method.block.role.as_deref(), Some("reader"));
     assert_eq!(method.block.token_expiration_seconds, 600);
     let auth: VaultAuth = fixture("VaultAuth");
-    assert_eq!(auth.connection_ref().expect("a name"), Reference::Named { namespace: "t1", name: "bao" });
     let strategy = auth.global_ref().and_then(|global| global.merge_strategy).expect("a strategy");
     assert_eq!((strategy.headers, strategy.params), (Some(vault_auth::MergeMode::Union), None));
 }

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use base::Fault;
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use super::reference::Reference;
-use crate::meta::{Condition, Filled as _};
+use crate::meta::Condition;
 
 /// Login method, mount, role, and the namespaces that may use them.
 #[skip_serializing_none]
@@ -259,15 +257,6 @@ pub struct VaultAuthStatus {
 }
 
 impl VaultAuth {
-    /// The VaultConnection that it names.
-    ///
-    /// # Errors
-    /// The reference has more than one slash.
-    pub fn connection_ref(&self) -> Result<Reference<'_>, Fault> {
-        let own = self.metadata.namespace.as_deref().unwrap_or_default();
-        Reference::parse(self.spec.vault_connection_ref.filled(), own)
-    }
-
     /// The VaultAuthGlobal that fills what it leaves out.
     pub fn global_ref(&self) -> Option<&VaultAuthGlobalRef> {
         self.spec.vault_auth_global_ref.as_ref()

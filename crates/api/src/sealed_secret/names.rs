@@ -37,7 +37,5 @@ pub const CONTROLLER_NAMESPACE: &str = "kube-system";
 pub const KEY_PREFIX: &str = "sealed-secrets-key";
 /// The component of events.
 pub const COMPONENT: &str = "sealed-secrets";
-/// What environment variables start with.
-pub const ENVIRONMENT_PREFIX: &str = "SEALED_SECRETS";
 /// What metric names start with.
 pub const METRIC_PREFIX: &str = "sealed_secrets_controller_";

@@ -99,6 +99,7 @@ impl Endpoints {
     ///
     /// # Errors
     /// It is no URL.
+    #[cfg(test)]
     pub fn with_all(mut self, address: &str) -> Result<Self, Fault> {
         self.all = Some(parse("the endpoint", address)?);
         Ok(self)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use base::{Kind, SecretBytes, SecretText};
+use base::{Kind, SecretText};
 use http::Method;
 
 use crate::client::{Client, Settings};
@@ -268,9 +268,12 @@ async fn a_refusal_quotes_no_secret_of_the_request() {
     })
     .await;
     let (token, password) = (SecretText::from("canary-token"), SecretText::from("canary-password"));
-    let body = SecretBytes::from("{\"password\":\"canary-password\"}");
-    let request = Request::post(&server.url("/")).unwrap().bearer(&token).json_bytes(&body).hide(&password);
+    let request = Request::post(&server.url("/"))
+        .unwrap()
+        .secret_header("authorization", &token)
+        .body("application/json", "{\"password\":\"canary-password\"}")
+        .hide(&password);
     let fault = client().send(&request, &quick()).await.unwrap().accepted("cannot log in").err().unwrap();
-    assert!(everything(&fault).contains("bad token Bearer ****"), "{}", everything(&fault));
+    assert!(everything(&fault).contains("bad token ****"), "{}", everything(&fault));
     assert!(!everything(&fault).contains("canary"), "{}", everything(&fault));
 }

@@ -3,7 +3,7 @@
 use base::encoding::Base64;
 use base::{Kind, SecretBytes};
 
-use crate::tls::{Tls, Version, install};
+use crate::tls::{Tls, install};
 
 fn certificate() -> (String, SecretBytes) {
     install();
@@ -49,7 +49,6 @@ fn equal_settings_have_one_digest_and_each_setting_changes_it() {
         Tls::default().with_identity(pem.as_bytes(), &key).unwrap(),
         Tls::default().with_server_name("a"),
         Tls::default().unverified(),
-        Tls::default().with_minimum(Version::Tls13),
     ];
     for (index, tls) in all.iter().enumerate() {
         assert_eq!(tls.digest(), tls.clone().digest());

@@ -443,7 +443,7 @@ impl Refusal {
             hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
         }
         let is_vaults = errors.is_some();
-        let errors = errors.unwrap_or_else(|| plain_reason(answer).into_iter().collect());
+        let errors = errors.unwrap_or_else(|| answer.first_line().map(str::to_owned).into_iter().collect());
         Self {
             method: call.method.to_string(),
             url: answer::quotable(url, &hidden),
@@ -495,13 +495,6 @@ fn collect_texts(value: &serde_json::Value, texts: &mut Vec<SecretText>) {
         serde_json::Value::Object(entries) => entries.values().for_each(|value| collect_texts(value, texts)),
         serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
-}
-
-/// What a server that speaks plain text says ("Client sent an HTTP request to an HTTPS server."), in one line.
-fn plain_reason(answer: &Answer) -> Option<String> {
-    let plain = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
-    let line = std::str::from_utf8(answer.body.expose()).ok().filter(|_| plain)?.lines().next()?.trim();
-    (!line.is_empty()).then(|| line.to_owned())
 }
 
 #[cfg(test)]

@@ -151,15 +151,6 @@ impl Session {
         self.call(&Call::read("auth/token/lookup-self")).await
     }
 
-    /// Has the token live longer; `increment` in seconds, 0 for what the role says.
-    ///
-    /// # Errors
-    /// The token cannot be renewed, or no answer came.
-    pub async fn renew_self(&self, increment: u64) -> Result<(), Fault> {
-        let held = self.token().await?;
-        self.renew(&held, increment).await
-    }
-
     /// Ends the session, and with the last that uses it the token, if it was logged in for and nothing hangs on it. A given
     /// token is never revoked.
     ///
