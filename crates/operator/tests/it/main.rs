@@ -25,6 +25,7 @@ mod reloader_time;
 mod sealed_secret;
 mod sealed_secret_http;
 mod sealed_secret_keys;
+mod sealed_secret_killed;
 mod sealed_secret_rules;
 mod stage;
 mod vault_bad_input;

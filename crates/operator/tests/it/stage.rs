@@ -1,6 +1,8 @@
 //! A stage for scenarios: a cluster (sandbox or real), a process with the feature that a scenario needs, and ways to put
 //! objects in, wait and look. A scenario is written once; only requests are counted in memory alone.
 
+mod mortal;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use testkit::peer_role;
 use testkit::scenario::Scenario;
 use tokio::time::Instant;
 
+pub use mortal::{Death, Mortal};
+
 pub struct Stage {
     scenario: Scenario,
     driver: Option<Arc<Driver>>,
@@ -38,6 +42,8 @@ pub struct Stage {
     pub rights: Option<(&'static str, Rights)>,
     /// Whether it acts only while it holds the feature's lease.
     pub elects: bool,
+    /// How the process that is started next ends, and what it writes until then.
+    pub mortal: Option<Mortal>,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<tokio::task::JoinHandle<()>>,
@@ -72,6 +78,7 @@ impl Stage {
             metrics: None,
             rights: None,
             elects: false,
+            mortal: None,
             end: None,
             running: None,
             keeping: None,
@@ -89,6 +96,10 @@ impl Stage {
         let own = || (feature.as_str(), peer_role(feature.as_str(), self.namespace()));
         let (account, role) = self.rights.clone().unwrap_or_else(own);
         let client = self.client_as(account, &role).await;
+        let client = match &self.mortal {
+            Some(mortal) => mortal.client(client, self.namespace()),
+            None => client,
+        };
         let scopes = vec![Scope::Namespace(self.namespace().to_owned())];
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
@@ -123,7 +134,10 @@ impl Stage {
         shared.caches().ready().await;
         leads.wait_for(|leads| *leads).await.expect("the process runs");
         self.shared = Some(shared);
-        self.settle().await;
+        match self.mortal.clone().filter(Mortal::will_die) {
+            Some(mortal) => mortal.dead().await,
+            None => self.settle().await,
+        }
     }
 
     /// The driver of the running feature.
@@ -141,6 +155,17 @@ impl Stage {
             keeping.abort();
         }
         self.driver = None;
+    }
+
+    /// Ends the process where it stands, as `kill -9` does: it finishes nothing and tells nobody.
+    pub async fn kill(&mut self) {
+        for task in [self.running.take(), self.keeping.take()].into_iter().flatten() {
+            task.abort();
+            // What it answers is that it was cut off.
+            let _ = task.await;
+        }
+        drop(self.end.take());
+        (self.driver, self.shared) = (None, None);
     }
 
     /// Waits until everything that was put in is seen and worked off.
