@@ -76,12 +76,12 @@ impl Mortal {
 
     async fn die(&self) {
         self.0.is_dead.send_replace(true);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn unless_dead(&self) {
         if *self.0.is_dead.borrow() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
