@@ -267,7 +267,7 @@ fn check(parsed: &Parsed, environment: &Environment) -> Result<Checked, Fault> {
     let openshift = parsed.value("is-openshift").unwrap_or("false");
     settings.has_deployment_configs = match openshift {
         "auto" => false,
-        word => argv::parse_bool(word)
+        word => base::truth::parse(word)
             .ok_or_else(|| Fault::wrong(format!("`--is-openshift` takes true, false or auto, not `{word}`")))?,
     };
     settings.ignored_resources = ignored_resources(parsed)?;
