@@ -21,12 +21,19 @@ use crate::cluster;
 pub fn load(source: Option<&str>, connection: &Connection, environment: &Environment) -> Result<Vec<u8>, Fault> {
     match source {
         None => cluster::block_on(async { connection.open(environment).await?.certificate().await }),
-        Some(text) if is_url(text) => match text.strip_prefix("file://") {
-            // A file is on this machine, whatever host the URL names.
-            Some(rest) => file::open(Path::new(rest.find('/').map_or(rest, |start| &rest[start..]))),
-            None => cluster::block_on(download(text, environment)),
+        Some(text) => match text.strip_prefix("file:") {
+            Some(rest) => file::open(Path::new(path_of(rest))),
+            None if is_url(text) => cluster::block_on(download(text, environment)),
+            None => file::open(Path::new(text)),
         },
-        Some(path) => file::open(Path::new(path)),
+    }
+}
+
+/// The path of a file's URL: the file is on this machine, whatever host the URL names.
+fn path_of(rest: &str) -> &str {
+    match rest.strip_prefix("//") {
+        Some(host) => host.find('/').map_or(host, |start| &host[start..]),
+        None => rest,
     }
 }
 

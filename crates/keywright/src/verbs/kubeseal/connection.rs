@@ -92,14 +92,17 @@ impl Connection {
         }
         let config = self.configuration(environment)?;
         if is_empty(&config) && self.server.is_none() && is_in_cluster(environment) {
-            return Ok(pod_namespace(environment));
+            // Without a word on which one, any would be a guess.
+            return pod_namespace(environment).ok_or_else(|| Fault::wrong(NO_CONFIGURATION));
         }
         let context = self.usable_context(&config, environment)?;
         let named = context.and_then(|context| context.namespace.clone()).filter(|text| !text.is_empty());
         Ok(match named {
             Some(namespace) => namespace,
-            None if is_in_cluster(environment) => pod_namespace(environment),
-            None => "default".to_owned(),
+            None => {
+                let own = is_in_cluster(environment).then(|| pod_namespace(environment)).flatten();
+                own.unwrap_or_else(|| "default".to_owned())
+            }
         })
     }
 
@@ -209,10 +212,7 @@ impl Connection {
         };
         let cluster = or_own(&self.cluster, &context.cluster);
         let user = or_own(&self.user, context.user.as_deref().unwrap_or_default());
-        if self.insecure_skip_tls_verify && self.certificate_authority.is_some() {
-            return Err(Fault::wrong("specifying a root certificates file with the insecure flag is not allowed"));
-        }
-        self.lay_over_cluster(config, &cluster, environment);
+        self.lay_over_cluster(config, &cluster, environment)?;
         self.lay_over_user(config, &user)?;
         check_files(config, &cluster, &user)?;
         config.contexts.push(NamedContext {
@@ -223,36 +223,38 @@ impl Connection {
         Ok(KubeConfigOptions { context: Some(BY_FLAG.to_owned()), cluster: Some(cluster), user: Some(user) })
     }
 
-    fn lay_over_cluster(&self, config: &mut Kubeconfig, name: &str, environment: &Environment) {
+    fn lay_over_cluster(&self, config: &mut Kubeconfig, name: &str, environment: &Environment) -> Result<(), Fault> {
         if !config.clusters.iter().any(|cluster| cluster.name == name) && name == BY_FLAG {
             config.clusters.push(NamedCluster { name: name.to_owned(), ..NamedCluster::default() });
         }
-        let Some(named) = config.clusters.iter_mut().find(|cluster| cluster.name == name) else { return };
+        let Some(named) = config.clusters.iter_mut().find(|cluster| cluster.name == name) else { return Ok(()) };
         let cluster = named.cluster.get_or_insert_default();
         if let Some(server) = self.server.clone().or_else(|| cluster.server.clone()) {
             cluster.server = Some(server);
         } else {
             cluster.server = self.server(environment);
         }
-        if let Some(path) = &self.certificate_authority {
-            (cluster.certificate_authority, cluster.certificate_authority_data) = (Some(path.clone()), None);
+        // Either flag replaces all that the configuration says about trust: who names a CA wants it asked.
+        if self.insecure_skip_tls_verify || self.certificate_authority.is_some() {
+            cluster.insecure_skip_tls_verify = Some(self.insecure_skip_tls_verify);
+            (cluster.certificate_authority, cluster.certificate_authority_data) =
+                (self.certificate_authority.clone(), None);
         }
-        if self.insecure_skip_tls_verify {
-            cluster.insecure_skip_tls_verify = Some(true);
-            (cluster.certificate_authority, cluster.certificate_authority_data) = (None, None);
+        let has_authority = cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+        if cluster.insecure_skip_tls_verify == Some(true) && has_authority {
+            return Err(Fault::wrong("specifying a root certificates file with the insecure flag is not allowed"));
         }
         if self.disable_compression {
             cluster.disable_compression = Some(true);
         }
         // kubectl's rule: without a scheme it is TLS where the server is to be checked, or expressly not.
-        let is_secure = cluster.certificate_authority.is_some()
-            || cluster.certificate_authority_data.is_some()
-            || cluster.insecure_skip_tls_verify == Some(true);
+        let is_secure = has_authority || cluster.insecure_skip_tls_verify == Some(true);
         if let Some(server) = cluster.server.as_mut().filter(|server| !server.contains("://")) {
             *server = format!("{}://{server}", if is_secure { "https" } else { "http" });
         }
         set(&mut cluster.tls_server_name, &self.tls_server_name);
         set(&mut cluster.proxy_url, &self.proxy_url);
+        Ok(())
     }
 
     fn lay_over_user(&self, config: &mut Kubeconfig, name: &str) -> Result<(), Fault> {
@@ -363,10 +365,9 @@ fn is_in_cluster(environment: &Environment) -> bool {
     is_filled("KUBERNETES_SERVICE_HOST") && is_filled("KUBERNETES_SERVICE_PORT")
 }
 
-fn pod_namespace(environment: &Environment) -> String {
-    let said = environment.value("POD_NAMESPACE").filter(|text| !text.is_empty()).map(|text| text.trim().to_owned());
-    let found = said.or_else(crate::cluster::pod_namespace).filter(|text| !text.is_empty());
-    found.unwrap_or_else(|| "default".to_owned())
+fn pod_namespace(environment: &Environment) -> Option<String> {
+    let said = environment.value("POD_NAMESPACE").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    said.or_else(crate::cluster::pod_namespace)
 }
 
 fn one_line(text: &dyn std::fmt::Display) -> String {

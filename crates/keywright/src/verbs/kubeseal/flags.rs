@@ -222,7 +222,10 @@ impl Options {
             is_deprecated: given.parsed.has("rotate"),
         };
         if let Action::Work(mode) = &options.action {
-            options.syntax = given.syntax().map_err(Refusal::Fault)?;
+            // Where no object is printed, no format is looked at, as in the peer.
+            if !matches!(mode, Mode::Raw | Mode::FetchCertificate | Mode::Validate) {
+                options.syntax = given.syntax().map_err(Refusal::Fault)?;
+            }
             if !options.from_files.is_empty() && !given.is_set("raw") {
                 return Err(Refusal::Fault(Fault::wrong("--from-file requires --raw")));
             }

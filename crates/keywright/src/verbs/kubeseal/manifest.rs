@@ -43,10 +43,23 @@ pub fn read_first(bytes: &[u8], api_version: &str, kind: &str) -> Result<Branch,
     let Some(Node::Branch(branch)) = first else {
         return Err(Fault::wrong(format!("there is no {kind} in the input")));
     };
-    let said = (text(&branch, "apiVersion")?, text(&branch, "kind")?);
-    match (said.0.as_deref().unwrap_or_default(), said.1.as_deref().unwrap_or_default()) {
-        (_, "") => Err(Fault::wrong("Object 'Kind' is missing").hint(format!("the input must be one {kind}"))),
-        (version, found) if version == api_version && found == kind => Ok(unrepeated(&branch)),
+    let said = (text(&branch, "apiVersion")?.unwrap_or_default(), text(&branch, "kind")?.unwrap_or_default());
+    let fits = |said: &str, wanted: &str| said.is_empty() || said == wanted;
+    match (said.0.as_str(), said.1.as_str()) {
+        // What the controller's `/v1/rotate` answers names neither; it has a spec, which a file of anything else has not.
+        (_, "") if field(&branch, "spec").is_none() => {
+            Err(Fault::wrong("Object 'Kind' is missing").hint(format!("the input must be one {kind}")))
+        }
+        (version, found) if fits(version, api_version) && fits(found, kind) => {
+            let mut branch = unrepeated(&branch);
+            for (name, wanted, said) in [("kind", kind, &said.1), ("apiVersion", api_version, &said.0)] {
+                if said.is_empty() {
+                    branch.items.retain(|item| !matches!(item, Item::Entry(key, _) if key.is(name)));
+                    branch.push(name, Node::text(wanted));
+                }
+            }
+            Ok(branch)
+        }
         (version, found) => Err(Fault::wrong(format!("expected {api_version} {kind} but found {version} {found}"))),
     }
 }
@@ -249,6 +262,12 @@ pub fn open_texts(branch: &Branch, name: &str) -> Result<BTreeMap<String, String
 /// `error unmarshaling JSON: while decoding JSON: illegal base64 data at input byte N`, with the key's name.
 pub fn bytes(branch: &Branch, name: &str) -> Result<SecretMap, Fault> {
     let mut values = SecretMap::new();
+    let is_base64 = |node: &Node| matches!(node, Node::Leaf(Scalar::Text(_) | Scalar::Time(_) | Scalar::Null));
+    // `1234` and `true` could be base64, but are what somebody wrote who forgot to encode.
+    let unquoted = mapping(branch, name)?.and_then(|found| found.entries().find(|(_, node)| !is_base64(node)));
+    if let Some((key, _)) = unquoted {
+        return Err(mistyped(&format!("{name}.{}", key.as_str()), "a base64 text"));
+    }
     for (key, encoded) in texts(branch, name)? {
         let decoded = Base64::Standard.decode_or_place(encoded.expose());
         let value = decoded.map_err(|place| Fault::wrong(format!("{UNMARSHALING}: {place} ({name}.{key})")))?;

@@ -19,7 +19,7 @@ pub struct Merging<'a> {
     pub key: &'a PublicKey,
     /// `--scope`, where it was given.
     pub scope: Option<Scope>,
-    /// `-n`: the namespace that Secrets which name one must have.
+    /// `-n`: the namespace that the file must have, since its own is what is sealed for.
     pub namespace: Option<&'a str>,
     /// Whether Secrets without values are fine.
     pub allow_empty_data: bool,
@@ -46,12 +46,12 @@ impl Merging<'_> {
                 self.file.display()
             )));
         }
+        if scope != Scope::ClusterWide {
+            seal::check_namespace(&namespace, self.namespace)?;
+        }
         for secret in secrets {
             let mut secret = PlainSecret::read(secret)?;
             seal::check_values(&secret, self.allow_empty_data)?;
-            if scope != Scope::ClusterWide {
-                seal::check_namespace(&secret, self.namespace)?;
-            }
             (secret.name, secret.namespace) = (name.clone(), namespace.clone());
             secret.rescope(scope);
             take_over(&mut merged, &secret.seal(self.key)?);

@@ -7,7 +7,7 @@ use api::SealedSecret;
 use api::sealed_secret::names;
 use base::encoding::Base64;
 use base::{Fault, Timestamp};
-use document::{Branch, Element, Node, Scalar};
+use document::{Branch, Element, Item, Node, Scalar};
 use plan::Target;
 use seal::{KeySet, PrivateKey, SealingKey};
 
@@ -78,6 +78,13 @@ pub fn typed(branch: &Branch) -> Result<SealedSecret, Fault> {
     for path in TEXTS {
         manifest::make_texts(&mut branch, path);
     }
+    // As the peer's types have it: what is not there is empty.
+    for part in ["metadata", "spec"] {
+        if manifest::mapping(&branch, part)?.is_none() {
+            branch.items.retain(|item| !matches!(item, Item::Entry(key, _) if key.is(part)));
+            branch.push(part, Node::Branch(Branch::default()));
+        }
+    }
     let json = manifest::to_json(&branch)?;
     serde_json::from_slice(&json).map_err(|error| {
         // serde_json's message quotes types and places, and what is sealed is public.
@@ -89,9 +96,10 @@ pub fn typed(branch: &Branch) -> Result<SealedSecret, Fault> {
 #[must_use]
 pub fn manifest_of(target: &Target) -> Branch {
     let mut metadata = Branch::default();
-    metadata.push("name", Node::text(target.name.as_str()));
-    if !target.namespace.is_empty() {
-        metadata.push("namespace", Node::text(target.namespace.as_str()));
+    for (name, text) in [("name", &target.name), ("namespace", &target.namespace)] {
+        if !text.is_empty() {
+            metadata.push(name, Node::text(text.as_str()));
+        }
     }
     push_texts(&mut metadata, "labels", target.labels.iter());
     push_texts(&mut metadata, "annotations", target.annotations.iter());

@@ -49,7 +49,7 @@ impl Sealing<'_> {
 
     /// The namespace: the Secret's own, which `-n` must not contradict, else `-n`, else the configuration's.
     fn place(&self, secret: &mut PlainSecret) -> Result<(), Fault> {
-        check_namespace(secret, self.namespace)?;
+        check_namespace(&secret.namespace, self.namespace)?;
         match self.namespace {
             Some(asked) => asked.clone_into(&mut secret.namespace),
             None if secret.namespace.is_empty() => secret.namespace = (self.fallback)().unwrap_or_default(),
@@ -75,15 +75,14 @@ pub fn check_values(secret: &PlainSecret, allow_empty_data: bool) -> Result<(), 
     Ok(())
 }
 
-/// A Secret that names a namespace must name the one that was asked for.
+/// Who names a namespace must name the one that was asked for.
 ///
 /// # Errors
 /// The peer's sentence.
-pub fn check_namespace(secret: &PlainSecret, asked: Option<&str>) -> Result<(), Fault> {
+pub fn check_namespace(named: &str, asked: Option<&str>) -> Result<(), Fault> {
     match asked {
-        Some(asked) if !secret.namespace.is_empty() && secret.namespace != asked => Err(Fault::wrong(format!(
-            "namespace mismatch: input secret is in namespace \"{}\" but \"{asked}\" was specified",
-            secret.namespace
+        Some(asked) if !named.is_empty() && named != asked => Err(Fault::wrong(format!(
+            "namespace mismatch: input secret is in namespace \"{named}\" but \"{asked}\" was specified"
         ))),
         _ => Ok(()),
     }

@@ -85,10 +85,13 @@ status: {observedGeneration: 3}
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("which is namespace-wide: it could never be opened"), "{}", ended.err);
     let before = read(folder.path(), "s.yaml");
-    let ended = kubeseal(&["--cert", &cert, "-n", "other", "--merge-into", &file], SECRET.as_bytes(), &[]);
+    // The file's namespace is what is sealed for, so that is what `-n` is compared with.
     let told = "error: namespace mismatch: input secret is in namespace \"x\" but \"other\" was specified\n";
-    assert_eq!((ended.code, ended.err.as_str()), (1, told));
-    assert_eq!(read(folder.path(), "s.yaml"), before);
+    for input in [SECRET, "stringData: {a: b}\n", "metadata: {namespace: other}\nstringData: {a: b}\n"] {
+        let ended = kubeseal(&["--cert", &cert, "-n", "other", "--merge-into", &file], input.as_bytes(), &[]);
+        assert_eq!((ended.code, ended.err.as_str()), (1, told), "{input}");
+        assert_eq!(read(folder.path(), "s.yaml"), before);
+    }
 }
 
 #[test]

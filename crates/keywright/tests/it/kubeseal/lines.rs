@@ -23,6 +23,10 @@ const EMPTY: &str = "error: secret.data is empty in input Secret, assuming this 
 const MISMATCH: &str = "error: namespace mismatch: input secret is in namespace \"x\" but \"foo\" was specified\n";
 const NO_CERTIFICATE: &str = "error: data does not contain any valid RSA or ECDSA certificates\n";
 const ONE_FILE: &str = "error: must provide only one --from-file when encrypting a single item with --raw\n";
+const SPECLESS: &str =
+    "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: x}\nspec:\n";
+const BARE: &str = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\n";
+const KINDLESS: &str = "metadata: {name: a, namespace: x}\nspec: {encryptedData: {a: '!'}}\n";
 const NO_COMMA_FILE: &str = "error: open DIR/a,b: no such file or directory\n";
 const NO_FILE: &str = "error: open DIR/nope: no such file or directory\n";
 
@@ -51,6 +55,12 @@ pub const AS_THE_PEER: &[Line<'_>] = &[
     line("--cert DIR/cert.pem --raw -n x --name a", "value", 0, ""),
     line("--cert DIR/cert.pem --raw -n x --name a --from-file k=DIR/cert.pem", "", 0, ""),
     line("--cert DIR/cert.pem --raw --scope cluster-wide", "value", 0, ""),
+    line("--cert DIR/cert.pem --raw --scope cluster-wide -o toml", "value", 0, ""),
+    line("--cert DIR/cert.pem --fetch-cert -o toml", "", 0, ""),
+    line("--cert file:DIR/cert.pem --fetch-cert", "", 0, ""),
+    line("--recovery-unseal", SPECLESS, 0, ""),
+    line("--recovery-unseal", BARE, 0, ""),
+    line("--recovery-unseal -o yaml", KINDLESS, 1, "error: illegal base64 data at input byte 0 (a)\n"),
     line("--cert DIR/cert.pem --raw --scope namespace-wide -n x", "", 0, ""),
     line("--cert DIR/cert.pem --raw --name a", "value", 1, NO_CONFIGURATION),
     line(
@@ -119,6 +129,18 @@ const AS_WE_LIKE: &[Line<'_>] = &[
         "error: couldn't get version/kind; json parse error: invalid character '{' after top-level value\n",
     ),
     line("--validate", "# nothing\n---\n", 0, ""),
+    line(
+        "--cert DIR/cert.pem",
+        "metadata: {name: a, namespace: x}\ndata: {k: 1234}",
+        1,
+        "error: error unmarshaling JSON: while decoding JSON: `data.k` must be a base64 text\n",
+    ),
+    line(
+        "--recovery-unseal",
+        "metadata: {name: a, namespace: x}\nencryptedData: {a: AgBy}\n",
+        1,
+        "error: Object 'Kind' is missing\n",
+    ),
     line("-f DIR/nope", "", 1, "error: Could not read file specified with --secret-file\nhint: open DIR/nope: "),
     line("--cert DIR/cert.pem -w DIR/no/x", SECRET, 1, "error: open DIR/no/x: no such file or directory\n"),
     line(

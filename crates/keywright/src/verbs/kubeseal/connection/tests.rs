@@ -26,6 +26,7 @@ fn the_namespace_follows_from_flag_context_pod_or_is_the_default() {
         (CONFIG, None, Some("bare"), &[], Ok("default")),
         (CONFIG, None, Some("bare"), &pod, Ok("pod")),
         ("{}", None, None, &pod, Ok("pod")),
+        ("{}", None, None, &pod[..2], Err(none)),
         ("{}", None, None, &[], Err(none)),
         (
             CONFIG,
@@ -170,6 +171,35 @@ fn a_server_without_a_scheme_is_asked_as_kubectl_asks_it() {
         connection.applied_to(&mut config, &environment).expect("it applies");
         let cluster = config.clusters[0].cluster.as_ref().expect("a cluster");
         assert_eq!(cluster.server.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn who_names_an_authority_wants_it_asked() {
+    let config = CONFIG.replace("\"http://127.0.0.1:1\"", "\"https://127.0.0.1:1\",\"insecure-skip-tls-verify\":true");
+    let both = config.replace("true}", "true,\"certificate-authority\":\"/ca\"}");
+    let twice = "specifying a root certificates file with the insecure flag is not allowed";
+    for (config, authority, is_insecure, expected) in [
+        (&config, None, false, Ok((true, None))),
+        (&config, Some("config"), false, Ok((false, Some("config")))),
+        (&both, None, true, Ok((true, None))),
+        (&both, None, false, Err(twice)),
+        (&config, Some("config"), true, Err(twice)),
+    ] {
+        let folder = folder_with(config);
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let connection = Connection {
+            certificate_authority: authority.map(file),
+            insecure_skip_tls_verify: is_insecure,
+            ..Connection::default()
+        };
+        let environment = environment(&folder, &[]);
+        let mut config = connection.configuration(&environment).expect("a configuration");
+        let told = connection.applied_to(&mut config, &environment).map_err(|fault| fault.to_string());
+        let cluster = config.clusters[0].cluster.clone().unwrap_or_default();
+        let found = told.map(|_| (cluster.insecure_skip_tls_verify == Some(true), cluster.certificate_authority));
+        let expected = expected.map(|(is_insecure, name)| (is_insecure, name.map(file))).map_err(str::to_owned);
+        assert_eq!(found, expected);
     }
 }
 
