@@ -118,17 +118,44 @@ fn unusable(error: kube::Error) -> Fault {
     Fault::wrong("cannot make a client for the cluster").because(error)
 }
 
-/// Runs a future to its end on a runtime of two threads: what the operators need on two cores, and no more memory.
+/// Runs a future to its end.
 ///
 /// # Errors
 /// The operating system gives no threads; or what the future answers.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    wire::tls::install();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Fault::unreachable("cannot start the runtime").because(error))?;
-    let answer = runtime.block_on(future);
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    answer
+    Runtime::start()?.block_on(future)
+}
+
+/// Two threads: what the operators need on two cores, and no more memory. Connections live as long as it does.
+pub struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The operating system gives no threads.
+    pub fn start() -> Result<Self, Fault> {
+        wire::tls::install();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Fault::unreachable("cannot start the runtime").because(error))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs a future to its end.
+    ///
+    /// # Errors
+    /// What the future answers.
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        self.0.as_ref().expect("it stands until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(Duration::from_millis(200));
+        }
+    }
 }
 
 /// Resolves when the process is asked to end.

@@ -48,12 +48,14 @@ pub enum Schemes {
 
 /// Resolves references.
 #[derive(Clone)]
-pub struct Resolver(Arc<Inner>);
+pub struct Resolver {
+    inner: Arc<Inner>,
+    missing_key: MissingKey,
+}
 
 struct Inner {
     reach: Reach,
     schemes: Schemes,
-    missing_key: MissingKey,
     clients: Once<ClientKey, Client>,
     payloads: Once<Place, Arc<Payload>>,
     trees: Once<Place, Arc<Node>>,
@@ -69,15 +71,21 @@ impl Resolver {
     /// A resolver that may use what `reach` says.
     #[must_use]
     pub fn new(reach: Reach, schemes: Schemes, missing_key: MissingKey) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             reach,
             schemes,
-            missing_key,
             clients: Once::default(),
             payloads: Once::default(),
             trees: Once::default(),
             warnings: Mutex::default(),
-        }))
+        };
+        Self { inner: Arc::new(inner), missing_key }
+    }
+
+    /// One that shares its clients and what they have read.
+    #[must_use]
+    pub fn sharing(&self, missing_key: MissingKey) -> Self {
+        Self { missing_key, ..self.clone() }
     }
 
     /// Whether references with these schemes are resolved without waiting for anybody, so that no runtime is needed.
@@ -110,7 +118,7 @@ impl Resolver {
     /// What the user should know, once each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *warnings).into_iter().collect()
     }
 
@@ -144,7 +152,7 @@ impl Resolver {
 
     async fn resolve(&self, reference: &Reference) -> Result<Node, Fault> {
         let door = self.door(&reference.scheme)?;
-        let environment = &self.0.reach.surroundings.environment;
+        let environment = &self.inner.reach.surroundings.environment;
         let asked = Asked { reference, environment };
         self.warn_of_unknown(door, reference);
         match self.read(door, &asked).await {
@@ -156,7 +164,7 @@ impl Resolver {
     fn door(&self, scheme: &str) -> Result<&'static TextDoor, Fault> {
         let door = registry::scheme(scheme);
         let door = door.ok_or_else(|| Fault::wrong(format!("no provider registered for scheme {scheme:?}")))?;
-        match &self.0.schemes {
+        match &self.inner.schemes {
             Schemes::Only(schemes) if !schemes.contains(scheme) => {
                 Err(Fault::denied(format!("references with the scheme {scheme:?} are not allowed here")))
             }
@@ -171,7 +179,7 @@ impl Resolver {
         }
         let tree = self.tree(door, asked, at).await?;
         let found = select::fragment(&tree, &asked.reference.fragment)?;
-        match (found, self.0.missing_key) {
+        match (found, self.missing_key) {
             (Some(node), _) => Ok(node.clone()),
             (None, MissingKey::Null) if !asked.has("fallback_value") => Ok(Node::Leaf(Scalar::Null)),
             (None, _) => Err(Fault::not_found(format!("no value found for key {}", asked.reference.key()))),
@@ -181,12 +189,12 @@ impl Resolver {
     async fn tree(&self, door: &'static TextDoor, asked: &Asked<'_>, at: Place) -> Result<Arc<Node>, Fault> {
         let (inner, reference) = (self.clone(), asked.reference.clone());
         let parse = async move {
-            let asked = Asked { reference: &reference, environment: &inner.0.reach.surroundings.environment };
+            let asked = Asked { reference: &reference, environment: &inner.inner.reach.surroundings.environment };
             let payload = inner.payload(door, &asked, at.clone()).await?;
             (door.tree)(&asked, &payload).map(Arc::new)
         };
         let key = (client_key(door, asked.reference), (door.locate)(asked)?);
-        self.0.trees.of(key, parse).await
+        self.inner.trees.of(key, parse).await
     }
 
     async fn payload(&self, door: &'static TextDoor, asked: &Asked<'_>, at: Place) -> Result<Arc<Payload>, Fault> {
@@ -196,16 +204,16 @@ impl Resolver {
             let client = inner.client(door, client_key, reference).await?;
             client.fetch(&locator).await.map(Arc::new)
         };
-        self.0.payloads.of(key, fetch).await
+        self.inner.payloads.of(key, fetch).await
     }
 
     async fn client(&self, door: &'static TextDoor, key: ClientKey, reference: Reference) -> Result<Client, Fault> {
         let inner = self.clone();
         let open = async move {
-            let reach = &inner.0.reach;
+            let reach = &inner.inner.reach;
             (door.open)(&Asked { reference: &reference, environment: &reach.surroundings.environment }, reach).await
         };
-        self.0.clients.of(key, open).await
+        self.inner.clients.of(key, open).await
     }
 
     fn warn_of_unknown(&self, door: &TextDoor, reference: &Reference) {
@@ -215,7 +223,7 @@ impl Resolver {
         };
         for (name, _) in reference.options.iter().filter(|(name, _)| !is_known(name)) {
             let warning = format!("the scheme `{}` knows no option `{name}`", door.scheme);
-            self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(warning);
+            self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(warning);
         }
     }
 }

@@ -19,6 +19,8 @@ mod reference;
 mod settings;
 mod wrapper;
 
+use std::rc::Rc;
+
 use base::{Fault, SecretBytes};
 use wire::program::Output;
 use wire::{Environment, Program};
@@ -47,6 +49,7 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
         is_getter,
         exported: Vec::new(),
         leavings: Leavings::default(),
+        vals: None,
     };
     work.warn_of_old_variables();
     let is_helpless = rest.first().is_none_or(|word| is_help(word));
@@ -79,6 +82,8 @@ struct Work<'a> {
     exported: Vec<(String, String)>,
     /// What goes with us.
     leavings: Leavings,
+    /// Our own vals, from the first reference on.
+    vals: Option<Rc<vals::backend::Backend>>,
 }
 
 impl Work<'_> {
@@ -154,6 +159,7 @@ impl Work<'_> {
     fn set(&mut self, name: &str, value: &str) {
         self.exported.push((name.to_owned(), value.to_owned()));
         let others = self.environment.iter().filter(|(known, _)| *known != name);
+        self.vals = None;
         self.environment = others.chain([(name, value)]).collect();
     }
 }

@@ -15,8 +15,6 @@ mod ksdecode;
 mod manifests;
 
 use base::Fault;
-use providers::reach::Reach;
-use providers::resolver::Schemes;
 
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
 use crate::{Call, Exit, Failure};
@@ -34,14 +32,6 @@ struct Typed {
     parsed: Parsed,
     /// Whether we are the peer to the byte.
     is_compat: bool,
-}
-
-/// What references may reach.
-pub struct May {
-    /// What providers may use.
-    pub reach: Reach,
-    /// Which schemes there are.
-    pub schemes: Schemes,
 }
 
 const WORDS: [&Word; 7] = [&eval::WORD, &exec::WORD, &env::WORD, &flatten::WORD, &get::WORD, &ksdecode::WORD, &VERSION];

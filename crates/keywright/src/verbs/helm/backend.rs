@@ -1,6 +1,8 @@
 //! Who decrypts: the house's own sops or vals, or nobody (`noop`). A program that a variable pins is run instead of ours.
 //! Shell scripts are told as what this version has not. Specification: HS §8.
 
+use std::rc::Rc;
+
 use base::{Fault, SecretBytes};
 use document::{Branch, Element, Format, Item, Node, ReadOptions, RepeatedKeys};
 use providers::reach::Programs;
@@ -108,6 +110,13 @@ impl Backend {
         Err(told(Fault::wrong(format!("Error while decrypting file: {shown}"))))
     }
 
+    /// Has what literals refer to fetched at the same time, where that is ours to do.
+    pub fn prepare(work: &mut Work<'_>, literals: &[String]) {
+        if !literals.is_empty() && pinned_program(work, &["HELM_SECRETS_VALS_PATH"]).is_none() {
+            of_vals(work).prepare(literals);
+        }
+    }
+
     /// A literal, if it has something for the backend to do.
     ///
     /// # Errors
@@ -145,7 +154,7 @@ fn evaluated(work: &mut Work<'_>, bytes: &[u8], what: Type, shown: &str) -> Resu
             let words = ["eval", "-o", if is_json { "json" } else { "yaml" }].map(str::to_owned);
             answered(work, &program, words.into_iter().chain(args), bytes)
         }
-        None => vals::backend::file(bytes, is_json, &args, may(work), work.ui),
+        None => of_vals(work).file(bytes, is_json, &args, work.ui),
     };
     evaluated.map_err(vals_error)
 }
@@ -154,7 +163,7 @@ fn evaluated(work: &mut Work<'_>, bytes: &[u8], what: Type, shown: &str) -> Resu
 fn evaluated_literal(work: &mut Work<'_>, literal: &str) -> Result<SecretBytes, Failure> {
     let evaluated = match pinned_program(work, &["HELM_SECRETS_VALS_PATH"]) {
         Some(program) => answered(work, &program, ["get".to_owned(), literal.to_owned()], b""),
-        None => vals::backend::literal(literal, may(work), work.ui),
+        None => of_vals(work).literal(literal, work.ui),
     };
     evaluated.map_err(|fault| {
         vals_error(fault).tell(work.ui);
@@ -166,9 +175,12 @@ pub fn vals_error(fault: Fault) -> Failure {
     Failure::new(1, fault).prefixed("vals error: ")
 }
 
-/// Whoever writes values for a getter or for Argo CD may start no program. Where the paths of values files are restricted,
+/// Our own vals, the same one as long as the run lasts. Whoever writes values for a getter or for Argo CD may start no program. Where the paths of values files are restricted,
 /// references read no files, since they would lead around that.
-pub fn may(work: &Work<'_>) -> vals::May {
+pub fn of_vals(work: &mut Work<'_>) -> Rc<vals::backend::Backend> {
+    if let Some(backend) = &work.vals {
+        return backend.clone();
+    }
     let mut reach = reach::of_command_line(work.environment.clone());
     if work.is_getter || work.environment.value("ARGOCD_APP_NAME").is_some() {
         reach.programs = Programs::Closed;
@@ -180,7 +192,7 @@ pub fn may(work: &Work<'_>) -> vals::May {
     } else {
         Schemes::All
     };
-    vals::May { reach, schemes }
+    work.vals.insert(Rc::new(vals::backend::Backend::new(reach, schemes))).clone()
 }
 
 /// The answer of a pinned vals; what it says while it fails is why.

@@ -3,8 +3,8 @@
 
 use base::Fault;
 
-use super::backend::{answered, may, pinned_program, vals_error};
-use super::{Work, told, vals};
+use super::backend::{answered, of_vals, pinned_program, vals_error};
+use super::{Work, told};
 use crate::{Exit, Failure};
 
 /// The words behind Helm's line; none where nobody asked for evaluation.
@@ -60,7 +60,7 @@ pub fn run(work: &mut Work<'_>) -> Result<Exit, Failure> {
             let words = words.chain(decodes.then(|| "-decode-kubernetes-secrets".to_owned()));
             answered(work, &program, words, &manifests)
         }
-        None => vals::backend::manifests(&manifests, &args, decodes, may(work), work.ui),
+        None => of_vals(work).manifests(&manifests, &args, decodes, work.ui),
     };
     work.ui.data(evaluated.map_err(vals_error)?.expose()).map_err(told)?;
     Ok(Exit::SUCCESS)

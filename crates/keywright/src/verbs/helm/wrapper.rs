@@ -50,7 +50,10 @@ const ENDING: [i32; 4] = [1, 2, 3, 15];
 /// The line as Helm gets it.
 fn helm_words(work: &mut Work<'_>, copies: &mut Copies, words: &[String]) -> Result<Vec<String>, Failure> {
     let mut line = Vec::with_capacity(words.len());
-    for part in scan(words) {
+    let parts = scan(words);
+    let literals = references(work, &parts)?;
+    Backend::prepare(work, &literals);
+    for part in parts {
         match part {
             Part::Word(word) => line.push(word.to_owned()),
             Part::Values(flag, files) => {
@@ -77,6 +80,27 @@ fn helm_words(work: &mut Work<'_>, copies: &mut Copies, words: &[String]) -> Res
         }
     }
     Ok(line)
+}
+
+/// The literals that references are looked for in, so that all can be fetched at the same time.
+fn references(work: &Work<'_>, parts: &[Part<'_>]) -> Result<Vec<String>, Failure> {
+    let mut literals = Vec::new();
+    let mut note = |value: &str| -> Result<Option<String>, Failure> {
+        let (backend, rest) = chosen(work, value)?;
+        if backend == Backend::Vals && backend.is_encrypted(rest.as_bytes()) {
+            literals.push(rest.to_owned());
+        }
+        Ok(None)
+    };
+    for part in parts {
+        match part {
+            Part::Set(_, text) => drop(set::fill(text, &mut note)?),
+            Part::SetJson(text) => drop(set_json::fill(text, &mut note)?),
+            Part::SetLiteral(_, text) => drop(note(text)?),
+            Part::Word(_) | Part::Values(..) | Part::SetFile(..) => {}
+        }
+    }
+    Ok(literals)
 }
 
 /// A values file as Helm gets it: itself, or a copy.

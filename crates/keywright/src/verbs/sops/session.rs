@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
             Format::Binary if is_encrypted => stores.json_binary,
             Format::Binary | Format::Dotenv | Format::Ini => None,
         };
-        let of_flag = Some(self.number("indent")).filter(|indent| *indent != 0);
+        let of_flag = self.value("indent").map(|_| self.number("indent"));
         Ok(EmitOptions { indent: of_flag.or(of_config), ..EmitOptions::default() })
     }
 

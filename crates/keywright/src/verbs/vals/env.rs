@@ -21,7 +21,9 @@ pub const WORD: Word = Word {
 };
 
 fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
-    let document = document(call, typed)?.ok_or_else(|| Fault::wrong("Nothing to eval: No file specified"))?;
+    let evaluation = evaluation(call, typed);
+    let document =
+        document(call, typed, &evaluation)?.ok_or_else(|| Fault::wrong("Nothing to eval: No file specified"))?;
     let document = document.ok_or_else(|| Fault::wrong("no document found"))?;
     let mut lines = Vec::new();
     for (name, value) in documents::variables(&document)? {
@@ -38,15 +40,19 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
 }
 
 /// The first document of the file that was named, evaluated. Outer none: no file was named; inner none: it is empty.
-pub(super) fn document(call: &mut Call, typed: &Typed) -> Result<Option<Option<Node>>, Fault> {
+pub(super) fn document(call: &mut Call, typed: &Typed, evaluation: &Evaluation) -> Result<Option<Option<Node>>, Fault> {
     let Some(from) = typed.parsed.value("f").filter(|from| !from.is_empty()) else { return Ok(None) };
     let mut nodes = documents::read(&mut call.ui, from)?;
     nodes.truncate(1);
-    let reach = reach::of_command_line(call.environment.clone());
-    let evaluation = Evaluation::new(reach, Schemes::All, typed.missing_key(), typed.options())
-        .silent(typed.parsed.is_set(super::SILENT.name));
     evaluation.documents(&mut nodes, &mut call.ui)?;
     Ok(Some(nodes.pop()))
+}
+
+/// What evaluates variables.
+pub(super) fn evaluation(call: &Call, typed: &Typed) -> Evaluation {
+    let reach = reach::of_command_line(call.environment.clone());
+    Evaluation::new(reach, Schemes::All, typed.missing_key(), typed.options())
+        .silent(typed.parsed.is_set(super::SILENT.name))
 }
 
 /// A value as one word of a shell.

@@ -5,7 +5,7 @@ use source::expand::{Collections, Options};
 
 use super::documents::{self, Output};
 use super::evaluation::Evaluation;
-use super::{EXCLUDE_SECRET, May, OUTPUT, SILENT, Typed, Word, ksdecode};
+use super::{EXCLUDE_SECRET, OUTPUT, SILENT, Typed, Word, ksdecode};
 use crate::argv::{Flag, Takes};
 use crate::{Call, Exit, Failure, Ui, reach};
 use base::Fault;
@@ -47,8 +47,8 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
         return Err(Fault::wrong("Nothing to eval: No file specified").into());
     }
     let nodes = documents::read(&mut call.ui, from)?;
-    let may = May { reach: reach::of_command_line(call.environment.clone()), schemes: Schemes::All };
-    let evaluated = evaluated(nodes, typed, may, typed.output(), &mut call.ui)?;
+    let evaluation = evaluation(typed, call);
+    let evaluated = evaluated(nodes, typed, &evaluation, typed.output(), &mut call.ui)?;
     call.ui.data(&evaluated)?;
     Ok(Exit::SUCCESS)
 }
@@ -60,7 +60,7 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
 pub(super) fn evaluated(
     mut nodes: Vec<Node>,
     typed: &Typed,
-    may: May,
+    evaluation: &Evaluation,
     output: Output,
     ui: &mut Ui,
 ) -> Result<Vec<u8>, Fault> {
@@ -69,7 +69,7 @@ pub(super) fn evaluated(
         let decoded = nodes.iter_mut().try_for_each(ksdecode::decode);
         decoded.map_err(|fault| fault.within("error on decoding secrets"))?;
     }
-    evaluation(typed, may).documents(&mut nodes, ui)?;
+    evaluation.documents(&mut nodes, ui)?;
     if decodes {
         let encoded = nodes.iter_mut().try_for_each(ksdecode::encode);
         encoded.map_err(|fault| fault.within("error on encoding secrets"))?;
@@ -77,12 +77,9 @@ pub(super) fn evaluated(
     documents::write(&nodes, output)
 }
 
-/// What evaluates as the flags say.
-pub(super) fn evaluation(typed: &Typed, may: May) -> Evaluation {
-    let refuses = typed.parsed.value("fail-on-missing-key-in-map").and_then(base::truth::parse).unwrap_or(true);
-    let missing_key = if refuses { MissingKey::Refuse } else { MissingKey::Null };
-    let is_silent = typed.parsed.is_set(SILENT.name);
-    Evaluation::new(may.reach, may.schemes, missing_key, typed.options()).silent(is_silent)
+fn evaluation(typed: &Typed, call: &Call) -> Evaluation {
+    let reach = reach::of_command_line(call.environment.clone());
+    Evaluation::new(reach, Schemes::All, typed.refuses(), typed.options()).silent(typed.parsed.is_set(SILENT.name))
 }
 
 impl Typed {
@@ -92,6 +89,14 @@ impl Typed {
             excludes_secret: self.parsed.is_set(EXCLUDE_SECRET.name),
             top_level_texts: !self.is_compat,
             collections: if self.is_compat { Collections::Go } else { Collections::Json },
+        }
+    }
+
+    /// What becomes of a missing key in `eval`.
+    pub fn refuses(&self) -> MissingKey {
+        match self.parsed.value("fail-on-missing-key-in-map").and_then(base::truth::parse) {
+            Some(false) => MissingKey::Null,
+            _ => MissingKey::Refuse,
         }
     }
 

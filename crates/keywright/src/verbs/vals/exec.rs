@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base::Fault;
-use providers::resolver::{MissingKey, Schemes};
+use providers::resolver::MissingKey;
 use rustix::fs::MemfdFlags;
 
 use super::documents::{self, Output};
@@ -19,7 +19,7 @@ use super::evaluation::Evaluation;
 use super::{SILENT, Typed, Word, env};
 use crate::argv::{Flag, Takes};
 use crate::child::Signals;
-use crate::{Call, Exit, Failure, reach};
+use crate::{Call, Exit, Failure};
 
 pub const WORD: Word = Word {
     name: "exec",
@@ -45,7 +45,8 @@ const STREAM_HELP: &str = "Reads the specific YAML file or all the YAML files\n\
 const FIXED_EXIT: &str = "KEYWRIGHT_VALS_EXEC_EXIT_ONE";
 
 fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
-    let document = match env::document(call, typed)? {
+    let evaluation = env::evaluation(call, typed);
+    let document = match env::document(call, typed, &evaluation)? {
         Some(document) => Some(document.ok_or_else(|| Fault::wrong("no document found"))?),
         None => None,
     };
@@ -60,7 +61,8 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
     }
     command.envs(variables.iter().map(|(name, value)| (name, OsStr::from_bytes(value))));
     if let Some(from) = typed.parsed.value("stream-yaml").filter(|from| !from.is_empty()) {
-        command.stdin(streamed(call, typed, from)?);
+        let evaluation = evaluation.sharing(MissingKey::Null, typed.options());
+        command.stdin(streamed(call, &evaluation, from)?);
     }
     let signals = Signals::take(|| {})?;
     let ending = signals.run(&mut command);
@@ -73,11 +75,8 @@ fn run(call: &mut Call, typed: &Typed) -> Result<Exit, Failure> {
 }
 
 /// The evaluated documents, in a file without a name that is only in memory.
-fn streamed(call: &mut Call, typed: &Typed, from: &str) -> Result<File, Fault> {
+fn streamed(call: &mut Call, evaluation: &Evaluation, from: &str) -> Result<File, Fault> {
     let mut nodes = documents::read(&mut call.ui, from)?;
-    let reach = reach::of_command_line(call.environment.clone());
-    let evaluation = Evaluation::new(reach, Schemes::All, MissingKey::Null, typed.options())
-        .silent(typed.parsed.is_set(SILENT.name));
     evaluation.documents(&mut nodes, &mut call.ui)?;
     let yaml = documents::write(&nodes, Output::Yaml)?;
     let failed = |error| Fault::unreachable("cannot hold the documents in memory").because(error);

@@ -5,6 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+use testkit::Vault;
+use testkit::vault::Role;
+
 use super::{Ended, KEY, PLAIN, folder, script, write};
 
 /// Prints its words, and the files behind `-f` and `--values`; ends with 7.
@@ -72,6 +76,56 @@ fn helm_sees_plain_copies_that_go_with_it_and_its_exit_code_is_ours() {
     assert!(marked.out.starts_with("template -f secrets://?x.yaml --values secrets://vals!y.yaml\n"), "{}", marked.out);
     let argo = ended(start(place, SHOW, &["template", "-f", "secrets.yaml"]).env("ARGOCD_APP_NAME", "a"));
     assert_eq!((argo.code, argo.err.as_str()), (7, ""));
+    assert_eq!(left(place), 0);
+}
+
+#[test]
+fn all_references_of_a_line_share_one_login_and_each_value_is_read_once() {
+    let runtime = crate::vals::remote::runtime();
+    let vault = runtime.block_on(Vault::start());
+    vault.put("secret/app", json!({"pw": "s3", "user": "u"}));
+    vault.put("secret/other", json!({"pw": "t4"}));
+    vault.enable_auth("approle", "approle");
+    vault.role("approle", "app", Role::app_role("role-1", "secret-1"));
+    let folder = folder();
+    let place = folder.path();
+    write(place, "refs.yaml", "a: ref+vault://secret/app#/pw\nb: ref+vault://secret/other/pw\n");
+    let words = [
+        "-b",
+        "vals",
+        "template",
+        "chart",
+        "-f",
+        "refs.yaml",
+        "--values=refs.yaml",
+        "--set-file",
+        "f=refs.yaml",
+        "--set",
+        "a=ref+vault://secret/app#/pw,b={x,ref+vault://secret/other#/pw}",
+        "--set=c=ref+vault://secret/app#/user",
+        "--set-string",
+        "d=ref+vault://secret/app/pw",
+        "--set-literal",
+        "e=ref+vault://secret/app#/pw",
+        "--set-json",
+        r#"g={"h": "ref+vault://secret/other#/pw"}"#,
+        "--set",
+        "i=secrets.yaml",
+    ];
+    let mut command = start(place, SHOW, &words);
+    command.env("VAULT_ADDR", vault.url()).env("VAULT_AUTH_METHOD", "approle");
+    command.env("VAULT_ROLE_ID", "role-1").env("VAULT_SECRET_ID", "secret-1");
+    let seen = ended(&mut command);
+    assert_eq!(seen.code, 7, "{}", seen.err);
+    let words = seen.out.lines().next().expect("the words");
+    let expected = r#" --set a=s3,b={x,t4} --set c=u --set-string d=s3 --set-literal e=s3 --set-json g={"h": "t4"} --set i=secrets.yaml"#;
+    assert!(words.ends_with(expected), "{words}");
+    assert_eq!(seen.out.matches("a: s3\nb: t4\n").count(), 2, "{}", seen.out);
+    let counts = (vault.logins(), vault.count("GET", "secret/data/app"), vault.count("GET", "secret/data/other"));
+    assert_eq!(counts, (1, 1, 1), "{:?}", vault.server().counts());
+
+    let ended = ended(command.env("VAULT_SECRET_ID", "wrong"));
+    assert_eq!((ended.code, &*ended.out), (1, ""), "{}", ended.err);
     assert_eq!(left(place), 0);
 }
 
