@@ -3,6 +3,7 @@
 //! Specification: SOPS §8, §10; what the files are is in the crate `sops`.
 
 mod command;
+mod completion;
 mod config;
 mod decrypt;
 mod edit;

@@ -4,7 +4,9 @@
 
 use super::flags::{self, Entry, Group, listed};
 use super::session::{Form, Session, Written};
-use super::{decrypt, edit, encrypt, exec_env, exec_file, file_status, groups, rotate, set, unset, update_keys};
+use super::{
+    completion, decrypt, edit, encrypt, exec_env, exec_file, file_status, groups, rotate, set, unset, update_keys,
+};
 use crate::argv::{ArgvError, Flag, Grammar, Parsed, parse};
 use crate::{Exit, Failure};
 
@@ -14,7 +16,8 @@ pub struct Command {
     pub name: &'static str,
     about: &'static str,
     words: &'static str,
-    groups: &'static [Group],
+    /// Its flags.
+    pub groups: &'static [Group],
     run: Run,
 }
 
@@ -38,7 +41,7 @@ pub enum Asked {
 }
 
 /// All commands, in the order of the help text.
-const ALL: &[Command] = &[
+pub const ALL: &[Command] = &[
     Command {
         name: "decrypt",
         about: "decrypt a file, and output the results to stdout; without a file, stdin is decrypted",
@@ -214,7 +217,7 @@ const ALL: &[Command] = &[
 ];
 
 /// The flags of the command line without a verb.
-const LEGACY: &[Group] = &[
+pub const LEGACY: &[Group] = &[
     flags::MODES,
     flags::VERSION,
     flags::KEYS,
@@ -238,10 +241,15 @@ const LEGACY: &[Group] = &[
 ];
 
 /// Verbs of sops that are not built yet: each is told by its name instead of being taken for a file to edit.
-const NOT_YET: [&str; 3] = ["completion", "keyservice", "publish"];
+const NOT_YET: [&str; 2] = ["keyservice", "publish"];
 
 /// Reads a command line.
 pub fn read(words: &[String]) -> Asked {
+    if let Some((word, words)) = words.split_last()
+        && word == completion::ASKED
+    {
+        return Asked::Help(completion::candidates(words));
+    }
     let legacy = entries(LEGACY);
     let before = match parsed(Grammar::GoFlag, &legacy, words) {
         Ok(before) => before,
@@ -254,6 +262,7 @@ pub fn read(words: &[String]) -> Asked {
     match before.positionals.split_first() {
         Some((word, topic)) if matches!(word.as_str(), "help" | "h") => told(topic),
         Some((word, rest)) if word == GROUPS => in_groups(rest, &before),
+        Some((word, rest)) if word == COMPLETION => in_completion(rest),
         Some((word, rest)) => match (named(word), NOT_YET.iter().find(|name| *name == word)) {
             (Some(command), _) => with_verb(command, rest, &before),
             (None, Some(name)) => Asked::NotYet(name),
@@ -263,19 +272,34 @@ pub fn read(words: &[String]) -> Asked {
     }
 }
 
-/// The one verb that has verbs of its own.
-const GROUPS: &str = "groups";
+/// A verb that has verbs of its own.
+pub const GROUPS: &str = "groups";
+/// A verb that needs neither file nor flags.
+pub const COMPLETION: &str = "completion";
+
+fn in_completion(words: &[String]) -> Asked {
+    let Some(word) = words.first() else { return Asked::Help(help_of_completion()) };
+    match completion::SCRIPTS.iter().find(|(name, _)| name == word) {
+        Some((_, script)) => Asked::Help((*script).to_owned()),
+        None if is_help(word) => Asked::Help(help_of_completion()),
+        None if word.starts_with('-') => undefined(word, &help_of_completion()),
+        None => Asked::NoTopic(word.clone()),
+    }
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word, "help" | "h" | "--help" | "-help" | "-h" | "--h")
+}
+
+fn undefined(flag: &str, help: &str) -> Asked {
+    wrong(format!("flag provided but not defined: -{}", flag.trim_start_matches('-')), '.', help)
+}
 
 fn in_groups(words: &[String], before: &Parsed) -> Asked {
     match words.split_first() {
         None => Asked::Help(help_of_groups()),
-        Some((word, _)) if matches!(word.as_str(), "help" | "h" | "--help" | "-help" | "-h" | "--h") => {
-            Asked::Help(help_of_groups())
-        }
-        Some((word, _)) if word.starts_with('-') => {
-            let reason = format!("flag provided but not defined: -{}", word.trim_start_matches('-'));
-            wrong(reason, '.', &help_of_groups())
-        }
+        Some((word, _)) if is_help(word) => Asked::Help(help_of_groups()),
+        Some((word, _)) if word.starts_with('-') => undefined(word, &help_of_groups()),
         Some((word, rest)) => match named(&format!("{GROUPS} {word}")) {
             Some(command) => with_verb(command, rest, before),
             None => Asked::NoTopic(word.clone()),
@@ -331,7 +355,8 @@ fn parsed(grammar: Grammar, entries: &[Entry], words: &[String]) -> Result<Parse
     Ok(parsed)
 }
 
-fn entries(groups: &[Group]) -> Vec<Entry> {
+/// All flags of some groups.
+pub fn entries(groups: &[Group]) -> Vec<Entry> {
     groups.iter().flat_map(|group| group.iter().copied()).collect()
 }
 
@@ -343,6 +368,7 @@ fn told(topic: &[String]) -> Asked {
     match topic.first() {
         None => Asked::Help(help()),
         Some(name) if name == GROUPS => Asked::Help(help_of_groups()),
+        Some(name) if name == COMPLETION => Asked::Help(help_of_completion()),
         Some(name) => match named(name) {
             Some(command) => Asked::Help(command.help()),
             None => Asked::NoTopic(name.clone()),
@@ -358,6 +384,16 @@ fn help_of_groups() -> String {
          [arguments...]\n\nCOMMANDS:\n{commands}"
     )
 }
+
+fn help_of_completion() -> String {
+    format!(
+        "NAME:\n   sops {COMPLETION} - {ABOUT_COMPLETION}\n\nUSAGE:\n   sops {COMPLETION} command\n\nCOMMANDS:\n   \
+         bash  a script for bash; load it with `source <(sops completion bash)`\n   \
+         zsh   a script for zsh; load it with `source <(sops completion zsh)`\n"
+    )
+}
+
+const ABOUT_COMPLETION: &str = "print a script that lets a shell complete commands and flags";
 
 impl Command {
     /// Its line in a list of commands.
@@ -379,7 +415,7 @@ fn help() -> String {
     format!(
         "NAME:\n   sops - encrypted files whose structure stays readable, by keywright\n\nUSAGE:\n   sops [global options] \
          command [command options] [arguments...]\n   sops [options] file\n\n   A file without a command is edited. Options \
-         go before the file there.\n\nCOMMANDS:\n{commands}   help, h        shows this list, or help for one command\n\n\
+         go before the file there.\n\nCOMMANDS:\n{commands}   {COMPLETION:13}  {ABOUT_COMPLETION}\n   help, h        shows this list, or help for one command\n\n\
          GLOBAL OPTIONS:\n{}",
         listed(&entries(LEGACY))
     )

@@ -33,6 +33,7 @@ const AS_THE_PEER: &[Line] = &[
     ),
     line("set DIR/none.yaml [\"a\"] 1", 2, "Error reading file: open DIR/none.yaml: no such file or directory\n"),
     line("unset DIR/none.yaml [\"a\"]", 2, "Error reading file: open DIR/none.yaml: no such file or directory\n"),
+    line("completion fish", 3, "No help topic for 'fish'\n"),
     line("decrypt DIR", 2, "Error reading file: read DIR: is a directory\n"),
     line("encrypt -i", 8, "Error: cannot use --in-place when reading from stdin\n"),
     line("encrypt --age RECIPIENT", 8, "Error: must specify --filename-override when reading from stdin\n"),
