@@ -118,5 +118,11 @@ pub(crate) fn type_name(node: &Node) -> &'static str {
 }
 
 fn wrong(name: &str, expected: &str, node: &Node) -> Fault {
+    if matches!(node, Node::Leaf(Scalar::Text(_))) && node.as_str().is_none() {
+        return Fault::wrong(format!("`{name}` must be {expected}, but is no UTF-8"));
+    }
     Fault::wrong(format!("`{name}` must be {expected}, but is of type {}", type_name(node)))
 }
+
+#[cfg(test)]
+mod tests;

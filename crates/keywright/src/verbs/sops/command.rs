@@ -2,6 +2,7 @@
 //! stands before the first word that is no flag is read as the command line without a verb, and if that word is a verb,
 //! what stands behind it is read again with the verb's own flags. Specification: SOPS §8.1, §8.3.
 
+use super::completion::Offer;
 use super::flags::{self, Entry, Group, listed};
 use super::session::{Form, Session, Written};
 use super::{
@@ -16,8 +17,7 @@ pub struct Command {
     pub name: &'static str,
     about: &'static str,
     words: &'static str,
-    /// Its flags.
-    pub groups: &'static [Group],
+    groups: &'static [Group],
     run: Run,
 }
 
@@ -41,7 +41,7 @@ pub enum Asked {
 }
 
 /// All commands, in the order of the help text.
-pub const ALL: &[Command] = &[
+const ALL: &[Command] = &[
     Command {
         name: "decrypt",
         about: "decrypt a file, and output the results to stdout; without a file, stdin is decrypted",
@@ -217,7 +217,7 @@ pub const ALL: &[Command] = &[
 ];
 
 /// The flags of the command line without a verb.
-pub const LEGACY: &[Group] = &[
+const LEGACY: &[Group] = &[
     flags::MODES,
     flags::VERSION,
     flags::KEYS,
@@ -248,7 +248,7 @@ pub fn read(words: &[String]) -> Asked {
     if let Some((word, words)) = words.split_last()
         && word == completion::ASKED
     {
-        return Asked::Help(completion::candidates(words));
+        return Asked::Help(completion::candidates(words, &offers()));
     }
     let legacy = entries(LEGACY);
     let before = match parsed(Grammar::GoFlag, &legacy, words) {
@@ -273,9 +273,9 @@ pub fn read(words: &[String]) -> Asked {
 }
 
 /// A verb that has verbs of its own.
-pub const GROUPS: &str = "groups";
+const GROUPS: &str = "groups";
 /// A verb that needs neither file nor flags.
-pub const COMPLETION: &str = "completion";
+const COMPLETION: &str = "completion";
 
 fn in_completion(words: &[String]) -> Asked {
     let Some(word) = words.first() else { return Asked::Help(help_of_completion()) };
@@ -285,6 +285,15 @@ fn in_completion(words: &[String]) -> Asked {
         None if word.starts_with('-') => undefined(word, &help_of_completion()),
         None => Asked::NoTopic(word.clone()),
     }
+}
+
+/// What a shell can complete.
+pub fn offers() -> Vec<Offer> {
+    let flags = |groups| entries(groups).iter().map(|entry| entry.flag.name).collect();
+    let commands = ALL.iter().map(|command| Offer { name: command.name.to_owned(), flags: flags(command.groups) });
+    let scripts = completion::SCRIPTS.iter();
+    let scripts = scripts.map(|(shell, _)| Offer { name: format!("{COMPLETION} {shell}"), flags: Vec::new() });
+    commands.chain(scripts).chain([Offer { name: String::new(), flags: flags(LEGACY) }]).collect()
 }
 
 fn is_help(word: &str) -> bool {
@@ -355,8 +364,7 @@ fn parsed(grammar: Grammar, entries: &[Entry], words: &[String]) -> Result<Parse
     Ok(parsed)
 }
 
-/// All flags of some groups.
-pub fn entries(groups: &[Group]) -> Vec<Entry> {
+fn entries(groups: &[Group]) -> Vec<Entry> {
     groups.iter().flat_map(|group| group.iter().copied()).collect()
 }
 

@@ -1,7 +1,5 @@
 //! `sops completion`: a script for bash or zsh, and the candidates that it asks for by the hidden last word. What there is to
-//! complete is read off the table of commands. Specification: SOPS §8.1, §8.3 (S-019).
-
-use super::command::{ALL, COMPLETION, GROUPS, LEGACY, entries};
+//! complete is given: it is read off the table of commands. Specification: SOPS §8.1, §8.3 (S-019).
 
 /// The last word by which the scripts ask.
 pub const ASKED: &str = "--generate-bash-completion";
@@ -41,55 +39,43 @@ _sops_complete() {
 compdef _sops_complete sops
 "#;
 
+/// What can be completed: a command and its flags. The name of the command line without a verb is empty.
+pub struct Offer {
+    /// One word or two.
+    pub name: String,
+    /// Without dashes.
+    pub flags: Vec<&'static str>,
+}
+
 /// What may stand behind these words, one a line; of flags those that begin as the last word does. Where files are due,
 /// nothing: shells know files themselves.
-pub fn candidates(words: &[String]) -> String {
+pub fn candidates(words: &[String], offers: &[Offer]) -> String {
+    let verbs = || offers.iter().map(|offer| offer.name.split(' ').next().unwrap_or_default());
     let begun = words.last().map(String::as_str).filter(|word| word.starts_with('-'));
-    let verb = words.iter().position(|word| verbs().contains(&word.as_str()));
-    let (verb, behind) = match verb {
-        Some(at) => (Some(words[at].as_str()), &words[at + 1..]),
-        None => (None, words),
-    };
-    let mut named: Vec<String> = match (begun, verb) {
-        (Some(begun), verb) => {
-            let flags: Vec<String> = flags(verb, behind).into_iter().map(|name| format!("--{name}")).collect();
+    let verb = words.iter().position(|word| verbs().any(|verb| verb == word));
+    let (verb, behind) = verb.map_or(("", words), |at| (words[at].as_str(), &words[at + 1..]));
+    let mut named: Vec<String> = match begun {
+        Some(begun) => {
+            let subverb = behind.first().map(|word| format!("{verb} {word}"));
+            let is_meant = |offer: &&Offer| offer.name == verb || Some(&offer.name) == subverb.as_ref();
+            let flags = offers.iter().find(is_meant).map(|offer| offer.flags.as_slice()).unwrap_or_default();
             let dashed = if begun.starts_with("--") { begun.to_owned() } else { format!("-{begun}") };
-            flags.into_iter().filter(|flag| flag.starts_with(&dashed)).collect()
+            let flags = flags.iter().chain(&["help"]).map(|name| format!("--{name}"));
+            flags.filter(|flag| flag.starts_with(&dashed)).collect()
         }
-        (None, None) => verbs().into_iter().chain(["help", "h"]).map(str::to_owned).collect(),
-        (None, Some(COMPLETION)) if behind.is_empty() => SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        (None, Some(GROUPS)) if behind.is_empty() => subverbs().map(str::to_owned).collect(),
-        (None, Some("help" | "h")) if behind.is_empty() => verbs().into_iter().map(str::to_owned).collect(),
-        (None, Some(_)) => Vec::new(),
+        None if verb.is_empty() => {
+            let mut all: Vec<&str> = verbs().filter(|verb| !verb.is_empty()).collect();
+            all.dedup();
+            all.into_iter().chain(["help", "h"]).map(str::to_owned).collect()
+        }
+        None if behind.is_empty() => {
+            let subverb = |offer: &Offer| offer.name.strip_prefix(verb)?.strip_prefix(' ').map(str::to_owned);
+            offers.iter().filter_map(subverb).collect()
+        }
+        None => Vec::new(),
     };
     named.iter_mut().for_each(|name| name.push('\n'));
     named.concat()
-}
-
-/// The first words of all commands, each once.
-fn verbs() -> Vec<&'static str> {
-    let mut verbs: Vec<&str> = ALL.iter().map(|command| command.name.split(' ').next().unwrap_or_default()).collect();
-    verbs.dedup();
-    verbs.push(COMPLETION);
-    verbs
-}
-
-fn subverbs() -> impl Iterator<Item = &'static str> {
-    ALL.iter().filter_map(|command| command.name.strip_prefix(GROUPS)).map(str::trim_start)
-}
-
-fn flags(verb: Option<&str>, behind: &[String]) -> Vec<&'static str> {
-    let name = match (verb, behind.first()) {
-        (Some(GROUPS), Some(subverb)) => format!("{GROUPS} {subverb}"),
-        (Some(verb), _) => verb.to_owned(),
-        (None, _) => String::new(),
-    };
-    let groups = match ALL.iter().find(|command| command.name == name) {
-        Some(command) => command.groups,
-        None if verb.is_none() => LEGACY,
-        None => &[],
-    };
-    entries(groups).iter().map(|entry| entry.flag.name).chain(["help"]).collect()
 }
 
 #[cfg(test)]

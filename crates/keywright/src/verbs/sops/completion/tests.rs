@@ -1,10 +1,11 @@
 //! Candidates as scripts ask for them.
 
+use super::super::command;
 use super::candidates;
 
 fn of(line: &str) -> Vec<String> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    candidates(&words).lines().map(str::to_owned).collect()
+    candidates(&words, &command::offers()).lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -29,4 +30,5 @@ fn verbs_flags_and_subverbs_are_offered_and_files_are_the_shells() {
     }
     assert!(of("groups add --").contains(&"--age".to_owned()));
     assert!(of("completion -").iter().eq(["--help"]));
+    assert!(of("decrypt x --fi").iter().eq(["--filename-override"]));
 }
