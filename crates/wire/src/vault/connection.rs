@@ -16,9 +16,10 @@ use crate::proxy::Proxy;
 use crate::request::{Redirects, Request};
 use crate::retry::Retry;
 use crate::tls::Tls;
-use crate::vault::call::{Call, Response};
+use crate::vault::call::Call;
 use crate::vault::rate::{Rate, Turns};
 use crate::vault::replication::States;
+use crate::vault::response::Response;
 
 /// How a server is spoken to. Only the address has no default.
 #[derive(Clone)]

@@ -16,8 +16,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::vault::auth::Auth;
-use crate::vault::call::{AuthBlock, Call, Refusal, Response};
+use crate::vault::call::Call;
 use crate::vault::connection::Connection;
+use crate::vault::refusal::Refusal;
+use crate::vault::response::{AuthBlock, Response};
 pub use crate::vault::token::TokenMeta;
 use crate::vault::token::{Held, before_renewal};
 

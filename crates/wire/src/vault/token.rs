@@ -8,7 +8,8 @@ use std::time::Duration;
 use base::{SecretBytes, Timestamp};
 use tokio::time::Instant;
 
-use crate::vault::call::{AuthBlock, Call, Response};
+use crate::vault::call::Call;
+use crate::vault::response::{AuthBlock, Response};
 
 /// What callers may know of the token.
 #[derive(Clone)]

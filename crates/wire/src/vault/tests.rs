@@ -7,8 +7,10 @@ use base::{Fault, Kind, SecretBytes, SecretText};
 use crate::client::Client;
 use crate::retry::{Retry, Wait};
 use crate::stand_in::{Asked, Reply, StandIn, everything};
-use crate::vault::call::{Call, Refusal, Response, members};
+use crate::vault::call::Call;
 use crate::vault::connection::{Connection, Settings};
+use crate::vault::refusal::Refusal;
+use crate::vault::response::{Response, members};
 
 fn settings(server: &StandIn) -> Settings {
     let retry = Retry { wait: Wait::Fixed(Duration::ZERO), ..Retry::vault() };
