@@ -4,7 +4,19 @@
 
 use std::borrow::Cow;
 
-use crate::Scalar;
+use crate::{Node, Scalar};
+
+impl Node {
+    /// Go's name of the type, as the peer's messages have it.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Leaf(scalar) => scalar.type_name(),
+            Self::List(_) => "[]interface {}",
+            Self::Branch(_) => "map[string]interface {}",
+        }
+    }
+}
 
 impl Scalar {
     /// Go's name of the type, as the peer's messages have it.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base::Fault;
+use base::{Fault, truth};
 use document::{Branch, Element, Key, Node, Scalar};
 
 /// The field's value: by its exact name, or else by its name in another case. Null is absence.
@@ -53,11 +53,9 @@ pub(crate) fn truth(branch: &Branch, name: &str) -> Result<bool, Fault> {
         return Ok(false);
     };
     match scalar_text(node).unwrap_or_default().as_str() {
-        "true" | "True" | "TRUE" | "t" | "T" | "1" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(true),
-        "false" | "False" | "FALSE" | "f" | "F" | "0" | "" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            Ok(false)
-        }
-        _ => Err(wrong(name, "true or false", node)),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(true),
+        "" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Ok(false),
+        word => truth::parse(word).ok_or_else(|| wrong(name, "true or false", node)),
     }
 }
 
@@ -70,8 +68,9 @@ pub(crate) fn branches<'a>(branch: &'a Branch, name: &str) -> Result<Vec<&'a Bra
         return Err(wrong(name, "a list", node));
     };
     let nodes = elements.iter().filter_map(Element::as_node);
-    let odd =
-        |node| Fault::wrong(format!("`{name}` must hold mappings, but holds a value of type {}", type_name(node)));
+    let odd = |node: &Node| {
+        Fault::wrong(format!("`{name}` must hold mappings, but holds a value of type {}", node.type_name()))
+    };
     nodes.map(|node| node.as_branch().ok_or_else(|| odd(node))).collect()
 }
 
@@ -108,20 +107,11 @@ pub(crate) fn scalar_text(node: &Node) -> Option<String> {
     }
 }
 
-/// Go's name of a value's type, as messages have it.
-pub(crate) fn type_name(node: &Node) -> &'static str {
-    match node {
-        Node::Leaf(scalar) => scalar.type_name(),
-        Node::List(_) => "[]interface {}",
-        Node::Branch(_) => "map[string]interface {}",
-    }
-}
-
 fn wrong(name: &str, expected: &str, node: &Node) -> Fault {
     if matches!(node, Node::Leaf(Scalar::Text(_))) && node.as_str().is_none() {
         return Fault::wrong(format!("`{name}` must be {expected}, but is no UTF-8"));
     }
-    Fault::wrong(format!("`{name}` must be {expected}, but is of type {}", type_name(node)))
+    Fault::wrong(format!("`{name}` must be {expected}, but is of type {}", node.type_name()))
 }
 
 #[cfg(test)]

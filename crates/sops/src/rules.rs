@@ -222,7 +222,7 @@ const FLAT: [(&str, KeyType); 7] = [
 /// A text with commas, or a list of texts; blanks around entries do not count, empty entries neither.
 fn flat_texts(rule: &Branch, name: &str) -> Result<Vec<String>, Fault> {
     let wrong = |what: &str, node: &Node| {
-        let text = format!("invalid {name} key configuration: expected {what}, got {}", field::type_name(node));
+        let text = format!("invalid {name} key configuration: expected {what}, got {}", node.type_name());
         Err(Fault::wrong(text).within(format!("invalid {name} key configuration")))
     };
     let text = |node: &Node| node.as_str().map(|text| text.trim().to_owned());
@@ -315,7 +315,7 @@ impl RuleGroup {
 
 fn list_texts(group: &Branch, name: &str) -> Result<Vec<String>, Fault> {
     let wrong = |node: &Node| {
-        Fault::wrong(format!("`{name}` of a key group must be a list of texts, but holds {}", field::type_name(node)))
+        Fault::wrong(format!("`{name}` of a key group must be a list of texts, but holds {}", node.type_name()))
     };
     match field::value(group, name) {
         None => Ok(Vec::new()),

@@ -123,12 +123,12 @@ pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>
         let next = match node {
             Node::Branch(branch) => branch.entries().find(|(key, _)| key.as_str() == step).map(|(_, node)| node),
             Node::List(elements) => {
-                let Ok(place) = step.parse() else { return Err(no_map(steps, index, "[]interface {}")) };
+                let Ok(place) = step.parse() else { return Err(no_map(steps, index, node)) };
                 let mut nodes = elements.iter().filter_map(Element::as_node);
                 nodes.nth(place)
             }
             Node::Leaf(Scalar::Null) => None,
-            Node::Leaf(scalar) => return Err(no_map(steps, index, scalar.type_name())),
+            Node::Leaf(_) => return Err(no_map(steps, index, node)),
         };
         match next {
             Some(next) => node = next,
@@ -139,9 +139,9 @@ pub fn fragment<'a>(root: &'a Node, steps: &[String]) -> Result<Option<&'a Node>
 }
 
 /// In the peer's words, but with the type only: what is found there may be a secret.
-fn no_map(steps: &[String], index: usize, found: &str) -> Fault {
+fn no_map(steps: &[String], index: usize, found: &Node) -> Fault {
     let (at, before) = index.checked_sub(1).map_or((0, ""), |at| (at, steps[at].as_str()));
-    let steps = steps.join(" ");
+    let (steps, found) = (steps.join(" "), found.type_name());
     Fault::wrong(format!("unexpected type of value for key at {at}={before} in [{steps}]: expected a map, got {found}"))
 }
 

@@ -99,15 +99,15 @@ fn go_time(time: &str) -> String {
 /// The value of a reference inside another one's text.
 pub(super) fn nested(body: &str, node: &Node) -> Result<String, Fault> {
     let resolved = |to: &str| Fault::wrong(format!("nested ref {} resolved to {to}", shown(body)));
-    let kind = match node {
-        Node::Leaf(Scalar::Null) => return Err(resolved("nil")),
+    match node {
+        Node::Leaf(Scalar::Null) => Err(resolved("nil")),
         Node::Leaf(scalar) => {
             let mut out = Vec::new();
             leaf(&mut out, scalar);
-            return String::from_utf8(out).map_err(|_| resolved("bytes that are no text"));
+            String::from_utf8(out).map_err(|_| resolved("bytes that are no text"))
         }
-        Node::List(_) => "[]interface {}",
-        Node::Branch(_) => "map[string]interface {}",
-    };
-    Err(resolved(&format!("{kind}; nested refs must resolve to scalar values")))
+        Node::List(_) | Node::Branch(_) => {
+            Err(resolved(&format!("{}; nested refs must resolve to scalar values", node.type_name())))
+        }
+    }
 }

@@ -163,17 +163,9 @@ pub fn variables(node: &Node) -> Result<Vec<(&str, &[u8])>, Fault> {
         .map(|(key, node)| match node {
             Node::Leaf(Scalar::Text(text)) => Ok((key.as_str(), text.expose())),
             other => {
-                Err(Fault::wrong(format!("unexpected type of value: {} (key `{}`)", go_type(other), key.as_str()))
+                Err(Fault::wrong(format!("unexpected type of value: {} (key `{}`)", other.type_name(), key.as_str()))
                     .hint("quote the value, so that it is a text"))
             }
         })
         .collect()
-}
-
-fn go_type(node: &Node) -> &'static str {
-    match node {
-        Node::Leaf(scalar) => scalar.type_name(),
-        Node::List(_) => "[]interface {}",
-        Node::Branch(_) => "map[string]interface {}",
-    }
 }
