@@ -89,7 +89,7 @@ const FLAGS: &[Flag] = &[
     value("leader-election-renew-deadline", "how long the leader tries to renew (10s)"),
     value("leader-election-retry-period", "how often a lease is tried (2s)"),
     value("coalesce-window", "gather the causes of one workload for this long (0s)"),
-    value("restart-burst", "how often one workload may restart without a break (20); 0 sets no limit"),
+    value("restart-burst", "how often one workload may restart without a break (200); 0 sets no limit"),
     value("restart-interval", "after that, it restarts once in this time (30s)"),
 ];
 

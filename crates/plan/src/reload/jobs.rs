@@ -105,15 +105,18 @@ fn replaced_job(
     }
     unset_labels(metadata.get_mut("labels"));
     let spec = object.get_mut("spec")?.as_object_mut()?;
-    spec.remove("selector");
+    // Whoever chose it by hand needs it again; the peer drops this one, too, and loses the Job.
+    if spec.get("manualSelector") != Some(&Value::Bool(true)) {
+        spec.remove("selector");
+    }
     let template = spec.get_mut("template")?;
     unset_labels(template.pointer_mut("/metadata/labels"));
     mark(template, causes, options, &workload.namespace, now);
-    // Under a name of its own: the real one is still taken while the question is asked.
+    // Under a name of its own, since the real one is still taken while the question is asked; always under the same, so that the
+    // same refusal is the same event.
     let mut question = job.clone();
     if let Some(metadata) = question.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("name");
-        metadata.insert("generateName".into(), json!(format!("{}-", workload.name)));
+        metadata.insert("name".into(), json!(question_name(&workload.name)));
     }
     let delete = Write::Delete {
         at: workload.address(),
@@ -122,8 +125,14 @@ fn replaced_job(
         background: true,
         why: "delete, to create it again with the new mark".to_owned(),
     };
-    let ask = create(&workload.namespace, "", question, true);
+    let ask = create(&workload.namespace, &question_name(&workload.name), question, true);
     Some(vec![ask, delete, create(&workload.namespace, &workload.name, job, false)])
+}
+
+/// A Job's name has 63 characters at most, all of them ASCII.
+fn question_name(name: &str) -> String {
+    let begin = name.get(..name.len().min(55)).unwrap_or(name).trim_end_matches(['-', '.']);
+    format!("{begin}-dry-run")
 }
 
 fn create(namespace: &str, name: &str, object: Value, dry_run: bool) -> Write {

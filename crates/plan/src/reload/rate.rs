@@ -16,7 +16,8 @@ pub struct Limit {
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { burst: 20, interval: GoDuration::from_seconds(30) }
+        // Far above what people and pipelines do, far below what a Secret does that flaps all day.
+        Self { burst: 200, interval: GoDuration::from_seconds(30) }
     }
 }
 

@@ -121,6 +121,26 @@ pub fn is_marked(annotations: &std::collections::BTreeMap<String, String>, key: 
     (value == Some("true"), notice)
 }
 
+/// Whether a repetition is repeated, as in `app**`: no pattern for Go, one for Rust.
+fn repeats_twice(pattern: &str) -> bool {
+    let (mut signs, mut is_escaped, mut in_class) = (0, false, false);
+    for character in pattern.chars() {
+        let is_sign = !is_escaped && !in_class && matches!(character, '*' | '+' | '?');
+        signs = if is_sign { signs + 1 } else { 0 };
+        // A question mark behind a repetition makes it a lazy one.
+        if signs > 2 || (signs == 2 && character != '?') {
+            return true;
+        }
+        match character {
+            '[' if !is_escaped => in_class = true,
+            ']' if !is_escaped => in_class = false,
+            _ => {}
+        }
+        is_escaped = !is_escaped && character == '\\';
+    }
+    false
+}
+
 /// Whether one of the patterns of a comma list matches: `^` + item + `$`, not grouped, as the peer compiles them.
 fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> bool {
     let mut found = false;
@@ -139,7 +159,7 @@ fn is_named(list: &str, name: &str, key: &str, notices: &mut Vec<Notice>) -> boo
         // Rust's `^*` repeats the anchor and would match everything; for Go there is nothing to repeat.
         let repeats_nothing = item.starts_with(['*', '+', '?']);
         match Regex::new(&format!("^{item}$")) {
-            Ok(pattern) if !repeats_nothing => found |= pattern.is_match(name),
+            Ok(pattern) if !repeats_nothing && !repeats_twice(item) => found |= pattern.is_match(name),
             _ => notices.push(Notice::new(format!(
                 "annotation `{key}` holds `{item}`, which is no valid regular expression and is skipped{}",
                 if item == "*" { "; use `.*` for everything" } else { "" }

@@ -474,7 +474,7 @@ fn a_job_is_asked_deleted_and_made_again_without_what_the_server_set() {
     let again = jobs::again(&workload, &object, &[cause(Secret, "x")], &Options::default(), now()).unwrap();
     let [ask, delete, create] = &again.writes[..] else { panic!("three writes") };
     let (question, dry) = created(ask);
-    assert!(dry && question["metadata"]["generateName"] == "web-" && question["metadata"].get("name").is_none());
+    assert!(dry && question["metadata"]["name"] == "web-dry-run");
     assert!(matches!(delete, Write::Delete { uid: Some(uid), background: true, .. } if uid == "uid-1"));
     let (job, dry) = created(create);
     assert!(!dry);
@@ -485,6 +485,15 @@ fn a_job_is_asked_deleted_and_made_again_without_what_the_server_set() {
             "spec": {"template": {"metadata": {"labels": {"keep": "1"}}, "spec": {"containers": [
                 {"name": "app", "env": [{"name": "STAKATER_X_SECRET", "value": HASH}]}]}}}})
     );
+    // A selector that was chosen by hand is kept, and a long name makes room for the question.
+    let name = format!("{}-{}", "a".repeat(54), "b".repeat(8));
+    let workload = Workload { name: name.clone(), ..workload };
+    let mut object = object;
+    object["metadata"]["name"] = json!(name);
+    object["spec"]["manualSelector"] = json!(true);
+    let again = jobs::again(&workload, &object, &[cause(Secret, "x")], &Options::default(), now()).unwrap();
+    assert_eq!(created(&again.writes[0]).0["metadata"]["name"], format!("{}-dry-run", "a".repeat(54)));
+    assert_eq!(created(&again.writes[2]).0["spec"]["selector"], json!({"matchLabels": {}}));
 }
 
 #[test]
@@ -499,6 +508,8 @@ fn what_was_probably_not_meant_is_told() {
         (&[("configmap.reloader.stakater.com/reload", "conf|x")], true, Some("in brackets")),
         (&[("configmap.reloader.stakater.com/reload", "(conf|x)")], true, None),
         (&[("configmap.reloader.stakater.com/reload", "prod/conf, ,")], false, None),
+        (&[("configmap.reloader.stakater.com/reload", "co**nf")], false, Some("no valid regular expression")),
+        (&[("configmap.reloader.stakater.com/reload", "c[*+]?o+?n.*f")], true, None),
         (&[("reloader.stakater.com/rollout-strategy", "restart")], false, Some("works on Rollouts only")),
     ];
     for (annotations, reacts, told) in cases {

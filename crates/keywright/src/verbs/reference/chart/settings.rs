@@ -46,7 +46,7 @@ pub const RELOADER: &[Setting] = &[
     flag("resourceLabelSelector", "--resource-label-selector", "ConfigMaps and Secrets with these labels only."),
     flag("webhookUrl", "--webhook-url", "A request is sent there in the place of reloads."),
     flag("coalesceWindow", "--coalesce-window", "Changes for one workload are gathered for this long."),
-    flag("restartBurst", "--restart-burst", "How often one workload may restart without a break (20)."),
+    flag("restartBurst", "--restart-burst", "How often one workload may restart without a break (200)."),
     flag("restartInterval", "--restart-interval", "After that, it restarts once in this time (30s)."),
     flag("logFormat", "--log-format", "json, or logfmt where empty."),
     flag("logLevel", "--log-level", "trace, debug, info (default), warn or error."),
