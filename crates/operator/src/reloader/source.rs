@@ -422,8 +422,8 @@ async fn listed<K: Of>(w: &World, namespace: &str, age: Age) -> Result<Vec<Arc<W
         Err(fault) if matches!(fault.kind(), FaultKind::Denied | FaultKind::NotFound) => {
             if memory.note_listed(K::KIND, false) {
                 tracing::error!("Failed to list {} {}", K::path().2, fault.chain());
+                memory.counts().failed();
             }
-            memory.counts().failed();
             Ok(Vec::new())
         }
         Err(fault) => Err(fault),
