@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use testkit::peers::Outcome;
 
-use crate::{kubectl, peer};
+use crate::{keywright, kubectl, peer};
 
 /// Each key of the values, and the name of its Deployment.
 const FEATURES: [(&str, &str); 4] = [
@@ -55,6 +55,25 @@ fn find<'a>(items: &'a [Value], kind: &str, namespace: &str, name: &str) -> Opti
     })
 }
 
+/// The program understands what a Deployment says to it, and stops only where it looks for its cluster.
+fn starts(items: &[Value], count: usize) {
+    let mut started = 0;
+    for container in items.iter().filter_map(|item| item.pointer("/spec/template/spec/containers/0")) {
+        let words = |field: &str| container[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let line: Vec<&str> = words("command").skip(1).chain(words("args")).collect();
+        let mut run = keywright().run(&line).variable("KUBECONFIG", "/nonexistent");
+        for entry in container["env"].as_array().into_iter().flatten() {
+            let value = entry["value"].as_str().unwrap_or("from-a-field");
+            run = run.variable(entry["name"].as_str().expect("a variable has a name"), value);
+        }
+        let outcome = run.outcome();
+        let told = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert!(outcome.code == Some(1) && told.contains("cannot find a cluster"), "{line:?}: {told}");
+        started += 1;
+    }
+    assert_eq!(started, count);
+}
+
 #[test]
 fn the_api_server_accepts_what_helm_renders() {
     make_namespaces();
@@ -69,6 +88,7 @@ fn the_api_server_accepts_what_helm_renders() {
             }
             assert!(find(&items, "Service", "keywright", &format!("{name}-metrics")).is_some(), "{version}: {name}");
         }
+        starts(&items, FEATURES.len());
     }
 }
 
@@ -92,6 +112,7 @@ fn the_api_server_accepts_every_value() {
         ] {
             assert!(args.contains(&arg), "{version}: no {arg} in {args:?}");
         }
+        starts(&items, FEATURES.len());
         let vault = find(&items, "Deployment", "keywright", "whole-vault-secrets").expect("it was rendered");
         assert_eq!(vault["spec"]["template"]["spec"]["serviceAccountName"], "own", "{version}");
         assert!(find(&items, "ServiceAccount", "keywright", "own").is_none(), "{version}: it is somebody else's");
@@ -161,6 +182,7 @@ fn features_are_confined_to_namespaces() {
                sealedSecrets.additionalNamespaces={shop},reloader.namespaces={shop,blog,shop},sealedSecrets.service.name=confined";
     let items = applied(&rendered("helm4", &["--set", set]));
     assert!(items.iter().all(|item| item["kind"] != "ClusterRole" && item["kind"] != "ClusterRoleBinding"));
+    starts(&items, 3);
     for (name, namespaces) in [
         ("confined-external-secrets", &["shop"][..]),
         ("confined-reloader", &["blog", "keywright", "shop"]),

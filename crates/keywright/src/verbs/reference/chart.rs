@@ -243,10 +243,15 @@ fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> String {
     format!("- apiGroups: [{group:?}]\n  resources: [{resources}]\n  verbs: [{verbs}]\n")
 }
 
-/// Roles that add our kinds to the cluster's own `view`, `edit` and `admin`. Kinds of the whole cluster are its administrators'.
+/// Roles that add our kinds to the cluster's own `view`, `edit` and `admin`. Kinds of the whole cluster are its administrators', and what
+/// operators remember of generators is theirs.
 fn aggregate(definitions: &[CustomResourceDefinition]) -> String {
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for spec in definitions.iter().map(|crd| &crd.spec).filter(|spec| spec.scope == "Namespaced") {
+    for spec in definitions
+        .iter()
+        .map(|crd| &crd.spec)
+        .filter(|spec| spec.scope == "Namespaced" && spec.names.kind != "GeneratorState")
+    {
         groups.entry(&spec.group).or_default().push(&spec.names.plural);
     }
     let mut text = String::from("{{- if .Values.aggregateRoles }}\n");
