@@ -4,6 +4,7 @@
 //! Why not kube's reflector: it drops deletions and keeps one copy per controller (design §11.4).
 
 mod follow;
+mod unreadable;
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -41,7 +42,7 @@ where
     type Wire = DeserializeGuard<K>;
 
     fn keep(wire: Self::Wire) -> Result<Self, String> {
-        let mut object = wire.0.map_err(|broken| broken.error)?;
+        let mut object = wire.0.map_err(|broken| unreadable::told(&broken.error))?;
         let meta = object.meta_mut();
         meta.managed_fields = None;
         Ok(object)

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use base::{Fault, Kind, Timestamp};
 use futures::FutureExt as _;
-use plan::{Finish, Line, Next};
+use kube::Resource as _;
+use plan::write::Resource;
+use plan::{Address, Event, Finish, Line, Next};
 use rand::RngExt as _;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -49,6 +51,7 @@ impl Driver {
     #[must_use]
     pub fn with<C: Controller>(mut self) -> Self {
         let enqueue = Enqueue::new(Arc::clone(&self.queue), self.rows.len());
+        tell_unreadable::<C>(&self.shared, self.leads.clone());
         C::watch(&self.shared, enqueue);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
         self
@@ -172,6 +175,23 @@ impl Driver {
         let draw: f64 = self.shared.rng().random();
         Instant::now() + row.backoff.wait(failures.saturating_add(1), draw).to_std()
     }
+}
+
+/// What cannot be read is told on itself, since no script of the row will ever see it.
+fn tell_unreadable<C: Controller>(shared: &Arc<Shared>, leads: watch::Receiver<bool>) {
+    type Wire<C> = <<C as Controller>::Object as Kept>::Wire;
+    let (telling, row) = (Arc::downgrade(shared), &C::ROW);
+    shared.caches().store::<C::Object>().listen_broken(move |broken| {
+        let Some(shared) = telling.upgrade().filter(|_| *leads.borrow()) else { return };
+        let (group, version) = (Wire::<C>::group(&()), Wire::<C>::version(&()));
+        let resource = Resource::new(&group, &version, &Wire::<C>::kind(&()), &Wire::<C>::plural(&()));
+        let at = Address::new(resource, &*broken.name.0, &*broken.name.1);
+        let message = format!("cannot read the object: {}", broken.error);
+        tracing::error!(object = %at.object(), error = broken.error, "an object cannot be read");
+        let subject = recorder::Subject { at, uid: broken.uid.clone(), resource_version: String::new() };
+        let now = shared.clock().now();
+        shared.recorder().tell(row.component, &subject, Event::warning("Unreadable", message), now);
+    });
 }
 
 type Pass<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;

@@ -7,7 +7,7 @@ use seal::Scope;
 use serde_json::{Value, json};
 
 use crate::sealed_secret::{V1, keys, sealed_for, sealed_secret, settings, start, start_with, synced};
-use crate::stage::Stage;
+use crate::stage::{Stage, comes};
 
 const ANNOTATION: &str = "sealedsecrets.bitnami.com";
 
@@ -232,6 +232,24 @@ async fn a_damaged_object_is_told_on_itself_and_stops_nobody() {
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
     let told = stage.condition(V1, "SealedSecret", "damaged", "Synced").await;
     assert_eq!(told, "False : no key could decrypt secret (n, o)");
+}
+
+/// The schema keeps whatever stands in a template's metadata, so that the API server takes what no program can read.
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_told_on_itself_and_stops_nobody() {
+    let mut stage = Stage::new("sealed-secrets", "an-object-that-cannot-be-read").await;
+    start(&mut stage).await;
+    let keys = keys(&stage).await;
+    let mut damaged = sealed_secret(&keys, stage.namespace(), &[("p", "x")]);
+    damaged["metadata"]["name"] = json!("damaged");
+    let damaged = with_template(damaged, json!({"metadata": {"ownerReferences": "s3cr3t"}}));
+    stage.create(&damaged).await.expect("the schema lets it through");
+    stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "x")])).await;
+    assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
+    comes("the event", async || stage.events().await.iter().any(|event| event.starts_with("Warning Unreadable"))).await;
+    let told = stage.events().await;
+    let words = "Warning Unreadable: cannot read the object: invalid type string, expected ";
+    assert!(told.iter().any(|event| event.starts_with(words)), "{told:?}");
 }
 
 #[tokio::test]
