@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::sealed_secret::names;
 use http::StatusCode;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::metrics::register;
 use crate::observer::{Observer, Passed};
@@ -19,6 +19,7 @@ pub struct Counts {
     conditions: IntGaugeVec,
     asked: IntCounterVec,
     seconds: HistogramVec,
+    unreadable_keys: IntGauge,
     tells_objects: bool,
     // The instance label an object had: a series is only found again under all its labels.
     instances: Mutex<HashMap<(String, String), String>>,
@@ -37,6 +38,7 @@ impl Counts {
         };
         let built = gauge("build_info", "Build information", &["revision"]);
         built.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let unreadable = opts("unreadable_keys", "Number of sealing keys that lie in the cluster and cannot be read");
         let requests = opts("unseal_requests_total", "Total number of sealed secret unseal requests");
         let seconds = format!("{}http_request_duration_seconds", names::METRIC_PREFIX);
         let buckets = vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -58,6 +60,7 @@ impl Counts {
                 registry,
                 HistogramVec::new(seconds, &["path", "method"]).expect("a constant name is valid"),
             ),
+            unreadable_keys: register(registry, IntGauge::with_opts(unreadable).expect("a constant name is valid")),
             tells_objects,
             instances: Mutex::default(),
         }
@@ -66,6 +69,11 @@ impl Counts {
     /// A pass failed.
     pub fn failed(&self, reason: &str, namespace: &str) {
         self.errors.with_label_values(&[reason, namespace]).inc();
+    }
+
+    /// So many keys lie in the cluster that cannot be read.
+    pub fn unreadable_keys(&self, count: usize) {
+        self.unreadable_keys.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A request was answered.

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{Notify, watch};
 
+use super::counts::Counts;
 use super::{Keys, Settings, Unopened};
 use crate::cache::Changed;
 use crate::cluster::{self, Call, JSON};
@@ -188,12 +189,19 @@ async fn load(shared: &Arc<Shared>, settings: &Settings) -> Result<Vec<SealingKe
     }
     items.sort_by_key(|item| item.metadata.creation_timestamp);
     let mut keys = Vec::new();
+    let mut unreadable = 0;
     for item in items {
         let name = item.metadata.name.clone();
         match read(item, settings) {
             Ok(key) => keys.push(key),
-            Err(fault) => tracing::error!(secret = name, error = fault.chain(), "Error reading key"),
+            Err(fault) => {
+                tracing::error!(secret = name, error = fault.chain(), "Error reading key");
+                unreadable += 1;
+            }
         }
+    }
+    if let Ok(counts) = shared.recall::<Counts>() {
+        counts.unreadable_keys(unreadable);
     }
     Ok(keys)
 }

@@ -177,6 +177,7 @@ async fn a_damaged_key_stops_nobody() {
     start(&mut stage).await;
     let keys = keys(&stage).await;
     assert_eq!(keys.len(), 1, "one is made beside it");
+    assert!(stage.metrics().contains("\nsealed_secrets_controller_unreadable_keys 1\n"), "{}", stage.metrics());
     stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "x")])).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
 }
