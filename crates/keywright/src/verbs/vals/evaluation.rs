@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use base::Fault;
 use document::Node;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use providers::reach::Reach;
 use providers::resolver::{MissingKey, Resolver, Schemes};
 use source::expand::{self, Options};
@@ -71,13 +71,13 @@ impl Evaluation {
         filled
     }
 
-    /// Reads what texts refer to, all at the same time. What goes wrong is told by who wants the values.
+    /// Reads what texts refer to, all at the same time, until something goes wrong: whoever wants the values tells what, and a
+    /// server that refuses one login is not asked for more.
     pub fn prepare(&self, texts: &[String]) {
         let schemes = texts.iter().flat_map(|text| expand::text::schemes(text)).map(str::to_owned).collect();
         let _ = self.run(&schemes, async {
             let fillings = texts.iter().map(|text| self.resolver.fill_text(text, &self.options));
-            futures::stream::iter(fillings).buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
-            Ok(())
+            futures::stream::iter(fillings).buffer_unordered(AT_ONCE).try_for_each(|_| std::future::ready(Ok(()))).await
         });
     }
 

@@ -126,6 +126,7 @@ fn all_references_of_a_line_share_one_login_and_each_value_is_read_once() {
 
     let ended = ended(command.env("VAULT_SECRET_ID", "wrong"));
     assert_eq!((ended.code, &*ended.out), (1, ""), "{}", ended.err);
+    assert_eq!(vault.logins(), 2, "a login that was refused is not tried again");
     assert_eq!(left(place), 0);
 }
 
