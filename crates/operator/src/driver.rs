@@ -177,20 +177,25 @@ impl Driver {
     }
 }
 
-/// What cannot be read is told on itself, since no script of the row will ever see it.
+/// What cannot be read is told on itself, since no script of the row will ever see it; by the process that leads, as soon as it does.
 fn tell_unreadable<C: Controller>(shared: &Arc<Shared>, leads: watch::Receiver<bool>) {
     type Wire<C> = <<C as Controller>::Object as Kept>::Wire;
-    let (telling, row) = (Arc::downgrade(shared), &C::ROW);
+    let telling = Arc::downgrade(shared);
     shared.caches().store::<C::Object>().listen_broken(move |broken| {
-        let Some(shared) = telling.upgrade().filter(|_| *leads.borrow()) else { return };
         let (group, version) = (Wire::<C>::group(&()), Wire::<C>::version(&()));
         let resource = Resource::new(&group, &version, &Wire::<C>::kind(&()), &Wire::<C>::plural(&()));
         let at = Address::new(resource, &*broken.name.0, &*broken.name.1);
-        let message = format!("cannot read the object: {}", broken.error);
         tracing::error!(object = %at.object(), error = broken.error, "an object cannot be read");
+        let event = Event::warning("Unreadable", format!("cannot read the object: {}", broken.error));
         let subject = recorder::Subject { at, uid: broken.uid.clone(), resource_version: String::new() };
-        let now = shared.clock().now();
-        shared.recorder().tell(row.component, &subject, Event::warning("Unreadable", message), now);
+        let (telling, mut leads) = (telling.clone(), leads.clone());
+        tokio::spawn(async move {
+            if leads.wait_for(|leads| *leads).await.is_ok()
+                && let Some(shared) = telling.upgrade()
+            {
+                shared.recorder().tell_alone(C::ROW.component, &subject, event, shared.clock().now());
+            }
+        });
     });
 }
 
@@ -352,7 +357,7 @@ async fn conclude<C: Controller>(
         resource_version: object.resource_version().to_owned(),
     };
     for event in finish.events {
-        driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
+        driver.shared.recorder().tell_alone(C::ROW.component, &subject, event, world.now());
     }
     let mut next = finish.next;
     if let Some(status) = finish.status
@@ -370,7 +375,7 @@ async fn conclude<C: Controller>(
             Err(fault) => {
                 tracing::warn!(object = %at.object(), error = fault.chain(), "the status could not be written");
                 if let Some(event) = C::status_lost(&fault) {
-                    driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
+                    driver.shared.recorder().tell_alone(C::ROW.component, &subject, event, world.now());
                 }
                 next = Next::Retry;
             }
