@@ -196,6 +196,16 @@ impl<C: Pooled> Clients<C> {
         forgotten
     }
 
+    /// Forgets the client of a holder that one lender's credentials opened.
+    pub async fn release(&self, holder: ObjectRef, lender: &str) {
+        let place = self.lock().remove(&Slot { holder, lender: lender.to_owned() });
+        if let Some(place) = place
+            && let Some(opened) = place.opened.lock().await.take()
+        {
+            opened.client.retire().await;
+        }
+    }
+
     /// Keeps no more than this.
     pub fn limit(&self, limit: usize) {
         self.limit.store(limit.max(1), Ordering::Relaxed);

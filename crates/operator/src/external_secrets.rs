@@ -3,6 +3,7 @@
 
 pub mod counts;
 pub mod external_secret;
+mod makers;
 mod memory;
 pub mod push_secret;
 pub mod secret_store;

@@ -308,7 +308,7 @@ pub fn failed(es: &ExternalSecret, fault: &Fault, now: Timestamp) -> Finish {
     finish.next = match fault.kind() {
         Kind::Dry => Next::Settled,
         // The provider must give less before it can work: the next refresh is soon enough (ESO §14).
-        _ if message.contains(rule::TOO_LARGE) => next_refresh(es, now).unwrap_or(Next::Settled),
+        _ if fault.cause::<rule::TooLarge>().is_some() => next_refresh(es, now).unwrap_or(Next::Settled),
         _ => Next::Retry,
     };
     finish

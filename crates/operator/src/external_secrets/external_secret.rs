@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::external_secrets::{StoreKind, names};
+use api::external_secrets::{GeneratorRef, StoreKind, names};
 use api::{ClusterSecretStore, ExternalSecret, SecretStore};
 use base::fingerprint::Fingerprint;
 use base::{Fault, Timestamp};
@@ -11,6 +11,7 @@ use plan::external_secret::{self as es, After, Due, Facts, Found, Make, Orphan, 
 use plan::{Delimiters, Event, Finish, Generate, Write, Written};
 use source::Made;
 
+use super::makers::{self, BY_GENERATOR, Makers};
 use super::memory::Memory;
 use super::unspent::Unspent;
 use super::{BACKOFF, wake, wake_users, watch_cluster_stores};
@@ -43,6 +44,8 @@ struct Known {
     renew_at: Option<Timestamp>,
     /// What generators made for a refresh that then could not be written.
     unspent: Unspent,
+    /// The generators that made values for it.
+    makers: Makers,
 }
 
 /// A wish, and the target that fulfils it.
@@ -114,6 +117,7 @@ impl Controller for Reconcile {
             });
             keys.collect()
         });
+        own.index(BY_GENERATOR, |o| o.generator_refs().map(|(_, named)| makers::key(namespace(o), named)).collect());
         enqueue.own::<ExternalSecret>(caches, spec_changed);
         let secrets = caches.store::<SeenSecret>();
         secrets.index(BY_OWNER, |seen| seen.labels.get(names::CREATED_BY).cloned().into_iter().collect());
@@ -170,7 +174,9 @@ impl Controller for Reconcile {
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
-        w.memory::<Memory<Known>>().forget(namespace, name);
+        if let Some(known) = w.memory::<Memory<Known>>().forget(namespace, name) {
+            known.makers.release(w, namespace).await;
+        }
         Ok(())
     }
 
@@ -250,6 +256,10 @@ async fn generates(
     class: &str,
 ) -> Result<Option<Vec<(usize, Generate)>>, Fault> {
     let of = o.address().object();
+    let named: Vec<GeneratorRef> = makes.iter().map(|make| make.generator.clone()).collect();
+    let mut former = Makers::default();
+    w.memory::<Memory<Known>>().note(o, |known| former = known.makers.replace(&named));
+    former.release(w, &of.namespace).await;
     let mut generates = Vec::with_capacity(makes.len());
     for make in makes {
         match w.generator(&of, &make.generator, class).await {

@@ -36,9 +36,9 @@ impl<T: Default> Memory<T> {
         learn(&mut known.of);
     }
 
-    /// Forgets an object that is gone.
-    pub fn forget(&self, namespace: &str, name: &str) {
-        self.lock().remove(&(namespace.into(), name.into()));
+    /// Forgets an object that is gone; what was known of it.
+    pub fn forget(&self, namespace: &str, name: &str) -> Option<T> {
+        self.lock().remove(&(namespace.into(), name.into())).map(|known| known.of)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Known<T>>> {

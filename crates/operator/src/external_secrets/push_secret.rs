@@ -15,6 +15,7 @@ use plan::selector::{self, selects};
 use plan::{Delimiters, Finish, Rendering, schedule};
 use providers::row::Client;
 
+use super::makers::{self, BY_GENERATOR, Makers};
 use super::memory::Memory;
 use super::unspent::Unspent;
 use super::{BACKOFF, wake, wake_users, watch_cluster_stores};
@@ -44,6 +45,8 @@ struct Known {
     renew_at: Option<Timestamp>,
     /// What a generator made for a push that failed.
     unspent: Unspent,
+    /// The generator that made values for it.
+    makers: Makers,
     /// The clients that pushed what will have to be taken back, by the store's key in the status.
     clients: HashMap<String, Client>,
 }
@@ -114,6 +117,7 @@ impl Controller for Reconcile {
             let key = |store: &PushSecretStoreRef| ps::guard_key(store.kind, namespace(o), store.name().unwrap_or("*"));
             o.store_refs().iter().map(key).collect()
         });
+        own.index(BY_GENERATOR, |o| generator_of(o).map(|named| makers::key(namespace(o), named)).into_iter().collect());
         enqueue.own::<PushSecret>(caches, spec_changed);
         let (users, row) = (Arc::clone(&own), enqueue.clone());
         caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {
@@ -149,6 +153,10 @@ impl Controller for Reconcile {
         if stores.is_empty() {
             return Ok(Finish::settled());
         }
+        let mut former = Makers::default();
+        let named: Vec<GeneratorRef> = generator_of(o).cloned().into_iter().collect();
+        note(w, o, |known| former = known.makers.replace(&named));
+        former.release(w, namespace(o)).await;
         let (given, ends) = match sources(w, &providers, o).await? {
             Sources::Given(given, ends) => (given, ends),
             Sources::Gone => return without_source(w, &providers, o).await,
@@ -168,7 +176,9 @@ impl Controller for Reconcile {
     }
 
     async fn gone(w: &World, namespace: &str, name: &str) -> Result<(), Fault> {
-        w.memory::<Memory<Known>>().forget(namespace, name);
+        if let Some(known) = w.memory::<Memory<Known>>().forget(namespace, name) {
+            known.makers.release(w, namespace).await;
+        }
         Ok(())
     }
 
@@ -308,6 +318,13 @@ async fn without_source(w: &World, providers: &Providers, o: &PushSecret) -> Res
         Some(fault) => ps::half_done(o, outcome, &fault, w.now()),
         None => ps::source_deleted(o, w.now()),
     })
+}
+
+fn generator_of(o: &PushSecret) -> Option<&GeneratorRef> {
+    match o.source() {
+        Some(PushSource::Generator(generator)) => Some(generator),
+        _ => None,
+    }
 }
 
 /// Where values come from.

@@ -41,13 +41,13 @@ impl World {
         wanted: &GeneratorRef,
         class: &str,
     ) -> Result<Option<Generate>, Fault> {
-        let generate = if wanted.kind == "ClusterGenerator" {
+        let generate = if wanted.kind == CLUSTER {
             if self.memory::<StoreRules>().cluster_stores == ClusterStores::Refused {
                 return Err(Fault::wrong(format!("could not get ClusterGenerator \"{}\"", wanted.name))
                     .because("this process is confined to a namespace and reads no cluster-scoped resource")
                     .hint("use a generator of the namespace"));
             }
-            let at = address("ClusterGenerator", "clustergenerators", "", &wanted.name);
+            let at = address(CLUSTER, "clustergenerators", "", &wanted.name);
             let found: Option<ClusterGenerator> = self.cluster().read_as(&at).await?;
             let found = found.ok_or_else(|| missing(&at))?;
             let (kind, spec) = found.generator()?;
@@ -82,6 +82,14 @@ impl World {
         Ok((!other).then_some(generate))
     }
 }
+
+/// The generator that is meant from a namespace.
+pub(crate) fn object_of(namespace: &str, wanted: &GeneratorRef) -> ObjectRef {
+    let home = if wanted.kind == CLUSTER { "" } else { namespace };
+    ObjectRef::new(wanted.kind.clone(), home, wanted.name.clone())
+}
+
+const CLUSTER: &str = "ClusterGenerator";
 
 fn address(kind: &str, plural: &str, namespace: &str, name: &str) -> Address {
     Address::new(Resource::new(GENERATORS_GROUP, "v1alpha1", kind, plural), namespace, name)

@@ -2,6 +2,8 @@
 //! Specification: ESO §6.5 (policies, ownership, immutable), §7.4 (managed keys).
 
 use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
 
 use api::external_secrets::names;
 use api::external_secrets::target::CreationPolicy;
@@ -70,20 +72,31 @@ impl Rule for TargetRule {
     }
 }
 
-/// What is told where the API server would refuse the Secret for its size: trying again at once helps nobody.
-pub const TOO_LARGE: &str = "the Secret would be larger than the API server takes";
+/// Why the API server would refuse the Secret for its size: trying again at once helps nobody.
+#[derive(Debug)]
+pub struct TooLarge {
+    bytes: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its values have {} bytes, and {} is the most", self.bytes, limit::SECRET_BYTES)
+    }
+}
+
+impl Error for TooLarge {}
 
 /// Whether the API server takes that much.
 ///
 /// # Errors
-/// The values together have too many bytes.
+/// The values together have too many bytes: the cause is [`TooLarge`].
 pub fn check_size(target: &Target) -> Result<(), Fault> {
     let bytes: usize = target.data.iter().map(|(_, value)| value.expose().len()).sum();
     if bytes <= limit::SECRET_BYTES {
         return Ok(());
     }
-    Err(Fault::wrong(TOO_LARGE)
-        .because(format!("its values have {bytes} bytes, and {} is the most", limit::SECRET_BYTES))
+    Err(Fault::wrong("the Secret would be larger than the API server takes")
+        .because(TooLarge { bytes })
         .hint("spread the values over several ExternalSecrets")
         .about(target.object()))
 }
