@@ -1,14 +1,17 @@
 //! External Secrets: its rows, one file each, and what its process was told. The rows stand in `controllers`.
 //! Specification: ESO §6.
 
+pub mod admission;
 pub mod counts;
 pub mod external_secret;
 mod makers;
 mod memory;
 pub mod push_secret;
 pub mod secret_store;
+pub mod serving_certificate;
 pub mod stamp;
 mod unspent;
+pub mod webhook_certificates;
 
 use std::sync::Arc;
 

@@ -1,5 +1,9 @@
 //! The process's HTTP: metrics, health and what a feature adds (Sealed Secrets' `/v1`). HTTP/1 only, as the peers serve it;
 //! bodies and headers are limited, and a slow client cannot hold a connection for ever.
+//! With a certificate it is HTTPS (`tls`).
+
+pub mod guard;
+pub mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,7 +17,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tls::Tls;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;
@@ -56,6 +62,7 @@ impl Routes {
 /// A bound listener; bound before it serves, so that a taken port is told at the start.
 pub struct Listener {
     socket: TcpListener,
+    tls: Option<Tls>,
 }
 
 impl Listener {
@@ -72,7 +79,13 @@ impl Listener {
             other => other,
         };
         let socket = bound.map_err(|error| Fault::wrong(attempt()).because(error))?;
-        Ok(Self { socket })
+        Ok(Self { socket, tls: None })
+    }
+
+    /// The same over TLS only.
+    #[must_use]
+    pub fn secured(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The address that it got, which tells the port where `:0` was asked for.
@@ -98,13 +111,25 @@ impl Listener {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            tokio::spawn(connection(stream, Origin(client.ip().to_canonical()), routes.clone()));
+            let origin = Origin(client.ip().to_canonical());
+            match &self.tls {
+                None => drop(tokio::spawn(connection(stream, origin, routes.clone()))),
+                Some(tls) => {
+                    let (shaken, routes) = (tls.shake_hands(stream), routes.clone());
+                    tokio::spawn(async move {
+                        match shaken.await {
+                            Ok(stream) => connection(stream, origin, routes).await,
+                            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+                        }
+                    });
+                }
+            }
         }
     }
 }
 
 /// Serves one connection until its client is done.
-async fn connection(stream: TcpStream, origin: Origin, routes: Routes) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, origin: Origin, routes: Routes) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(origin);
         let routes = routes.clone();

@@ -1,6 +1,7 @@
 //! ExternalSecret: from the object, its stores and its target to what is asked (`due`), and from the answers to what is
 //! written (`decide`). Pure; the script is `operator/external_secrets/external_secret`. Specification: ESO §6.
 
+pub mod admission;
 pub mod assemble;
 pub mod due;
 mod found;
@@ -274,6 +275,12 @@ fn refused(es: &ExternalSecret, message: &str, event: &str, now: Timestamp) -> F
 
 /// What is told about a target that is no Secret (ESO §6.6).
 pub const GENERIC_TARGET: &str = "invalid generic target";
+
+/// A fault of what is asked, before anything was; a refusal that is final keeps its own sentence.
+#[must_use]
+pub fn not_read(fault: Fault) -> Fault {
+    if is_final(&fault) { fault } else { fault.within(NO_DATA) }
+}
 
 /// A fault of the target's write; a refusal that is final keeps its own sentence.
 #[must_use]

@@ -1,18 +1,25 @@
-//! External Secrets Operator's command line: the controller's flags, log form and addresses. The webhook and the certificate
-//! controller are programs of their own behind a first word and are not built yet.
-//! Specification: ESO §12.1.
+//! External Secrets Operator's command line: the controller's flags, log form and addresses. The webhook (`webhook`) and the
+//! certificate controller (`certcontroller`) are processes of their own behind a first word. Specification: ESO §12.1.
+
+mod certcontroller;
+mod webhook;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::Fault;
 use base::duration::GoDuration;
 use http::StatusCode;
 use operator::cache::Scope;
+use operator::cluster::Cluster;
 use operator::controllers;
 use operator::external_secrets::Settings;
 use operator::feature::FeatureName;
 use operator::leader::Election;
+use operator::listener::guard::Guard;
+use operator::listener::tls::{Files, Tls};
 use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::shared::Clock;
@@ -20,8 +27,9 @@ use operator::store_rules::{ClusterStores, StoreRules};
 use operator::world::stores::Providers;
 use plan::Delimiters;
 use wire::Environment;
+use wire::tls::Version;
 
-use super::metrics_route;
+use super::guarded_metrics_route;
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
 use crate::logs::{Form, To};
 use crate::{Call, Exit, Failure, cluster, logs, reach};
@@ -36,11 +44,11 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
 
 const FLAGS: &[Flag] = &[
     value("metrics-addr", "where metrics are served (:8080)"),
-    switch("metrics-secure", "not supported: serve metrics over TLS"),
-    switch("metrics-auth", "not supported: ask the API server who may scrape"),
-    value("metrics-cert-dir", "accepted"),
-    value("metrics-cert-name", "accepted"),
-    value("metrics-key-name", "accepted"),
+    switch("metrics-secure", "serve metrics over TLS"),
+    switch("metrics-auth", "ask the API server who may scrape; needs the ClusterRole system:auth-delegator"),
+    value("metrics-cert-dir", "where the certificate of the metrics lies; without it one is made"),
+    value("metrics-cert-name", "its file (tls.crt)"),
+    value("metrics-key-name", "its key's file (tls.key)"),
     value("live-addr", "where /healthz and /readyz are served (:8082)"),
     value("controller-class", "the class of stores that is served (default)"),
     switch("enable-leader-election", "elect a leader among several replicas"),
@@ -87,34 +95,49 @@ const FLAGS: &[Flag] = &[
 /// # Errors
 /// The command line is wrong, a port is taken, or there is no cluster.
 pub fn run(call: &mut Call) -> Result<Exit, Failure> {
-    if let Some(word @ ("webhook" | "certcontroller")) = call.args.first().map(String::as_str) {
-        return Err(Fault::wrong(format!("`external-secrets {word}` is not built yet")).into());
+    match call.args.first().map(String::as_str) {
+        Some("webhook") => webhook::run(call),
+        Some("certcontroller") => certcontroller::run(call),
+        _ => control(call),
     }
-    let parsed = match argv::parse(Grammar::Pflag, FLAGS, &call.args) {
+}
+
+fn control(call: &mut Call) -> Result<Exit, Failure> {
+    let parsed = match read(call, "external-secrets", FLAGS, 0)? {
         Ok(parsed) => parsed,
-        Err(ArgvError::Help { .. }) => {
-            call.ui.data(argv::usage("external-secrets", FLAGS).as_bytes())?;
-            return Ok(Exit::SUCCESS);
-        }
-        Err(error) => {
-            call.ui.note(&format!("Error: {error}\n{}", argv::usage("external-secrets", FLAGS)));
-            return Ok(Exit::FAILURE);
-        }
+        Err(exit) => return Ok(exit),
     };
-    let (settings, (level, form)) = match check_values(&parsed) {
-        Ok(logs) => (check(&parsed)?, logs),
-        Err(fault) => {
-            call.ui.note(&format!("Error: {}\n{}", fault.chain(), argv::usage("external-secrets", FLAGS)));
-            return Ok(Exit::FAILURE);
-        }
-    };
-    logs::start(form, To::Stderr, level);
+    let settings = check(&parsed)?;
     cluster::block_on(serve(parsed, settings, call.environment.clone()))?;
     Ok(Exit::SUCCESS)
 }
 
+/// Reads a command line behind so many words and starts the log; or how the process ends at once: after help, or what is wrong.
+fn read(call: &mut Call, program: &str, flags: &[Flag], words: usize) -> Result<Result<Parsed, Exit>, Failure> {
+    let parsed = match argv::parse(Grammar::Pflag, flags, &call.args[words..]) {
+        Ok(parsed) => parsed,
+        Err(ArgvError::Help { .. }) => {
+            call.ui.data(argv::usage(program, flags).as_bytes())?;
+            return Ok(Err(Exit::SUCCESS));
+        }
+        Err(error) => {
+            call.ui.note(&format!("Error: {error}\n{}", argv::usage(program, flags)));
+            return Ok(Err(Exit::FAILURE));
+        }
+    };
+    match check_values(&parsed) {
+        Ok((level, form)) => logs::start(form, To::Stderr, level),
+        Err(fault) => {
+            call.ui.note(&format!("Error: {}\n{}", fault.chain(), argv::usage(program, flags)));
+            return Ok(Err(Exit::FAILURE));
+        }
+    }
+    Ok(Ok(parsed))
+}
+
 /// Flags whose values are whole numbers.
-const NUMBERS: [&str; 8] = [
+const NUMBERS: [&str; 9] = [
+    "port",
     "concurrent",
     "client-qps",
     "client-burst",
@@ -125,7 +148,10 @@ const NUMBERS: [&str; 8] = [
     "pulumi-oidc-cache-size",
 ];
 /// Flags whose values are durations.
-const DURATIONS: [&str; 5] = [
+const DURATIONS: [&str; 8] = [
+    "check-interval",
+    "lookahead-interval",
+    "crd-requeue-interval",
     "store-requeue-interval",
     "generator-gc-grace-period",
     "leader-election-lease-duration",
@@ -172,10 +198,8 @@ fn store_rules(parsed: &Parsed) -> StoreRules {
 }
 
 fn check(parsed: &Parsed) -> Result<Settings, Fault> {
-    for flag in ["metrics-secure", "metrics-auth", "unsafe-allow-generic-targets"] {
-        if parsed.is_set(flag) {
-            return Err(Fault::wrong(format!("`--{flag}` is not built yet")).hint("leave the flag away"));
-        }
+    if parsed.is_set("unsafe-allow-generic-targets") {
+        return Err(Fault::wrong("`--unsafe-allow-generic-targets` is not built yet").hint("leave the flag away"));
     }
     let is_on = |flag: &str| !parsed.has(flag) || parsed.is_set(flag);
     let interval = parsed.value("store-requeue-interval").unwrap_or("5m");
@@ -194,7 +218,7 @@ fn check(parsed: &Parsed) -> Result<Settings, Fault> {
 async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
     let cluster = cluster::own().await?;
-    let metrics_listener = Listener::bind(parsed.value("metrics-addr").unwrap_or(":8080")).await?;
+    let metrics_listener = metrics_listener(&parsed).await?;
     let health_listener = Listener::bind(parsed.value("live-addr").unwrap_or(":8082")).await?;
     let namespaces: BTreeSet<&str> = parsed.value("namespace").filter(|name| !name.is_empty()).into_iter().collect();
     let scopes = match namespaces.first() {
@@ -215,7 +239,8 @@ async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> 
     });
     let feature = FeatureName::ExternalSecrets;
     process.add(feature, workers, election, |driver| controllers::external_secrets(driver, &settings));
-    let metrics = metrics_route(Routes::default(), process.metrics(feature).into_iter().collect());
+    let all = process.metrics(feature).into_iter().collect();
+    let metrics = guarded_metrics_route(Routes::default(), all, guard(&parsed, process.shared().cluster()));
     let health = Routes::default()
         .with("/healthz", |_| async { text(StatusCode::OK, "ok") })
         .with("/readyz", |_| async { text(StatusCode::OK, "ok") });
@@ -225,14 +250,32 @@ async fn serve(parsed: Parsed, settings: Settings, environment: Environment) -> 
     Ok(())
 }
 
+/// Where metrics are served: over TLS where that is wanted.
+async fn metrics_listener(parsed: &Parsed) -> Result<Listener, Fault> {
+    let tls = match parsed.value("metrics-cert-dir").filter(|folder| !folder.is_empty()) {
+        _ if !parsed.is_set("metrics-secure") => None,
+        None => Some(Tls::unverifiable()?),
+        Some(folder) => {
+            let file = |flag: &str, default: &str| Path::new(folder).join(parsed.value(flag).unwrap_or(default));
+            let files =
+                Files { certificate: file("metrics-cert-name", "tls.crt"), key: file("metrics-key-name", "tls.key") };
+            Some(Tls::of_files(files, Version::Tls12)?)
+        }
+    };
+    Ok(Listener::bind(parsed.value("metrics-addr").unwrap_or(":8080")).await?.secured(tls))
+}
+
+/// Who watches over the metrics, where somebody shall.
+fn guard(parsed: &Parsed, cluster: &Cluster) -> Option<Arc<Guard>> {
+    parsed.is_set("metrics-auth").then(|| Guard::new(cluster.clone()))
+}
+
 fn election(parsed: &Parsed, environment: &Environment) -> Result<Option<Election>, Fault> {
     if !parsed.is_set("enable-leader-election") {
         return Ok(None);
     }
-    let namespace = environment.first(&["POD_NAMESPACE"]).unwrap_or("default");
-    let host = environment.first(&["POD_NAME", "HOSTNAME"]).unwrap_or("external-secrets");
     let name = parsed.value("leader-election-id").unwrap_or(FeatureName::ExternalSecrets.lease());
-    let mut election = Election::new(namespace, name, format!("{host}_{}", std::process::id()));
+    let mut election = candidate(environment, name);
     let read = |flag: &str, default: Duration| match parsed.value(flag) {
         None => Ok(default),
         Some(text) => GoDuration::parse(text)
@@ -244,4 +287,12 @@ fn election(parsed: &Parsed, environment: &Environment) -> Result<Option<Electio
     election.retry_period = read("leader-election-retry-period", election.retry_period)?;
     election.check()?;
     Ok(Some(election))
+}
+
+/// A lease of the pod's namespace, and us as a candidate for it.
+fn candidate(environment: &Environment, lease: &str) -> Election {
+    let told = environment.first(&["POD_NAMESPACE"]).map(str::to_owned);
+    let namespace = told.or_else(cluster::pod_namespace).unwrap_or_else(|| "default".to_owned());
+    let host = environment.first(&["POD_NAME", "HOSTNAME"]).unwrap_or("external-secrets");
+    Election::new(namespace, lease, format!("{host}_{}", std::process::id()))
 }

@@ -54,10 +54,8 @@ fn every_wrong_line_ends_with_one_and_usage() {
         assert!(ended.err.starts_with(&start) && ended.err.contains("Usage:\n  external-secrets"), "{}", ended.err);
     }
     for (words, told) in [
-        (&["--unsafe-allow-generic-targets"], "`--unsafe-allow-generic-targets` is not built yet"),
-        (&["--metrics-secure"], "`--metrics-secure` is not built yet"),
-        (&["webhook"], "`external-secrets webhook` is not built yet"),
-        (&["certcontroller"], "`external-secrets certcontroller` is not built yet"),
+        (&["--unsafe-allow-generic-targets"][..], "`--unsafe-allow-generic-targets` is not built yet"),
+        (&["webhook", "--tls-min-version=0.9"], "there is no TLS version `0.9`"),
     ] {
         let ended = line(words);
         assert_eq!(ended.out, "", "{told}");

@@ -154,7 +154,7 @@ impl Controller for Reconcile {
             class: providers.class(),
             now: w.now(),
         };
-        let asks = match es::due(o, &at)? {
+        let asks = match es::due(o, &at).map_err(es::not_read)? {
             Due::Not(finish) => return Ok(finish),
             Due::Now(asks) => asks,
         };

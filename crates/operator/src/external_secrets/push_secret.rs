@@ -117,7 +117,9 @@ impl Controller for Reconcile {
             let key = |store: &PushSecretStoreRef| ps::guard_key(store.kind, namespace(o), store.name().unwrap_or("*"));
             o.store_refs().iter().map(key).collect()
         });
-        own.index(BY_GENERATOR, |o| generator_of(o).map(|named| makers::key(namespace(o), named)).into_iter().collect());
+        own.index(BY_GENERATOR, |o| {
+            generator_of(o).map(|named| makers::key(namespace(o), named)).into_iter().collect()
+        });
         enqueue.own::<PushSecret>(caches, spec_changed);
         let (users, row) = (Arc::clone(&own), enqueue.clone());
         caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {

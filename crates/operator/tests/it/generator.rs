@@ -3,7 +3,7 @@
 use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::Vault;
-use testkit::vault::{Engine, ROOT, Terms};
+use testkit::vault::{Engine, ROOT, Role, Terms};
 
 use crate::external_secret::{stage, start};
 use crate::stage::Stage;
@@ -99,6 +99,41 @@ async fn an_account_of_a_database_is_made_and_its_session_kept() {
     force(&stage, 1).await;
     assert_ne!(stage.secret("db").await, Some(first));
     assert_eq!(vault.live_leases().len(), 2, "the old account lives until its lease ends");
+}
+
+/// What a generator was opened with goes with its last user, as a store's client goes with the store.
+#[tokio::test]
+async fn a_session_is_forgotten_with_its_last_user() {
+    let (stage, vault) = (stage("a-session-is-forgotten").await, vault().await);
+    vault.enable_auth("approle", "approle");
+    vault.role("approle", "maker", Role::app_role("role-1", "secret-1"));
+    let id = base::encoding::Base64::Standard.encode(b"secret-1");
+    stage.apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "vault"}, "data": {"id": id}})).await;
+    let mut maker = dynamic(&vault);
+    maker["spec"]["provider"]["auth"] =
+        json!({"appRole": {"path": "approle", "roleId": "role-1", "secretRef": {"name": "vault", "key": "id"}}});
+    stage.apply(maker).await;
+    let named = |name: &str| {
+        let mut user = user("VaultDynamicSecret", "new");
+        user["metadata"]["name"] = json!(name);
+        user
+    };
+    let (first, second) = (named("first"), named("second"));
+    stage.apply(first.clone()).await;
+    assert!(stage.secret("first").await.is_some(), "{}", stage.condition(V1, "ExternalSecret", "first", "Ready").await);
+    stage.apply(second.clone()).await;
+    stage.remove(&first).await;
+    stage.apply(first.clone()).await;
+    assert_eq!(vault.logins(), 1, "another still uses it");
+    stage.remove(&first).await;
+    stage.remove(&second).await;
+    stage.apply(second.clone()).await;
+    assert_eq!(vault.logins(), 2, "nobody used it any more");
+    // A user that turns to another generator leaves the first one, too.
+    stage.apply(password()).await;
+    stage.patch(&second, json!({"spec": user("Password", "new")["spec"]})).await;
+    stage.patch(&second, json!({"spec": user("VaultDynamicSecret", "new")["spec"]})).await;
+    assert_eq!(vault.logins(), 3);
 }
 
 #[tokio::test]

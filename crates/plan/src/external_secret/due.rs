@@ -7,7 +7,7 @@ use api::external_secrets::external_secret::{
 };
 use api::external_secrets::target::CreationPolicy;
 use api::external_secrets::{GeneratorRef, Store, names};
-use api::meta::Filled as _;
+use api::meta::{Filled as _, condition};
 use base::{Fault, Timestamp};
 use source::{Find, MetadataPolicy, RemoteRef};
 
@@ -128,8 +128,15 @@ fn is_valid(es: &ExternalSecret, standing: Standing) -> bool {
     match es.creation_policy() {
         CreationPolicy::Orphan | CreationPolicy::None => true,
         CreationPolicy::Merge if standing == Standing::Absent => true,
+        // It came after the last pass: whole it may be, but without us.
+        CreationPolicy::Merge if found_nothing(es) => false,
         _ => standing == Standing::Whole,
     }
+}
+
+/// Whether the last pass found no target to merge into.
+fn found_nothing(es: &ExternalSecret) -> bool {
+    condition(es.conditions(), "Ready").is_some_and(|ready| ready.reason.as_deref() == Some("SecretMissing"))
 }
 
 enum Refresh {

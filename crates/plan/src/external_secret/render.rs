@@ -79,11 +79,7 @@ fn by_template(
                 word if templates::is(word, "annotations") => {
                     target.annotations.extend(templates::as_texts(&part.entries)?);
                 }
-                other => {
-                    return Err(Fault::wrong(format!(
-                        "templateFrom target=\"{other}\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
-                    )));
-                }
+                other => return templates::check_target(other),
             }
         }
     }

@@ -160,6 +160,19 @@ pub fn check_kind(template: &ExternalSecretTemplate) -> Result<(), Fault> {
     }
 }
 
+/// Where a template may write in a Secret.
+///
+/// # Errors
+/// The target is none of a Secret's parts.
+pub fn check_target(target: &str) -> Result<(), Fault> {
+    if target.is_empty() || ["data", "annotations", "labels"].iter().any(|word| is(target, word)) {
+        return Ok(());
+    }
+    Err(Fault::wrong(format!(
+        "templateFrom target=\"{target}\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
+    )))
+}
+
 const ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
 const TOKEN_ANNOTATION: &str = "kubernetes.io/service-account.name";
 const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";

@@ -48,6 +48,17 @@ fn next_of(finish: &Finish) -> String {
 }
 
 #[test]
+fn a_target_that_comes_late_is_merged_into_at_once() {
+    let mut es = synced_at(object(json!({"target": {"creationPolicy": "Merge"}})), None, "2026-01-01T11:30:00Z");
+    assert_eq!(due_of(&es, Standing::Whole, None), "2026-01-01T12:30:00Z");
+    let missing = conditions::condition("Ready", true, "SecretMissing", "", at(NOW));
+    conditions::set(&mut es.status.as_mut().expect("it is synced").conditions, missing);
+    for (standing, expected) in [(Standing::Absent, "2026-01-01T12:30:00Z"), (Standing::Whole, "now")] {
+        assert_eq!(due_of(&es, standing, None), expected);
+    }
+}
+
+#[test]
 fn a_refresh_is_due_as_the_policy_says() {
     let (old, young) = ("2026-01-01T10:00:00Z", "2026-01-01T11:30:00Z");
     let whole = Standing::Whole;
