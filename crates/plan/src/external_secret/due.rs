@@ -8,6 +8,7 @@ use api::external_secrets::external_secret::{
 use api::external_secrets::target::CreationPolicy;
 use api::external_secrets::{GeneratorRef, Store, names};
 use api::meta::{Filled as _, condition};
+use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use source::{Find, MetadataPolicy, RemoteRef};
 
@@ -145,16 +146,18 @@ enum Refresh {
 }
 
 fn refresh(es: &ExternalSecret, at: &Now<'_>) -> Result<Refresh, Fault> {
+    let policy = es.spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic);
+    // An interval that cannot be read is told before anything is read in vain.
+    let interval = if policy == RefreshPolicy::Periodic { es.refresh_interval()? } else { GoDuration::ZERO };
     let status = es.status.as_ref();
     let version = status.and_then(|status| status.synced_resource_version.filled());
     let refreshed = refreshed(es, at.refreshed);
     let (Some(version), Some(refreshed)) = (version, refreshed) else { return Ok(Refresh::Due) };
     let is_current = hash::is_version_of(version, &es.metadata);
-    match es.spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic) {
+    match policy {
         RefreshPolicy::CreatedOnce => Ok(Refresh::At(None)),
         RefreshPolicy::OnChange => Ok(if is_current { Refresh::At(None) } else { Refresh::Due }),
         RefreshPolicy::Periodic => {
-            let interval = es.refresh_interval()?;
             if !interval.is_positive() {
                 return Ok(if is_forced(es, refreshed, at.now) { Refresh::Due } else { Refresh::At(None) });
             }

@@ -48,6 +48,24 @@ fn next_of(finish: &Finish) -> String {
 }
 
 #[test]
+fn an_interval_that_cannot_be_read_is_told_before_anything_is_read() {
+    for (spec, expected) in [
+        (json!({"refreshInterval": "1d"}), Some("time: unknown unit \"d\" in duration \"1d\"")),
+        (json!({"refreshInterval": "10"}), Some("time: missing unit in duration \"10\"")),
+        (json!({"refreshInterval": "1d", "refreshPolicy": "OnChange"}), None),
+    ] {
+        let es = object(spec);
+        let (standing, class) = (Standing::Absent, "default");
+        let now = Now { stores: &[], standing, refreshed: None, renew_at: None, class, now: at(NOW) };
+        let told = due(&es, &now).err().map(|fault| not_read(fault).chain());
+        assert_eq!(told.is_some(), expected.is_some());
+        if let (Some(told), Some(expected)) = (told, expected) {
+            assert!(told.starts_with(NO_DATA) && told.ends_with(expected), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_target_that_comes_late_is_merged_into_at_once() {
     let mut es = synced_at(object(json!({"target": {"creationPolicy": "Merge"}})), None, "2026-01-01T11:30:00Z");
     assert_eq!(due_of(&es, Standing::Whole, None), "2026-01-01T12:30:00Z");

@@ -111,10 +111,8 @@ fn duration(parsed: &Parsed, flag: &str, default_seconds: i64) -> GoDuration {
 
 async fn serve(parsed: Parsed, minimum: Version) -> Result<(), Fault> {
     let end = cluster::asked_to_end()?;
-    let guard = match parsed.is_set("metrics-auth") {
-        true => guard(&parsed, &Cluster::new(cluster::client().await?)),
-        false => None,
-    };
+    let guard =
+        if parsed.is_set("metrics-auth") { guard(&parsed, &Cluster::new(cluster::client().await?)) } else { None };
     let metrics_listener = metrics_listener(&parsed).await?;
     let health_listener = Listener::bind(parsed.value("healthz-addr").unwrap_or(":8081")).await?;
     let listener = Listener::bind(&format!(":{}", parsed.value("port").unwrap_or("10250"))).await?;
@@ -154,9 +152,10 @@ pub(super) fn health(ready: &watch::Sender<bool>, check: &'static str) -> Routes
     Routes::default().with("/healthz", |_| async { text(StatusCode::OK, "ok") }).with("/readyz", move |_| {
         let is_ready = *ready.borrow();
         async move {
-            match is_ready {
-                true => text(StatusCode::OK, "ok"),
-                false => text(StatusCode::INTERNAL_SERVER_ERROR, format!("[-]{check} failed: not ready yet\n")),
+            if is_ready {
+                text(StatusCode::OK, "ok")
+            } else {
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("[-]{check} failed: not ready yet\n"))
             }
         }
     })
