@@ -111,7 +111,7 @@ pub fn sealed_secrets(driver: Driver) -> Driver {
 pub fn vault_secrets(driver: Driver) -> Driver {
     let counts = Arc::new(vault_secrets::counts::Counts::new(driver.metrics().registry()));
     if let Ok(settings) = driver.shared().recall::<vault_secrets::Settings>() {
-        vault_secrets::counts::tell_runtime(driver.metrics().registry(), &settings.told);
+        vault_secrets::counts::tell_runtime(driver.metrics().registry(), &settings);
     }
     let counter: Arc<dyn CountClients> = Arc::<vault_secrets::counts::Counts>::clone(&counts);
     driver.shared().memory::<VaultClients>().count_with(counter);

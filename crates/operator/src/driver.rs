@@ -53,6 +53,7 @@ impl Driver {
         let enqueue = Enqueue::new(Arc::clone(&self.queue), self.rows.len());
         tell_unreadable::<C>(&self.shared, self.leads.clone());
         C::watch(&self.shared, enqueue);
+        self.metrics.works(C::ROW.name, self.workers);
         self.rows.push(Box::new(Script::<C>(std::marker::PhantomData)));
         self
     }

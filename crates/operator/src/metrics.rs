@@ -14,6 +14,8 @@ pub struct Metrics {
     errors: IntCounterVec,
     seconds: HistogramVec,
     active: IntGaugeVec,
+    most: IntGaugeVec,
+    leads: IntGaugeVec,
     depth: IntGaugeVec,
     adds: IntCounterVec,
     retries: IntCounterVec,
@@ -55,6 +57,16 @@ impl Metrics {
             ),
             seconds: register(&registry, seconds),
             active: gauge("controller_runtime_active_workers", "Number of workers in use", &["controller"]),
+            most: gauge(
+                "controller_runtime_max_concurrent_reconciles",
+                "Number of passes at once at most",
+                &["controller"],
+            ),
+            leads: gauge(
+                "leader_election_master_status",
+                "Whether this process holds the lease: 1 does, 0 does not",
+                &["name"],
+            ),
             depth: gauge("workqueue_depth", "Number of objects that wait", &["name", "controller"]),
             adds: counter("workqueue_adds_total", "Number of objects that were queued", &["name", "controller"]),
             retries: counter("workqueue_retries_total", "Number of retries", &["name", "controller"]),
@@ -66,6 +78,16 @@ impl Metrics {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// A controller works on so many objects at once at most.
+    pub fn works(&self, controller: &str, workers: usize) {
+        self.most.with_label_values(&[controller]).set(i64::try_from(workers).unwrap_or(i64::MAX));
+    }
+
+    /// Whether this process holds a lease.
+    pub fn leads(&self, lease: &str, leads: bool) {
+        self.leads.with_label_values(&[lease]).set(i64::from(leads));
     }
 
     /// A pass begins.

@@ -117,6 +117,11 @@ impl Process {
             if let Some(election) = feature.election.clone() {
                 let (shared, leads) = (Arc::clone(&self.shared), feature.leads.clone());
                 let (cluster, clock) = (cluster.clone(), clock.clone());
+                elections.spawn(tell_leading(
+                    Arc::clone(&feature.metrics),
+                    election.name.clone(),
+                    feature.leads.subscribe(),
+                ));
                 elections.spawn(async move {
                     // Who does not see the cluster yet could not work: another shall lead until then.
                     shared.caches().ready().await;
@@ -144,5 +149,16 @@ impl Process {
             }
         }
         drivers.shutdown().await;
+    }
+}
+
+/// Tells whether this process holds a lease, for as long as it is told itself.
+async fn tell_leading(metrics: Arc<Metrics>, lease: String, mut leads: watch::Receiver<bool>) {
+    loop {
+        let leading = *leads.borrow_and_update();
+        metrics.leads(&lease, leading);
+        if leads.changed().await.is_err() {
+            return;
+        }
     }
 }

@@ -57,12 +57,23 @@ pub struct Settings {
     pub backoff: Backoff,
     /// How many clients of Vault are kept at most.
     pub clients: usize,
-    /// Whether their tokens are stored, so that the next process goes on with them.
-    pub stores_clients: bool,
+    /// Whether and how their tokens are stored, so that the next process goes on with them.
+    pub persistence: Persistence,
     /// The uid of the operator's pod, as statuses tell it; empty outside of one.
     pub pod_uid: String,
     /// How the process was configured, in the labels and words of `vso_runtime_config`.
     pub told: BTreeMap<&'static str, String>,
+}
+
+/// Whether and how tokens of clients are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// They are not; what lies there is purged.
+    None,
+    /// As the login answered.
+    Plain,
+    /// Encrypted by Vault's transit engine; what is not encrypted is not taken up.
+    Encrypted,
 }
 
 /// What `vso_runtime_config` tells where no flag says otherwise.
@@ -89,7 +100,7 @@ impl Settings {
             allows_default_globals: true,
             backoff: horizon::backoff(GoDuration::from_seconds(5), GoDuration::from_seconds(60), 1.5, 0.5),
             clients: 10_000,
-            stores_clients: false,
+            persistence: Persistence::None,
             pod_uid: String::new(),
             told: TOLD.map(|(label, word)| (label, word.to_owned())).into(),
         }

@@ -37,6 +37,12 @@ pub const STORED_CLIENT_LABELS: [(&str, &str); 3] = [
     ("app.kubernetes.io/managed-by", "vso"),
     ("app.kubernetes.io/component", "client-cache-storage"),
 ];
+/// Label of the VaultAuth under whose key stored clients are encrypted.
+pub const STORAGE_ENCRYPTION_LABEL: (&str, &str) = ("cacheStorageEncryption", "true");
+/// Label of the Secret of a stored client that is encrypted.
+pub const STORED_CLIENT_ENCRYPTED: (&str, &str) = ("encrypted", "true");
+/// Label of the Secret of a stored client that is encrypted: the name of the VaultAuth with the key.
+pub const STORED_CLIENT_TRANSIT: &str = "vaultTransitRef";
 /// Label of the Secret of a stored client: the uid of its VaultAuth.
 pub const STORED_CLIENT_AUTH: &str = "auth/UID";
 

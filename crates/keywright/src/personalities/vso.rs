@@ -1,5 +1,5 @@
 //! Vault Secrets Operator's command line: flags with one dash or two, environment that wins over them, JSON logs, addresses and
-//! the lease. Tokens of clients are stored unencrypted or not at all; the encrypted mode is told to be missing. Specification: VSO §13.
+//! the lease. Where tokens are to be stored encrypted, the VaultAuth with the key must be there soon. Specification: VSO §8.9, §13.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use operator::leader::Election;
 use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::shared::Clock;
-use operator::vault_secrets::{self, Settings};
+use operator::vault_secrets::{self, Persistence, Settings};
 use operator::world::stores::Providers;
 use plan::horizon;
 use serde_json::json;
@@ -42,7 +42,10 @@ const FLAGS: &[Flag] = &[
     value("output", "the form of --version: yaml or json"),
     value("client-cache-size", "how many clients of Vault are kept at most (10000)"),
     value("client-cache-num-locks", "accepted"),
-    value("client-cache-persistence-model", "none (default) or direct-unencrypted; direct-encrypted is not built yet"),
+    value(
+        "client-cache-persistence-model",
+        "none (default), direct-unencrypted, or direct-encrypted by Vault's transit engine",
+    ),
     value("max-concurrent-reconciles", "how many objects are worked on at once (100)"),
     value("max-concurrent-reconciles-vds", "accepted"),
     value("global-transformation-options", "exclude-raw leaves _raw out everywhere"),
@@ -239,14 +242,12 @@ impl Options<'_> {
     fn check(&self) -> Result<Settings, Fault> {
         let model =
             self.value("client-cache-persistence-model", "VSO_CLIENT_CACHE_PERSISTENCE_MODEL").unwrap_or("none");
-        match model {
-            "none" | "direct-unencrypted" => {}
-            "direct-encrypted" => {
-                return Err(Fault::wrong(format!("the client cache persistence model `{model}` is not built yet"))
-                    .hint("use `none`: clients log in again after a restart, and leases are kept"));
-            }
+        let persistence = match model {
+            "none" => Persistence::None,
+            "direct-unencrypted" => Persistence::Plain,
+            "direct-encrypted" => Persistence::Encrypted,
             _ => return Err(Fault::wrong(format!("invalid client cache persistence model `{model}`"))),
-        }
+        };
         let span = |flag, variable, seconds| {
             self.read(flag, variable, GoDuration::from_seconds(seconds), |text| GoDuration::parse(text).ok())
         };
@@ -263,7 +264,7 @@ impl Options<'_> {
         let namespace = cluster::pod_namespace().or_else(told).unwrap_or_else(|| "default".to_owned());
         let mut settings = Settings::new(namespace);
         settings.clients = self.number("client-cache-size", "VSO_CLIENT_CACHE_SIZE", settings.clients)?;
-        settings.stores_clients = model == "direct-unencrypted";
+        settings.persistence = persistence;
         settings.pod_uid = self.environment.first(&["OPERATOR_POD_UID"]).map_or_else(
             || std::fs::read_to_string(POD_UID_FILE).map(|text| text.trim().to_owned()).unwrap_or_default(),
             str::to_owned,
@@ -316,7 +317,7 @@ const TOLD: [(&str, &str, &str); 10] = [
 const POD_UID_FILE: &str = "/var/run/podinfo/uid";
 
 async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: Environment) -> Result<(), Fault> {
-    let end = cluster::asked_to_end()?;
+    let mut end = Box::pin(cluster::asked_to_end()?);
     let cluster = cluster::own_from(parsed.value("kubeconfig")).await?;
     let metrics_listener = listener(parsed.value("metrics-bind-address").unwrap_or(":8080")).await?;
     let health_listener = listener(parsed.value("health-probe-bind-address").unwrap_or(":8081")).await?;
@@ -329,7 +330,7 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
     });
     let mut process = Process::new(cluster.client.clone(), vec![Scope::Cluster], Clock::System, cluster::seed()?);
     process.shared().remember(Providers::new(reach::of_operator(environment, cluster), "default"));
-    vault_secrets::prepare(process.shared(), settings);
+    vault_secrets::prepare(process.shared(), settings.clone());
     process.add(feature, workers, election, controllers::vault_secrets);
     if let Some(listener) = metrics_listener {
         let metrics = metrics_route(Routes::default(), process.metrics(feature).into_iter().collect());
@@ -341,6 +342,12 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
     if let Some(listener) = health_listener {
         tokio::spawn(listener.serve(health, std::future::pending()));
     }
+    let cluster = process.shared().cluster().clone();
+    tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        there = vault_secrets::stored_clients::await_key(&cluster, &settings, KEY_TIME) => there?,
+    }
     let leads = process.leads(feature).filter(|_| is_elected);
     tokio::select! {
         biased;
@@ -348,6 +355,9 @@ async fn serve(parsed: Parsed, settings: Settings, workers: usize, environment: 
         () = lost(leads) => Err(Fault::conflict("leader election lost")),
     }
 }
+
+/// How long the VaultAuth with the key for stored clients may take to be there.
+const KEY_TIME: Duration = Duration::from_secs(90);
 
 /// What the chart's hook runs before everything goes.
 async fn uninstall(parsed: &Parsed) -> Result<(), Fault> {

@@ -1,7 +1,6 @@
 //! Vault Secrets' metrics, names and labels as dashboards and alerts know them: clients of Vault, their calls, and how each object
 //! stands. Series of an object go with it. `vso_secret_expiration_timestamp_seconds` is ours. Specification: VSO §14.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus::{
@@ -10,9 +9,10 @@ use prometheus::{
 use serde_json::Value;
 use wire::vault::connection::Operation;
 
+use super::{Persistence, Settings};
 use crate::metrics::register;
 use crate::observer::{Observer, Passed};
-use crate::world::vault::CountClients;
+use crate::world::vault::{CountClients, Storing};
 
 /// The counters of one process.
 pub struct Counts {
@@ -26,8 +26,26 @@ pub struct Counts {
     hits: IntCounter,
     misses: IntCounter,
     evictions: Gauge,
+    clones: Clones,
+    storage: Storage,
     resources: IntGaugeVec,
     expirations: IntGaugeVec,
+}
+
+/// Clients in other namespaces than that of their login.
+struct Clones {
+    hits: IntCounter,
+    misses: IntCounter,
+    evictions: Gauge,
+}
+
+/// Clients that are stored.
+struct Storage {
+    length: IntGauge,
+    requests: IntCounterVec,
+    request_errors: IntCounterVec,
+    operations: IntCounterVec,
+    operation_errors: IntCounterVec,
 }
 
 /// Rows whose objects have a state; to tell the last two is ours.
@@ -99,6 +117,8 @@ impl Counts {
                 Gauge::new("vso_client_cache_evictions", "Number of clients that were forgotten")
                     .expect("a constant name is valid"),
             ),
+            clones: Clones::new(registry),
+            storage: Storage::new(registry),
             resources: gauge(
                 "controller_resource_status",
                 "Status of the object: 1 is well, 0 is not",
@@ -109,6 +129,36 @@ impl Counts {
                 "When the lease or certificate ends, in unix seconds",
                 &["controller", "name", "namespace"],
             ),
+        }
+    }
+}
+
+impl Clones {
+    fn new(registry: &Registry) -> Self {
+        let single =
+            |name: &str, help: &str| register(registry, IntCounter::new(name, help).expect("a constant name is valid"));
+        let evictions = Gauge::new("vso_client_clone_cache_evictions", "Number of clones that were forgotten");
+        Self {
+            hits: single("vso_client_clone_cache_hits", "Number of requests that a known clone answered"),
+            misses: single("vso_client_clone_cache_misses", "Number of requests that made a clone"),
+            evictions: register(registry, evictions.expect("a constant name is valid")),
+        }
+    }
+}
+
+impl Storage {
+    fn new(registry: &Registry) -> Self {
+        let counter = |name: &str, help: &str| {
+            let opts = Opts::new(format!("vso_client_cache_storage_{name}"), help);
+            register(registry, IntCounterVec::new(opts, &["operation"]).expect("a constant name is valid"))
+        };
+        let length = IntGauge::new("vso_client_cache_storage_length", "Number of stored clients");
+        Self {
+            length: register(registry, length.expect("a constant name is valid")),
+            requests: counter("requests_total", "Number of requests to the store of clients"),
+            request_errors: counter("requests_errors_total", "Number of failed requests to the store of clients"),
+            operations: counter("operations_total", "Number of operations on stored clients"),
+            operation_errors: counter("operations_errors_total", "Number of failed operations on stored clients"),
         }
     }
 }
@@ -134,11 +184,37 @@ fn tell_build(registry: &Registry) {
 }
 
 /// Tells how the process was configured.
-pub fn tell_runtime(registry: &Registry, told: &BTreeMap<&'static str, String>) {
-    let (labels, words): (Vec<&str>, Vec<&str>) = told.iter().map(|(label, word)| (*label, word.as_str())).unzip();
+pub fn tell_runtime(registry: &Registry, settings: &Settings) {
+    let (labels, words): (Vec<&str>, Vec<&str>) =
+        settings.told.iter().map(|(label, word)| (*label, word.as_str())).unzip();
     let opts = Opts::new("vso_runtime_config", "How the operator was configured");
     let config = register(registry, IntGaugeVec::new(opts, &labels).expect("a constant name is valid"));
     config.with_label_values(&words).set(1);
+    let size = IntGauge::new("vso_client_cache_size", "Number of clients that are kept at most");
+    let size = register(registry, size.expect("a constant name is valid"));
+    size.set(i64::try_from(settings.clients).unwrap_or(i64::MAX));
+    let opts = Opts::new("vso_client_cache_storage_config", "How clients are stored");
+    let storage = IntGaugeVec::new(opts, &["enforce_encryption"]).expect("a constant name is valid");
+    let enforced = (settings.persistence == Persistence::Encrypted).to_string();
+    register(registry, storage).with_label_values(&[&enforced]).set(1);
+}
+
+fn storing_word(what: Storing) -> &'static str {
+    match what {
+        Storing::Store => "store",
+        Storing::Restore => "restore",
+        Storing::Prune => "prune",
+        Storing::Delete => "delete",
+        Storing::Purge => "purge",
+    }
+}
+
+fn count_storing(all: &IntCounterVec, failed: &IntCounterVec, what: Storing, succeeded: bool) {
+    let labels = [storing_word(what)];
+    all.with_label_values(&labels).inc();
+    if !succeeded {
+        failed.with_label_values(&labels).inc();
+    }
 }
 
 fn word(operation: Operation) -> &'static str {
@@ -225,6 +301,31 @@ impl CountClients for Counts {
         self.evictions.add(clients as f64);
         self.open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
+
+    fn cloned(&self, was_known: bool) {
+        if was_known {
+            self.clones.hits.inc();
+        } else {
+            self.clones.misses.inc();
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "the peer's evictions are a float, too")]
+    fn forgot_clones(&self, clones: usize) {
+        self.clones.evictions.add(clones as f64);
+    }
+
+    fn store_asked(&self, what: Storing, succeeded: bool) {
+        count_storing(&self.storage.requests, &self.storage.request_errors, what, succeeded);
+    }
+
+    fn store_did(&self, what: Storing, succeeded: bool) {
+        count_storing(&self.storage.operations, &self.storage.operation_errors, what, succeeded);
+    }
+
+    fn stored(&self, clients: usize) {
+        self.storage.length.set(i64::try_from(clients).unwrap_or(i64::MAX));
+    }
 }
 
 #[cfg(test)]
@@ -232,13 +333,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::vault_secrets::Settings;
 
     #[test]
     fn objects_and_calls_are_counted_and_series_go_with_their_object() {
         let registry = Registry::new();
         let counts = Counts::new(&registry);
-        tell_runtime(&registry, &Settings::new("vso").told);
+        tell_runtime(&registry, &Settings::new("vso"));
         let text = || prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");
         let took = Duration::from_millis(2);
         let pass = |row: &'static str, status: Value| {
@@ -256,6 +356,15 @@ mod tests {
         counts.asked(true, 1);
         counts.made("get", took, true);
         counts.forgot(1, 0);
+        counts.cloned(false);
+        counts.cloned(true);
+        counts.cloned(true);
+        counts.forgot_clones(1);
+        counts.stored(3);
+        counts.store_asked(Storing::Prune, true);
+        counts.store_did(Storing::Prune, true);
+        counts.store_did(Storing::Prune, false);
+        counts.store_asked(Storing::Restore, false);
         let scrape = text();
         for line in [
             r#"controller_resource_status{controller="vaultpkisecret",name="db",namespace="n"} 1"#,
@@ -272,6 +381,16 @@ mod tests {
             "vso_client_cache_misses 1",
             "vso_client_cache_evictions 1",
             "vso_client_cache_length 0",
+            "vso_client_cache_size 10000",
+            "vso_client_clone_cache_hits 2",
+            "vso_client_clone_cache_misses 1",
+            "vso_client_clone_cache_evictions 1",
+            r#"vso_client_cache_storage_config{enforce_encryption="false"} 1"#,
+            "vso_client_cache_storage_length 3",
+            r#"vso_client_cache_storage_requests_total{operation="prune"} 1"#,
+            r#"vso_client_cache_storage_requests_errors_total{operation="restore"} 1"#,
+            r#"vso_client_cache_storage_operations_total{operation="prune"} 2"#,
+            r#"vso_client_cache_storage_operations_errors_total{operation="prune"} 1"#,
         ] {
             assert!(scrape.contains(line), "{line} in {scrape}");
         }

@@ -2,7 +2,8 @@
 //! and a session, kept in the pool of all clients (`clients`) and shared with whoever proves the same, stores included
 //! (`wire::vault::Sessions`). Credentials come from the consumer's namespace only. Specification: VSO §5, §8; design §8 "Tenants".
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::hashicorp::vault_static_secret::VaultClientMeta;
@@ -47,6 +48,31 @@ pub trait CountClients: Send + Sync {
     fn made(&self, what: &'static str, took: Duration, succeeded: bool);
     /// So many clients were forgotten, and so many are open now.
     fn forgot(&self, clients: usize, open: usize);
+    /// A client was asked for in another namespace than that of its login, and had been so before, or not.
+    fn cloned(&self, was_known: bool);
+    /// So many namespaces went with a client that was forgotten.
+    fn forgot_clones(&self, clones: usize);
+    /// Something was wanted of the stored clients.
+    fn store_asked(&self, what: Storing, succeeded: bool);
+    /// One stored client was worked on for it.
+    fn store_did(&self, what: Storing, succeeded: bool);
+    /// So many clients are stored.
+    fn stored(&self, clients: usize);
+}
+
+/// What becomes of stored clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storing {
+    /// One is written.
+    Store,
+    /// One is taken up.
+    Restore,
+    /// Those of a VaultAuth that goes, or has changed, are deleted.
+    Prune,
+    /// One of no use is deleted.
+    Delete,
+    /// What an earlier process has left is deleted.
+    Purge,
 }
 
 /// Tells of the calls of one connection.
@@ -89,10 +115,16 @@ pub struct VaultClient {
     known: Arc<StoredClient>,
     /// The accessor of the token that is stored.
     stored: Arc<Mutex<Option<String>>>,
+    /// The namespaces that were asked in, beside that of the login.
+    clones: Arc<Mutex<BTreeSet<String>>>,
+    counter: Option<Arc<dyn CountClients>>,
 }
 
 impl Pooled for VaultClient {
     async fn retire(self) {
+        if let Some(counter) = &self.counter {
+            counter.forgot_clones(std::mem::take(&mut *self.clones()).len());
+        }
         self.session.retire();
     }
 }
@@ -122,6 +154,12 @@ impl VaultClients {
     /// Has whatever becomes of clients counted, by whoever comes first.
     pub fn count_with(&self, counter: Arc<dyn CountClients>) {
         let _ = self.counter.set(counter);
+    }
+
+    /// Who counts.
+    #[must_use]
+    pub fn counter(&self) -> Option<&dyn CountClients> {
+        self.counter.get().map(|counter| &**counter)
     }
 
     /// Has tokens stored, by whoever comes first.
@@ -205,10 +243,27 @@ impl VaultClient {
     /// The login failed.
     pub async fn meta(&self, namespace: Option<&str>) -> Result<VaultClientMeta, Fault> {
         let token = self.session.meta().await?;
-        let own = self.session.connection().settings().namespace.trim_matches('/');
-        let other = namespace.filter(|namespace| namespace.trim_matches('/') != own);
+        let other = self.clone_in(namespace);
         let key = vault_client::cloned_key(&self.known.cache_key, other);
         Ok(vault_client::meta(&key, &vault_client::client_id(&token.accessor)))
+    }
+}
+
+impl VaultClient {
+    /// The namespace, if it is another than that of the login.
+    fn clone_in<'a>(&self, namespace: Option<&'a str>) -> Option<&'a str> {
+        let own = self.session.connection().settings().namespace.trim_matches('/');
+        namespace.map(|namespace| namespace.trim_matches('/')).filter(|other| !other.is_empty() && *other != own)
+    }
+
+    fn count_clone(&self, namespace: Option<&str>) {
+        let (Some(counter), Some(other)) = (&self.counter, self.clone_in(namespace)) else { return };
+        let is_new = self.clones().insert(other.to_owned());
+        counter.cloned(!is_new);
+    }
+
+    fn clones(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.clones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -362,10 +417,22 @@ impl World {
         let clients = self.memory::<VaultClients>();
         clients.note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
         let client = given?.client;
+        client.count_clone(o.vault_namespace());
         if let Some(store) = clients.store.get().filter(|_| !self.is_dry()) {
             store.keep(self, &client).await?;
         }
         Ok(client)
+    }
+
+    /// The client of a VaultAuth for the operator itself, which is stored nowhere.
+    ///
+    /// # Errors
+    /// As [`World::vault_client`].
+    pub async fn own_vault_client(&self, auth: &VaultAuth) -> Result<VaultClient, Fault> {
+        let begun = Instant::now();
+        let given = self.client_over(auth, namespace_of(auth)).await;
+        self.memory::<VaultClients>().note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
+        Ok(given?.client)
     }
 
     async fn client_of<O: Syncable>(&self, o: &O) -> Result<Given<VaultClient>, Fault> {
@@ -373,23 +440,26 @@ impl World {
         let consumer = namespace_of(o);
         let reference = o.auth_ref().inspect_err(|fault| self.tell_factory(o, fault))?;
         let (namespace, name) = reference.resolve(&home.namespace);
-        let at = ObjectRef::new("VaultAuth", namespace, name);
         let auth = self.cache::<VaultAuth>().find(namespace, name).ok_or_else(|| {
             Fault::wrong(format!("VaultAuth.secrets.hashicorp.com \"{name}\" not found in namespace \"{namespace}\""))
-                .about(at.clone())
+                .about(ObjectRef::new("VaultAuth", namespace, name))
         })?;
         vault_auth::allow("VaultAuth", (namespace, name), auth.allowed_namespaces(), consumer, &home.namespace)?;
-        let checked = self.checked_auth(&auth)?;
-        let connection = self.connection_of(&auth, &checked)?;
+        self.client_over(&auth, consumer).await
+    }
+
+    async fn client_over(&self, auth: &VaultAuth, consumer: &str) -> Result<Given<VaultClient>, Fault> {
+        let checked = self.checked_auth(auth)?;
+        let connection = self.connection_of(auth, &checked)?;
         let provider = self.provider(&checked, consumer).await?;
-        let opening = Opening { auth: &auth, checked: &checked, connection: &connection, provider: provider.as_ref() };
+        let opening = Opening { auth, checked: &checked, connection: &connection, provider: provider.as_ref() };
         let holder = Holder {
             uid: auth.metadata.uid.as_deref().unwrap_or_default(),
             generation: auth.metadata.generation.unwrap_or_default(),
             basis: self.basis(&opening),
             lender: consumer,
             // Credentials come from the consumer's namespace and from no other, wherever the VaultAuth is.
-            tenant: Tenant::confined(at, consumer),
+            tenant: Tenant::confined(api::meta::object_ref(auth), consumer),
         };
         let open = |credentials| Box::pin(self.open_client(&opening, credentials)) as base::Opening<'_, VaultClient>;
         self.memory::<VaultClients>().open.client(self.shared(), &holder, open).await
@@ -423,7 +493,8 @@ impl World {
             connection: (namespace_of(connection).to_owned(), version(connection)),
             provider: (consumer, uid),
         };
-        Ok(VaultClient { session, known: Arc::new(known), stored: Arc::default() })
+        let counter = self.memory::<VaultClients>().counter.get().map(Arc::clone);
+        Ok(VaultClient { session, known: Arc::new(known), stored: Arc::default(), clones: Arc::default(), counter })
     }
 
     /// What the peer's factory of clients tells by itself, beside whoever asked it.

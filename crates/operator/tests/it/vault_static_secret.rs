@@ -9,6 +9,8 @@ use testkit::Vault;
 use testkit::http::Misbehaviour;
 use testkit::vault::Role;
 
+use crate::reloader::workload;
+use crate::reloader_custom::{ROLLOUTS, install};
 use crate::stage::Stage;
 
 pub const V1: &str = "secrets.hashicorp.com/v1beta1";
@@ -145,6 +147,37 @@ async fn a_rotation_reaches_the_secret_and_restarts_its_targets_once() {
     read_again(&stage, "2").await;
     assert_eq!(restarted_at(&stage).await, mark, "nothing changed, nothing restarts");
     assert!(synced(&stage).await.starts_with("True"), "a failed restart does not fail the sync");
+}
+
+#[tokio::test]
+async fn every_kind_of_target_is_restarted() {
+    let (stage, vault) = on("targets").await;
+    install(&stage, ROLLOUTS, &[("Rollout", "rollouts")]).await;
+    let kinds =
+        [("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("apps/v1", "StatefulSet"), (ROLLOUTS, "Rollout")];
+    for (api_version, kind) in kinds {
+        let mut object = workload(kind, "web", json!({}));
+        object["apiVersion"] = json!(api_version);
+        stage.apply(object).await;
+    }
+    let target = |kind: &str| json!({"kind": kind, "name": "web"});
+    let targets: Vec<_> = ["Deployment", "DaemonSet", "StatefulSet", "argo.Rollout"].into_iter().map(target).collect();
+    stage.apply(secret(json!({ "rolloutRestartTargets": targets }))).await;
+    vault.put("secret/db", json!({"user": "app", "password": "two"}));
+    read_again(&stage, "1").await;
+    for (api_version, kind) in kinds {
+        let spec = stage.object(api_version, kind, "web").await.expect("it stands")["spec"].clone();
+        let mark = match kind {
+            "Rollout" => &spec["restartAt"],
+            _ => &spec["template"]["metadata"]["annotations"]["vso.secrets.hashicorp.com/restartedAt"],
+        };
+        assert!(mark.as_str().is_some_and(|mark| mark.ends_with('Z')), "{kind}: {spec}");
+    }
+    let told = stage.events().await;
+    let restarts = told.iter().filter(|event| event.starts_with("Normal RolloutRestartTriggered")).count();
+    assert_eq!(restarts, 4, "{told:?}");
+    let condition = stage.condition(V1, "VaultStaticSecret", "db", "RolloutRestart").await;
+    assert_eq!(condition, "True RolloutRestartTriggered: Rollout restart triggered");
 }
 
 #[tokio::test]

@@ -96,6 +96,37 @@ fn what_cannot_be_gathered_is_told_at_once() {
     assert_eq!(broken, Err("template: t1/app/k:1: function \"env\" not defined".to_owned()));
 }
 
+/// Whoever may write a custom resource must not be able to stop the operator with it.
+#[test]
+fn hostile_rules_are_refused_in_time() {
+    let nested = format!("{}x{}", "(".repeat(20_000), ")".repeat(20_000));
+    let deep = format!("{}{}", "{{ if true }}".repeat(20_000), "{{ end }}".repeat(20_000));
+    for text in [
+        r#"{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"#,
+        r#"{{ define "a" }}{{ template "b" . }}{{ end }}{{ define "b" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"#,
+        r#"{{ range until 1000000000 }}x{{ end }}"#,
+        r#"{{ range until 100000 }}{{ range until 100000 }}x{{ end }}{{ end }}"#,
+        r#"{{ repeat 1000000000 "x" }}"#,
+        r#"{{ $x := "x" }}{{ range until 64 }}{{ $x = cat $x $x }}{{ end }}{{ $x }}"#,
+        r#"{{ regexMatch "(a{1000}){1000}" "a" }}"#,
+        r#"{{ template "absent" . }}"#,
+        deep.as_str(),
+    ] {
+        let told = run(r#"{"a":"canary"}"#, json!({"templates": {"k": {"text": text}}}));
+        let told = told.err().unwrap_or_else(|| panic!("{} is refused", &text[..text.len().min(60)]));
+        assert!(!told.contains("canary") && told.len() < 10_000, "{told}");
+    }
+    for regex in ["(", "[z-a]", "(?<x", "\\", "(a{1000}){1000}", "a{1001}", nested.as_str(), "(?=a)", r"(a)\1"] {
+        for list in ["includes", "excludes"] {
+            let told = run(r#"{"a":"canary"}"#, json!({ list: [regex] }));
+            assert!(told.is_err(), "{list} {}: {told:?}", &regex[..regex.len().min(20)]);
+        }
+    }
+    // What would take exponential time elsewhere is done at once.
+    let long = format!(r#"{{"{}!":"1"}}"#, "a".repeat(5_000));
+    assert_eq!(run(&long, json!({"includes": ["^(a+)+$"], "excludeRaw": true})).as_deref(), Ok(""));
+}
+
 #[test]
 fn a_transformation_tells_whether_it_can_work() {
     let finish = told(

@@ -63,6 +63,30 @@ fn maps_are_merged_by_three_strategies_over_three_levels() {
     }
 }
 
+/// The first that is filled: the VaultAuth, the method's block of the global, the global (§5.3).
+#[test]
+fn mount_and_namespace_come_from_the_nearest_level() {
+    for (own, method, whole, expected) in [
+        (Some("own"), Some("method"), Some("global"), "own"),
+        (None, Some("method"), Some("global"), "method"),
+        (Some(""), None, Some("global"), "global"),
+        (None, Some(""), Some("global"), "global"),
+        (Some("own"), None, None, "own"),
+    ] {
+        let global = global(json!({"allowedNamespaces": ["*"], "defaultMount": whole, "defaultVaultNamespace": whole,
+            "vaultConnectionRef": "far", "jwt": {"mount": method, "namespace": method, "role": "wide",
+                "serviceAccount": "wide", "audiences": ["wide"]}}));
+        let own = auth(json!({"method": "jwt", "mount": own, "namespace": own, "vaultConnectionRef": "",
+            "vaultAuthGlobalRef": {"name": "default"}, "jwt": {"role": "", "serviceAccount": "near"}}));
+        let checked = check(&own, Some(&global), "vso").expect("it can log in");
+        assert_eq!((checked.mount.as_str(), checked.namespace.as_str()), (expected, expected));
+        assert_eq!(checked.connection.as_deref(), Some("far"));
+        let (role, account) = ("wide".to_owned(), "near".to_owned());
+        let login = Login::Account { role, account, audiences: vec!["wide".to_owned()], seconds: 600 };
+        assert_eq!(checked.login, login, "field by field");
+    }
+}
+
 #[test]
 fn namespaces_are_allowed_in_a_fixed_order() {
     let ask = |object: (&str, &str), list: &[&str], from: &str| {
