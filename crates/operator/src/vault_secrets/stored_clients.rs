@@ -43,7 +43,7 @@ impl StoredClients {
     async fn take_up(&self, w: &World, client: &VaultClient, key: &[u8]) -> Result<(), Fault> {
         let Some(present) = self.standing(w, client).await? else { return Ok(()) };
         let taken = match self.login(w, client, &present, key).await {
-            Ok(login) => client.session().restore(login).await,
+            Ok(login) => client.session().restore(login.clone()).await.map(|()| login),
             Err(fault) => Err(fault),
         };
         count(w, |counter| {
@@ -51,8 +51,10 @@ impl StoredClients {
             counter.store_asked(Storing::Restore, taken.is_ok());
         });
         match taken {
-            Ok(()) => {
-                if let Some(token) = client.session().current() {
+            Ok(login) => {
+                // Somebody who shares the session may have logged in meanwhile: that token is stored instead.
+                let current = client.session().current();
+                if let Some(token) = current.filter(|token| token.login.expose() == login.expose()) {
                     client.note_stored(token.accessor);
                 }
                 Ok(())

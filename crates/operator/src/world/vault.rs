@@ -430,7 +430,7 @@ impl World {
     /// As [`World::vault_client`].
     pub async fn own_vault_client(&self, auth: &VaultAuth) -> Result<VaultClient, Fault> {
         let begun = Instant::now();
-        let given = self.client_over(auth, namespace_of(auth)).await;
+        let given = self.client_over(auth, namespace_of(auth), Apart::Own).await;
         self.memory::<VaultClients>().note(begun, given.as_ref().ok().map(|given| given.was_open)).await;
         Ok(given?.client)
     }
@@ -445,14 +445,14 @@ impl World {
                 .about(ObjectRef::new("VaultAuth", namespace, name))
         })?;
         vault_auth::allow("VaultAuth", (namespace, name), auth.allowed_namespaces(), consumer, &home.namespace)?;
-        self.client_over(&auth, consumer).await
+        self.client_over(&auth, consumer, Apart::Shared).await
     }
 
-    async fn client_over(&self, auth: &VaultAuth, consumer: &str) -> Result<Given<VaultClient>, Fault> {
+    async fn client_over(&self, auth: &VaultAuth, consumer: &str, apart: Apart) -> Result<Given<VaultClient>, Fault> {
         let checked = self.checked_auth(auth)?;
         let connection = self.connection_of(auth, &checked)?;
         let provider = self.provider(&checked, consumer).await?;
-        let opening = Opening { auth, checked: &checked, connection: &connection, provider: provider.as_ref() };
+        let opening = Opening { auth, checked: &checked, connection: &connection, provider: provider.as_ref(), apart };
         let holder = Holder {
             uid: auth.metadata.uid.as_deref().unwrap_or_default(),
             generation: auth.metadata.generation.unwrap_or_default(),
@@ -474,12 +474,15 @@ impl World {
     }
 
     async fn open_client(&self, opening: &Opening<'_>, credentials: Credentials) -> Result<VaultClient, Fault> {
-        let Opening { auth, checked, connection, provider } = *opening;
+        let Opening { auth, checked, connection, provider, apart } = *opening;
         let (login, uid) = self.login(checked, provider, &credentials).await?;
         let cache_key = vault_client::cache_key(checked.method, &version(auth), &version(connection), &uid)?;
         let opened = self.open_connection(connection, &checked.namespace).await?;
         let keeping = Keeping { login_namespace: None, login_headers: checked.headers.clone(), renew: true };
-        let session = self.shared().recall::<Providers>()?.reach().vault.open(opened, login, keeping);
+        let session = match apart {
+            Apart::Shared => self.shared().recall::<Providers>()?.reach().vault.open(opened, login, keeping),
+            Apart::Own => Session::open(opened, login, keeping),
+        };
         let (clients, at) = (Arc::downgrade(&self.memory::<VaultClients>()), credentials.tenant().holder.clone());
         session.on_change(move |change, _| {
             if let Some(clients) = clients.upgrade().filter(|_| change == Change::Expired) {
@@ -580,6 +583,15 @@ struct Opening<'a> {
     checked: &'a CheckedAuth,
     connection: &'a VaultConnection,
     provider: Option<&'a Provider>,
+    apart: Apart,
+}
+
+/// Whether a client shares its login with whoever proves the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    Shared,
+    /// The login of who decrypts stored tokens must not take the place of the one that is to be taken up.
+    Own,
 }
 
 /// The API server's sentence about an object that is not there.

@@ -108,7 +108,7 @@ fn hostile_rules_are_refused_in_time() {
         r#"{{ range until 100000 }}{{ range until 100000 }}x{{ end }}{{ end }}"#,
         r#"{{ repeat 1000000000 "x" }}"#,
         r#"{{ $x := "x" }}{{ range until 64 }}{{ $x = cat $x $x }}{{ end }}{{ $x }}"#,
-        r#"{{ regexMatch "(a{1000}){1000}" "a" }}"#,
+        r#"{{ mustRegexMatch "(a{1000}){1000}" "a" }}"#,
         r#"{{ template "absent" . }}"#,
         deep.as_str(),
     ] {
