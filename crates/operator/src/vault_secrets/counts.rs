@@ -356,15 +356,6 @@ mod tests {
         counts.asked(true, 1);
         counts.made("get", took, true);
         counts.forgot(1, 0);
-        counts.cloned(false);
-        counts.cloned(true);
-        counts.cloned(true);
-        counts.forgot_clones(1);
-        counts.stored(3);
-        counts.store_asked(Storing::Prune, true);
-        counts.store_did(Storing::Prune, true);
-        counts.store_did(Storing::Prune, false);
-        counts.store_asked(Storing::Restore, false);
         let scrape = text();
         for line in [
             r#"controller_resource_status{controller="vaultpkisecret",name="db",namespace="n"} 1"#,
@@ -382,6 +373,30 @@ mod tests {
             "vso_client_cache_evictions 1",
             "vso_client_cache_length 0",
             "vso_client_cache_size 10000",
+        ] {
+            assert!(scrape.contains(line), "{line} in {scrape}");
+        }
+        assert!(!scrape.contains("vaultauthglobal") && scrape.contains("vso_build_info{"), "{scrape}");
+        counts.gone("vaultpkisecret", "n", "db");
+        assert!(!text().contains(r#"controller="vaultpkisecret""#));
+    }
+
+    #[test]
+    fn clones_and_stored_clients_are_counted() {
+        let registry = Registry::new();
+        let counts = Counts::new(&registry);
+        tell_runtime(&registry, &Settings::new("vso"));
+        counts.cloned(false);
+        counts.cloned(true);
+        counts.cloned(true);
+        counts.forgot_clones(1);
+        counts.stored(3);
+        counts.store_asked(Storing::Prune, true);
+        counts.store_did(Storing::Prune, true);
+        counts.store_did(Storing::Prune, false);
+        counts.store_asked(Storing::Restore, false);
+        let scrape = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");
+        for line in [
             "vso_client_clone_cache_hits 2",
             "vso_client_clone_cache_misses 1",
             "vso_client_clone_cache_evictions 1",
@@ -394,8 +409,5 @@ mod tests {
         ] {
             assert!(scrape.contains(line), "{line} in {scrape}");
         }
-        assert!(!scrape.contains("vaultauthglobal") && scrape.contains("vso_build_info{"), "{scrape}");
-        counts.gone("vaultpkisecret", "n", "db");
-        assert!(!text().contains(r#"controller="vaultpkisecret""#));
     }
 }
