@@ -1,4 +1,5 @@
 //! VSO's fixed names: labels, finalizers, Secrets and the lease. Specification: VSO §6.6, §8.9, §10, §11, §13.
+//! Changing one breaks a swap in either direction. Who uses them are `plan/vault_*` and `operator/vault_secrets`.
 
 /// The group of the kinds.
 pub const GROUP: &str = "secrets.hashicorp.com";
