@@ -98,3 +98,53 @@ impl Guard {
         parse::<Review>(&answer, kind).map(|review| review.status)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::{Request, Response};
+
+    use super::*;
+
+    /// A cluster that knows one token, and lets its user read `/metrics` only; it counts what it is asked.
+    fn cluster(asked: Arc<AtomicUsize>) -> Cluster {
+        use http_body_util::BodyExt as _;
+        let answering = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let asked = Arc::clone(&asked);
+            async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let path = request.uri().path().to_owned();
+                let body = request.into_body().collect().await.expect("it is whole").to_bytes();
+                let spec: Value = serde_json::from_slice::<Value>(&body).expect("it is JSON")["spec"].take();
+                let status = if path.ends_with("tokenreviews") {
+                    json!({"authenticated": spec["token"] == "good", "user": {"username": "scraper"}})
+                } else {
+                    json!({"allowed": spec["user"] == "scraper" && spec["nonResourceAttributes"]["path"] == "/metrics"})
+                };
+                let answer = json!({ "status": status }).to_string().into_bytes();
+                Ok::<_, std::convert::Infallible>(Response::new(kube::client::Body::from(answer)))
+            }
+        });
+        Cluster::new(kube::Client::new(answering, "default"))
+    }
+
+    #[tokio::test]
+    async fn only_whom_the_cluster_lets_may_read_and_it_is_asked_once_a_minute() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let guard = Guard::new(cluster(Arc::clone(&asked)));
+        for (bearer, path, expected, calls) in [
+            ("", "/metrics", Some(StatusCode::UNAUTHORIZED), 0),
+            ("Basic good", "/metrics", Some(StatusCode::UNAUTHORIZED), 0),
+            ("Bearer bad", "/metrics", Some(StatusCode::UNAUTHORIZED), 1),
+            ("Bearer good", "/metrics", None, 3),
+            ("Bearer good", "/metrics", None, 3),
+            ("Bearer good", "/other", Some(StatusCode::FORBIDDEN), 5),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, bearer.parse().expect("a test's own header"));
+            let refusal = guard.refusal(&headers, path).await.map(|answer| answer.status());
+            assert_eq!((refusal, asked.load(Ordering::SeqCst)), (expected, calls), "{bearer} {path}");
+        }
+    }
+}
