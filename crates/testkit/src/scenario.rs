@@ -25,6 +25,7 @@ const REAL_WITHIN: Duration = Duration::from_secs(40);
 /// A running scenario; it derefs to its cluster.
 pub struct Scenario {
     cluster: Cluster,
+    feature: String,
 }
 
 impl Deref for Scenario {
@@ -69,15 +70,21 @@ impl Scenario {
     /// Begins on the cluster that the environment names.
     pub async fn begin(feature: &str, name: &str) -> Self {
         let cluster = Cluster::new(name).await;
-        note(if cluster.is_real() { "apiserver" } else { "memory" }, feature, name);
-        Self { cluster }
+        let scenario = Self { cluster, feature: feature.to_owned() };
+        scenario.note(name);
+        scenario
     }
 
     /// Begins on a sandbox, whatever the environment says: for scenarios about troubles, time or request budgets.
     pub async fn in_memory(feature: &str, name: &str, sandbox: Sandbox) -> Self {
-        let cluster = Cluster::memory(name, sandbox).await;
-        note("memory", feature, name);
-        Self { cluster }
+        let scenario = Self { cluster: Cluster::memory(name, sandbox).await, feature: feature.to_owned() };
+        scenario.note(name);
+        scenario
+    }
+
+    /// Notes a row of a table that ended well: objects of its own, and an outcome of its own, on a stage that it shares.
+    pub fn note(&self, name: &str) {
+        note(if self.is_real() { "apiserver" } else { "memory" }, &self.feature, name);
     }
 
     /// Creates every object of a YAML stream, in its order, and answers them as they stand.

@@ -30,6 +30,12 @@ pub async fn stage_with(objects: &[Value], reloading: &reloader::Settings) -> (S
     for object in objects {
         sandbox.load(object, "kubectl").expect("an object");
     }
+    let process = process(&sandbox, reloading);
+    (sandbox, process)
+}
+
+/// A process with every feature on a cluster that stands; it has not begun.
+pub fn process(sandbox: &Sandbox, reloading: &reloader::Settings) -> Process {
     let client = sandbox.client();
     let mut process = Process::new(client.clone(), vec![Scope::Cluster], Clock::System, [7; 32]);
     let reach = Reach {
@@ -53,7 +59,7 @@ pub async fn stage_with(objects: &[Value], reloading: &reloader::Settings) -> (S
     process.add(FeatureName::Reloader, 1, None, |driver| controllers::reloader(driver, reloading));
     process.add(FeatureName::SealedSecrets, 1, None, controllers::sealed_secrets);
     process.add(FeatureName::VaultSecrets, 1, None, controllers::vault_secrets);
-    (sandbox, process)
+    process
 }
 
 fn object(api_version: &str, kind: &str, name: &str, fields: Value) -> Value {
