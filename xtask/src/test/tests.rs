@@ -24,8 +24,12 @@ fn scenarios_are_told_by_feature_and_in_sum() {
 }
 
 #[test]
-fn a_feature_that_ran_in_memory_only_is_a_fault() {
-    assert_eq!(ran_on_both("memory reloader a\napiserver reloader a\n"), Ok(()));
+fn a_feature_that_ran_in_memory_only_is_a_fault_and_so_are_too_few() {
+    let road = |name: &str, count: usize| (0..count).map(|n| format!("apiserver {name} {n}\n")).collect::<String>();
+    let others = ["external-secrets", "sealed-secrets", "vault-secrets"].map(|name| road(name, 61)).concat();
+    assert_eq!(ran_on_both(&format!("{others}{}", road("reloader", 61))), Ok(()));
+    let told = Err("60 scenarios of reloader ran on kube-apiserver, not more than 60".to_owned());
+    assert_eq!(ran_on_both(&format!("{others}{}", road("reloader", 60))), told);
     let told = ran_on_both("memory reloader a\napiserver reloader a\nmemory sealed-secrets b\n");
     assert_eq!(told, Err("no scenario of sealed-secrets ran on kube-apiserver".to_owned()));
     assert_eq!(ran_on_both(""), Err("no scenario ran at all".to_owned()));
