@@ -5,6 +5,7 @@
 //! Specification: design §15, §19 (testkit); VSO §17, ESO §10.1–10.5, VALS §10.14.
 
 pub mod aws;
+pub mod canary;
 pub mod clock;
 pub mod cluster;
 pub mod entropy;

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base::encoding::Base64;
+use testkit::canary::{CANARY, song};
 
 use crate::kubeseal;
 use crate::stage::{Ended, KEY, RECIPIENT, read, run, write};
-
-const CANARY: &str = "c4n4ry-that-must-not-sing";
 
 /// How a line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,15 +166,6 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
 ";
 
-/// The canary as it is, and inside of base64, at whichever of the three places of a group it begins.
-fn songs() -> Vec<String> {
-    let shifted = (0..3).map(|shift| {
-        let encoded = Base64::Standard.encode(format!("{}{CANARY}", "x".repeat(shift)).as_bytes());
-        encoded[4..encoded.len() - 4].to_owned()
-    });
-    [CANARY.to_owned()].into_iter().chain(shifted).collect()
-}
-
 fn filled(text: &str, folder: &Path) -> String {
     let text = text.replace("DIR", &folder.display().to_string()).replace("RECIPIENT", RECIPIENT);
     text.replace("CANARY", CANARY).replace("B64", &Base64::Standard.encode(CANARY.as_bytes()))
@@ -247,7 +237,7 @@ fn no_value_is_told(lines: &[Line]) {
             told.push(format!("{words} ends with {}: {}", ended.code, ended.err));
         }
         let heard = if *ends == Well { ended.err } else { ended.err + &ended.out };
-        if songs().iter().any(|song| heard.contains(song)) {
+        if song(&heard).is_some() {
             told.push(format!("{line:?} tells: {heard}"));
         }
     }

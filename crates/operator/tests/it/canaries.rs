@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use operator::reloader::Settings;
 use serde_json::{Value, json};
 use testkit::Vault;
+use testkit::canary::{CANARY, song};
 use testkit::http::{Answer, Misbehaviour};
 use testkit::vault::{Engine, Role};
 use tracing_subscriber::fmt::MakeWriter;
@@ -18,8 +19,6 @@ use crate::stage::Stage;
 use crate::{
     external_secret as eso, push_secret as push, reloader, sealed_secret as sealed, vault_static_secret as vso,
 };
-
-const CANARY: &str = "c4n4ry-that-must-not-sing";
 
 /// Hears every log line of this test's thread, on which all tasks of its runtime run.
 struct Ear {
@@ -71,24 +70,10 @@ fn encoded(text: &str) -> String {
     base::encoding::Base64::Standard.encode(text.as_bytes())
 }
 
-/// The canary as it is, and as it looks inside of base64, at whichever of the three places of a group it begins.
-fn songs() -> Vec<String> {
-    let shifted = (0..3).map(|shift| {
-        let text = format!("{}{CANARY}", "x".repeat(shift));
-        let encoded = encoded(&text);
-        // The first group may hold other letters, the last what follows.
-        encoded[4..encoded.len() - 4].to_owned()
-    });
-    [CANARY.to_owned()].into_iter().chain(shifted).collect()
-}
-
-/// Panics where a song is in a text.
+/// Panics where the canary sings in a text.
 fn is_silent(place: &str, text: &str) {
-    for song in songs() {
-        if let Some(at) = text.find(&song) {
-            let (from, to) = (text.floor_char_boundary(at.saturating_sub(300)), text.ceil_char_boundary(at + 100));
-            panic!("the canary sings in {place}: …{}…", &text[from..to]);
-        }
+    if let Some(song) = song(text) {
+        panic!("the canary sings in {place}: …{song}…");
     }
 }
 
