@@ -16,6 +16,8 @@ const WAITING: &[&[&str]] = &[
     &["sops", "decrypt", "--input-type", "yaml"],
     &["vals", "eval", "-f", "-"],
     &["kubeseal", "--cert", "cert.pem"],
+    &["helm-secrets", "template", "x", "y", "-f", "-"],
+    &["render", "-"],
     &["operator", "--listen-addr", "127.0.0.1:0"],
     &["external-secrets", "--metrics-addr", "127.0.0.1:0", "--live-addr", "127.0.0.1:0"],
     &["vault-secrets-operator", "--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"],
