@@ -59,3 +59,41 @@ fn places_give_both_the_same_values() {
         assert_eq!(ours.code, 0, "{reference}: {}", ours.err);
     }
 }
+
+/// OpenBao and the stand-in for AWS, filled by their own programs.
+#[test]
+fn the_labs_places_give_both_the_same_values() {
+    let (Some(peer), Some(bao), Some(aws)) = (peers::find("vals"), peers::find("bao"), peers::find("aws")) else {
+        return;
+    };
+    let variable =
+        |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set, though there is a lab"));
+    let (vault, token, cloud) =
+        (variable("KEYWRIGHT_LAB_VAULT"), variable("KEYWRIGHT_LAB_VAULT_TOKEN"), variable("KEYWRIGHT_LAB_AWS"));
+    let mut variables = aws_variables(&cloud);
+    variables.extend([("VAULT_ADDR", &*vault), ("BAO_ADDR", &vault), ("VAULT_TOKEN", &token), ("BAO_TOKEN", &token)]);
+    // The first generation of the `aws` program reads this one alone.
+    variables.push(("AWS_DEFAULT_REGION", "eu-central-1"));
+    let run = |program: &peers::Peer, words: &[&str]| {
+        variables.iter().fold(program.run(words), |run, (name, value)| run.variable(name, value)).outcome()
+    };
+    let own = format!("vals-{}", std::process::id());
+    drop(run(&bao, &["kv", "put", &format!("secret/{own}"), "pw=s3", "port=5432"]).text());
+    let secret = r#"{"user":"u","password":"p"}"#;
+    drop(run(&aws, &["secretsmanager", "create-secret", "--name", &own, "--secret-string", secret]).text());
+    let parameter = format!("/{own}/one");
+    drop(run(&aws, &["ssm", "put-parameter", "--name", &parameter, "--type", "SecureString", "--value", "1st"]).text());
+    for reference in [
+        format!("ref+vault://secret/{own}/pw"),
+        format!("ref+vault://secret/{own}#/port"),
+        format!("ref+awssecrets://{own}"),
+        format!("ref+awssecrets://{own}#/password"),
+        format!("ref+awsssm://{own}/one"),
+        format!("ref+awsssm://{own}#/one"),
+    ] {
+        let (ours, theirs) =
+            (vals(&["get", &reference], "", &variables), ended(run(&peer, &["get", "-s", &reference])));
+        assert_eq!((ours.code, &ours.out), (theirs.code, &theirs.out), "{reference}: {} | {}", ours.err, theirs.err);
+        assert_eq!(ours.code, 0, "{reference}: {}", ours.err);
+    }
+}
