@@ -113,8 +113,10 @@ fn is_manifest(path: &str) -> bool {
 
 /// Test code by its place: `tests.rs` beside the code, and the folders `tests` and `benches` of a crate.
 pub fn is_test_path(path: &str) -> bool {
+    // The crate of that name is no such folder.
+    let inside = path.strip_prefix("crates/benches").unwrap_or(path);
     let folders = ["/tests/", "/benches/", "/examples/"];
-    path.ends_with("/tests.rs") || folders.iter().any(|folder| path.contains(folder))
+    inside.ends_with("/tests.rs") || folders.iter().any(|folder| inside.contains(folder))
 }
 
 /// Reads the table between the markers: crate, what production may import, what tests may import besides.

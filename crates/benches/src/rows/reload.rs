@@ -1,4 +1,5 @@
 //! The rows of Reloader: a ConfigMap changes, and one, fifty or two hundred Deployments that use it are patched.
+//! Time and requests are those of the audit log; the event is written behind the patch and counts as a request.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The row of the start: how soon all watches have begun, and what stands in memory – alone, and beside 5,000 foreign Secrets.
+//! At rest means a second and a half without a request. Specification: issue 9 §1.
 
 use std::time::Duration;
 
