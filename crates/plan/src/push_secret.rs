@@ -7,7 +7,7 @@ pub mod entries;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::PushSecret;
-use api::external_secrets::push_secret::{PushSecretData, SyncedPushSecrets, UpdatePolicy};
+use api::external_secrets::push_secret::{PushSecretData, SyncedPushSecrets};
 use api::external_secrets::{PushSecretStatus, Store, StoreKind};
 use api::meta::{Filled as _, Labels};
 use base::{Fault, Kind, ObjectRef, Timestamp};
@@ -284,7 +284,7 @@ impl Outcome {
 /// The interval cannot be read.
 pub fn synced(ps: &PushSecret, outcome: Outcome, ends: Option<Timestamp>, now: Timestamp) -> Result<Finish, Fault> {
     let mut message = "PushSecret synced successfully".to_owned();
-    if ps.spec.update_policy == UpdatePolicy::IfNotExists {
+    if ps.keeps_existing() {
         message.push_str(". Existing secrets in providers unchanged.");
     }
     let mut status = ps.status.clone().unwrap_or_default();

@@ -290,6 +290,21 @@ impl PushSecret {
         self.spec.deletion_policy == PushDeletionPolicy::Delete
     }
 
+    /// Whether what stands at its place is left as it is.
+    pub fn keeps_existing(&self) -> bool {
+        self.spec.update_policy == UpdatePolicy::IfNotExists
+    }
+
+    /// How its values are made, if not as they are.
+    pub fn template(&self) -> Option<&ExternalSecretTemplate> {
+        self.spec.template.as_ref()
+    }
+
+    /// Rules that push many values.
+    pub fn data_to(&self) -> &[PushSecretDataTo] {
+        &self.spec.data_to
+    }
+
     /// What is known to be stored.
     pub fn synced(&self) -> impl Iterator<Item = (&str, &str, &PushSecretData)> {
         let stores = self.status.iter().flat_map(|status| &status.synced_push_secrets);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource, UpdatePolicy};
+use api::external_secrets::push_secret::{PushSecretDataTo, PushSecretStoreRef, PushSource};
 use api::external_secrets::{GeneratorRef, Store, StoreKind, names};
 use api::meta::LabelSelector;
 use api::{ClusterSecretStore, PushSecret, SecretStore};
@@ -212,14 +212,14 @@ fn note(w: &World, o: &PushSecret, learn: impl FnOnce(&mut Known)) {
 
 /// What is pushed where; a template may make keys and certificates, so it is run where it may take its time.
 async fn decide(w: &World, o: &PushSecret, given: Vec<Given>, stores: &[Chosen]) -> Result<Vec<Entry>, Fault> {
-    let sources = w.template_sources(namespace(o), o.spec.template.as_ref()).await?;
+    let sources = w.template_sources(namespace(o), o.template()).await?;
     let (mut rng, now, delimiters) = (w.rng(), w.now(), (*w.memory::<Delimiters>()).clone());
     let (object, stores) = (o.clone(), stores.to_vec());
     let run = move || {
         let mut rendering = Rendering::new(now, &mut rng).delimited(delimiters);
         ps::entries(&object, given, &stores, &sources, &mut rendering)
     };
-    if o.spec.template.is_none() { run() } else { heavy::compute(run).await? }
+    if o.template().is_none() { run() } else { heavy::compute(run).await? }
 }
 
 /// Takes back and pushes. What one store refuses does not keep another from its values; what was done stands in the outcome.
@@ -249,7 +249,7 @@ async fn push(w: &World, providers: &Providers, o: &PushSecret, entry: &Entry, o
         Ok(client) => client,
         Err(fault) => return outcome.cannot_use(&entry.store, ps::not_pushed(entry, fault)),
     };
-    if o.spec.update_policy == UpdatePolicy::IfNotExists {
+    if o.keeps_existing() {
         let exists = client.exists(&entry.push.at).await;
         match exists.map_err(|fault| fault.within("could not verify if secret exists in store")) {
             Ok(false) => {}
@@ -416,7 +416,7 @@ fn stores(w: &World, providers: &Providers, o: &PushSecret) -> Result<Vec<Chosen
             }
         }
     }
-    for (place, rule) in o.spec.data_to.iter().enumerate() {
+    for (place, rule) in o.data_to().iter().enumerate() {
         let wrong =
             || Fault::wrong(format!("could not expand dataTo[{place}]: storeRef matches none of secretStoreRefs"));
         let meant = chosen_by(w, o, rule.store_ref.as_ref().ok_or_else(wrong)?)?;
