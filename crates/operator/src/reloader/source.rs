@@ -248,44 +248,67 @@ async fn follow<H: Source>(
         (None, _) => return Ok(false),
     };
     let age = if matches!(event, Event::Initial | Event::Replayed) { Age::Recent } else { Age::New };
-    let mut concerned = hits(w, &change, age).await?;
+    let concerned = hits(w, &change, age).await?;
     if let Some(seen) = seen {
         doubt(w, seen, &settings.options);
         concerned.iter().for_each(|(workload, _)| w.note(|| told(workload, seen)));
     }
     // Deleted and made again before anybody looked: what was never marked has nothing to catch up with.
     let catches_up = event == Event::Initial || (matches!(event, Event::Deleted { .. }) && seen.is_some());
-    let cause = |change: &Change, hit: &Hit| Cause::new(change, hit, w.now());
-    let by = settings.options.strategy;
-    let is_marked = |(workload, hit): &(Arc<Workload>, Hit)| {
-        !strategy::standing_marks(workload, &cause(&change, hit), by).is_empty()
-    };
-    if catches_up && !concerned.iter().any(is_marked) {
-        return Ok(false);
-    }
-    // What another leader or an earlier start may have done is not done twice.
-    if !noted.was_leading || event == Event::Replayed {
-        concerned.retain(|(workload, _)| is_marked_for_good(workload, &settings.options));
-    }
+    let may_be_done = !noted.was_leading || event == Event::Replayed;
+    let mut concerned = followed(concerned, &change, Manner { catches_up, may_be_done }, &settings.options, w.now());
     if concerned.is_empty() {
         return Ok(false);
     }
     if let Some(seen) = seen {
-        let hash = match seen.published {
-            Some(hash) => Some(hex::encode(hash)),
-            None => H::read(w, seen).await?,
-        };
-        let Some(hash) = hash else { return Ok(false) };
+        let Some(hash) = data_hash(w, seen).await? else { return Ok(false) };
         change.happened = Happened::Data(hash);
     }
     if catches_up {
-        concerned = missed(concerned, &change, by, w.now());
+        concerned = missed(concerned, &change, settings.options.strategy, w.now());
     }
     for (workload, hit) in &concerned {
         let name: Name = (workload.namespace.as_str().into(), workload.name.as_str().into());
-        following.hit(workload.kind, name, cause(&change, hit));
+        following.hit(workload.kind, name, Cause::new(&change, hit, w.now()));
     }
     Ok(true)
+}
+
+/// The hash of the data as it is published: made while the change streamed by, or read now. None where the resource is gone.
+async fn data_hash<H: Source>(w: &World, seen: &Seen<H>) -> Result<Option<String>, Fault> {
+    match seen.published {
+        Some(hash) => Ok(Some(hex::encode(hash))),
+        None => H::read(w, seen).await,
+    }
+}
+
+/// How a change is met.
+struct Manner {
+    /// It happened before we looked: nothing rolls that was never marked.
+    catches_up: bool,
+    /// Another leader or an earlier start may have dealt with it.
+    may_be_done: bool,
+}
+
+/// Those of the workloads that are rolled, as far as can be told before the data is hashed: where nobody carries a mark there is nothing
+/// to catch up with, and what may be done already is not done twice.
+fn followed(
+    mut concerned: Vec<(Arc<Workload>, Hit)>,
+    change: &Change,
+    manner: Manner,
+    options: &Options,
+    now: Timestamp,
+) -> Vec<(Arc<Workload>, Hit)> {
+    let is_marked = |(workload, hit): &(Arc<Workload>, Hit)| {
+        !strategy::standing_marks(workload, &Cause::new(change, hit, now), options.strategy).is_empty()
+    };
+    if manner.catches_up && !concerned.iter().any(is_marked) {
+        return Vec::new();
+    }
+    if manner.may_be_done {
+        concerned.retain(|(workload, _)| is_marked_for_good(workload, options));
+    }
+    concerned
 }
 
 /// Those of the workloads that have not been rolled for the state of a resource that stands since we started: their mark is an
@@ -375,16 +398,7 @@ pub(super) async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Ar
         if !is_on {
             continue;
         }
-        let namespace = &change.namespace;
-        let workloads = match kind {
-            Kind::Deployment => listed::<of::Deployment>(w, namespace, age).await?,
-            Kind::CronJob => listed::<of::CronJob>(w, namespace, age).await?,
-            Kind::Job => listed::<of::Job>(w, namespace, age).await?,
-            Kind::DaemonSet => listed::<of::DaemonSet>(w, namespace, age).await?,
-            Kind::StatefulSet => listed::<of::StatefulSet>(w, namespace, age).await?,
-            Kind::Rollout => listed::<of::Rollout>(w, namespace, age).await?,
-            Kind::DeploymentConfig => listed::<of::DeploymentConfig>(w, namespace, age).await?,
-        };
+        let workloads = all_of(w, kind, &change.namespace, age).await?;
         let (scanned, before) = (workloads.len(), all.len());
         for workload in workloads {
             let verdict = rules::verdict(change, &workload, &settings.options);
@@ -404,6 +418,19 @@ pub(super) async fn hits(w: &World, change: &Change, age: Age) -> Result<Vec<(Ar
         }
     }
     Ok(all)
+}
+
+/// The workloads of a kind in a namespace.
+async fn all_of(w: &World, kind: Kind, namespace: &str, age: Age) -> Result<Vec<Arc<Workload>>, Fault> {
+    match kind {
+        Kind::Deployment => listed::<of::Deployment>(w, namespace, age).await,
+        Kind::CronJob => listed::<of::CronJob>(w, namespace, age).await,
+        Kind::Job => listed::<of::Job>(w, namespace, age).await,
+        Kind::DaemonSet => listed::<of::DaemonSet>(w, namespace, age).await,
+        Kind::StatefulSet => listed::<of::StatefulSet>(w, namespace, age).await,
+        Kind::Rollout => listed::<of::Rollout>(w, namespace, age).await,
+        Kind::DeploymentConfig => listed::<of::DeploymentConfig>(w, namespace, age).await,
+    }
 }
 
 /// Whether the namespace has another resource of the changed one's type by this name.
