@@ -1,7 +1,8 @@
 //! Rule 3, second half: a controller's script stays a script (at most 40 lines, no `.spec`), and k8s-openapi's `Secret`, which derives
 //! `Debug`, is named only where it must be.
 
-use super::{Finding, House, house::Crate, source_file::SourceFile};
+use super::source_file::{SourceFile, Token};
+use super::{Finding, House, house::Crate};
 
 /// Where k8s-openapi's `Secret` may be named (design §8); in tests anywhere.
 const NAMES_SECRET: [&str; 2] = ["crates/operator/src/kube_secret.rs", "crates/keywright/src/verbs/kubeseal"];
@@ -30,31 +31,25 @@ fn is_script(each: &Crate, path: &str) -> bool {
 }
 
 fn script(path: &str, file: &SourceFile) -> Vec<Finding> {
+    let finding = |line, what, instead| Finding { path: path.to_owned(), line, rule: 3, what, instead };
     let mut found = Vec::new();
-    let starts =
-        file.tokens.windows(2).enumerate().filter(|(_, pair)| {
-            pair[0].is("fn") && (pair[1].is("reconcile") || pair[1].is("cleanup")) && !pair[0].in_test
-        });
-    for (start, pair) in starts {
+    // What waits for the outside is the script, also where it calls a part of itself.
+    let is_start = |words: &[Token]| words[0].is("async") && words[1].is("fn") && !words[0].in_test;
+    for (start, words) in file.tokens.windows(3).enumerate().filter(|(_, words)| is_start(words)) {
         let Some(open) = (start..file.tokens.len()).find(|at| file.tokens[*at].is("{")) else {
             continue;
         };
         let close = file.close(open);
         let lines = file.tokens[close].line - file.tokens[open].line;
-        let finding = |line, what, instead| Finding { path: path.to_owned(), line, rule: 3, what, instead };
         if lines > SCRIPT_LINES {
-            let what = format!("the script `{}` has {lines} lines", pair[1].text);
-            found.push(finding(pair[0].line, what, "move the decision into `plan`, where a test costs four lines"));
+            let what = format!("the script `{}` has {lines} lines", words[2].text);
+            found.push(finding(words[0].line, what, "move the decision into `plan`, where a test costs four lines"));
         }
-        for at in open..close {
-            if file.tokens[at].is(".") && file.tokens[at + 1].is("spec") {
-                let what = "a script names `.spec`".to_owned();
-                found.push(finding(
-                    file.tokens[at].line,
-                    what,
-                    "ask a method of the type in `api`, or decide in `plan`",
-                ));
-            }
+    }
+    for at in 0..file.tokens.len().saturating_sub(1) {
+        if file.tokens[at].is(".") && file.tokens[at + 1].is("spec") && !file.tokens[at].in_test {
+            let (line, what) = (file.tokens[at].line, "a script names `.spec`".to_owned());
+            found.push(finding(line, what, "ask a method of the type in `api`, or decide in `plan`"));
         }
     }
     found

@@ -164,10 +164,12 @@ fn rule_3_siblings_in_a_loop() {
 fn rule_3_scripts_and_the_secret_that_can_be_shown() {
     let lib = [("crates/operator/src/lib.rs", "mod reloader { mod source; }")];
     let script = |text| [lib[0], ("crates/operator/src/reloader/source.rs", text)];
-    check(&script("async fn reconcile() { act(o.name()); }\nfn failed() { o.spec; }"), &[]);
-    check(&script("async fn reconcile() {\n  act(o.spec.x);\n}"), &["source.rs:3: a script names `.spec` (rule 3)"]);
-    let long = format!("async fn reconcile() {{\n{}}}", "act();\n".repeat(41));
-    check(&script(&long), &["source.rs:2: the script `reconcile` has 42 lines (rule 3)"]);
+    check(&script("async fn reconcile() { act(o.name()); }\n#[test]\nfn t() { o.spec; }"), &[]);
+    for text in ["async fn reconcile() {\n  act(o.spec.x);\n}", "fn helper() {\n  act(o.spec.x);\n}"] {
+        check(&script(text), &["source.rs:3: a script names `.spec` (rule 3)"]);
+    }
+    let long = format!("async fn part() {{\n{}}}", "act();\n".repeat(41));
+    check(&script(&long), &["source.rs:2: the script `part` has 42 lines (rule 3)"]);
     let secret = "use k8s_openapi::api::core::v1::{ConfigMap, Secret};";
     check(&script(secret), &["source.rs:2: k8s-openapi's `Secret` is named, which derives `Debug` (rule 3)"]);
     check(&[("crates/operator/src/lib.rs", "mod kube_secret;"), ("crates/operator/src/kube_secret.rs", secret)], &[]);
