@@ -258,6 +258,16 @@ impl fmt::Display for Shared {
 
 impl Error for Shared {}
 
+/// The last cause of an error, in its words: libraries in layers repeat each other on the way there.
+#[must_use]
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,10 @@ use base::{Fault, ObjectRef};
 
 use super::destination::Destination;
 use super::rollout_target::RolloutRestartTarget;
-use crate::meta::Condition;
+use super::vault_dynamic_secret::VaultDynamicSecret;
+use super::vault_pki_secret::VaultPKISecret;
+use super::vault_static_secret::VaultStaticSecret;
+use crate::meta::{Condition, Filled as _};
 
 /// A VaultAuth or VaultConnection as another object names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,3 +71,37 @@ pub trait Syncable: kube_core::Resource<DynamicType = ()> + Sized {
     /// The conditions as they stand.
     fn conditions(&self) -> &[Condition];
 }
+
+/// Their fields have the same names, which Rust cannot say otherwise.
+macro_rules! syncable {
+    ($($kind:ty),*) => {$(
+        impl Syncable for $kind {
+            fn auth_ref(&self) -> Result<Reference<'_>, Fault> {
+                let own = self.metadata.namespace.as_deref().unwrap_or_default();
+                Reference::parse(self.spec.vault_auth_ref.filled(), own)
+            }
+
+            fn vault_namespace(&self) -> Option<&str> {
+                self.spec.namespace.filled()
+            }
+
+            fn destination(&self) -> &Destination {
+                &self.spec.destination
+            }
+
+            fn rollout_targets(&self) -> &[RolloutRestartTarget] {
+                &self.spec.rollout_restart_targets
+            }
+
+            fn secret_mac(&self) -> Option<&str> {
+                self.status.as_ref()?.secret_mac.filled()
+            }
+
+            fn conditions(&self) -> &[Condition] {
+                self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+            }
+        }
+    )*};
+}
+
+syncable!(VaultStaticSecret, VaultDynamicSecret, VaultPKISecret);

@@ -3,17 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use base::Fault;
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::destination::Destination;
-use super::reference::{Reference, Syncable};
 use super::rollout_target::RolloutRestartTarget;
 use super::vault_static_secret::{SyncConfig, VaultClientMeta};
-use crate::meta::{Condition, Filled as _};
+use crate::meta::Condition;
 use crate::shape;
 
 /// What is asked of Vault, when its lease is renewed, and where the values go.
@@ -145,31 +143,4 @@ pub struct StaticCredsMetaData {
     /// Seconds until the next rotation.
     #[serde(default)]
     pub ttl: i64,
-}
-
-impl Syncable for VaultDynamicSecret {
-    fn auth_ref(&self) -> Result<Reference<'_>, Fault> {
-        let own = self.metadata.namespace.as_deref().unwrap_or_default();
-        Reference::parse(self.spec.vault_auth_ref.filled(), own)
-    }
-
-    fn vault_namespace(&self) -> Option<&str> {
-        self.spec.namespace.filled()
-    }
-
-    fn destination(&self) -> &Destination {
-        &self.spec.destination
-    }
-
-    fn rollout_targets(&self) -> &[RolloutRestartTarget] {
-        &self.spec.rollout_restart_targets
-    }
-
-    fn secret_mac(&self) -> Option<&str> {
-        self.status.as_ref()?.secret_mac.filled()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
-    }
 }

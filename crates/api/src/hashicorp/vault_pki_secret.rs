@@ -1,16 +1,14 @@
 //! VaultPKISecret: a certificate that Vault issues, replaced before it expires. Specification: VSO §4.7, §7.5.
 //! Issuing and renewing are `plan/vault_pki_secret`.
 
-use base::Fault;
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::destination::Destination;
-use super::reference::{Reference, Syncable};
 use super::rollout_target::RolloutRestartTarget;
-use crate::meta::{Condition, Filled as _};
+use crate::meta::Condition;
 use crate::shape;
 
 /// Which certificate is asked for, when it is replaced, and where it goes.
@@ -111,31 +109,4 @@ pub struct VaultPKISecretStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<shape::MetaCondition>")]
     pub conditions: Vec<Condition>,
-}
-
-impl Syncable for VaultPKISecret {
-    fn auth_ref(&self) -> Result<Reference<'_>, Fault> {
-        let own = self.metadata.namespace.as_deref().unwrap_or_default();
-        Reference::parse(self.spec.vault_auth_ref.filled(), own)
-    }
-
-    fn vault_namespace(&self) -> Option<&str> {
-        self.spec.namespace.filled()
-    }
-
-    fn destination(&self) -> &Destination {
-        &self.spec.destination
-    }
-
-    fn rollout_targets(&self) -> &[RolloutRestartTarget] {
-        &self.spec.rollout_restart_targets
-    }
-
-    fn secret_mac(&self) -> Option<&str> {
-        self.status.as_ref()?.secret_mac.filled()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
-    }
 }

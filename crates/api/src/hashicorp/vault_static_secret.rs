@@ -1,16 +1,14 @@
 //! VaultStaticSecret: a secret of the key-value engine, read again and again. Specification: VSO §4.5, §7.3.
 //! Reading and syncing are `plan/vault_static_secret`.
 
-use base::Fault;
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::destination::Destination;
-use super::reference::{Reference, Syncable};
 use super::rollout_target::RolloutRestartTarget;
-use crate::meta::{Condition, Filled as _};
+use crate::meta::Condition;
 use crate::shape;
 
 /// Which secret is read, how often, and where it goes.
@@ -108,31 +106,4 @@ pub struct VaultClientMeta {
     pub cache_key: Option<String>,
     /// The hash of the client's token.
     pub id: Option<String>,
-}
-
-impl Syncable for VaultStaticSecret {
-    fn auth_ref(&self) -> Result<Reference<'_>, Fault> {
-        let own = self.metadata.namespace.as_deref().unwrap_or_default();
-        Reference::parse(self.spec.vault_auth_ref.filled(), own)
-    }
-
-    fn vault_namespace(&self) -> Option<&str> {
-        self.spec.namespace.filled()
-    }
-
-    fn destination(&self) -> &Destination {
-        &self.spec.destination
-    }
-
-    fn rollout_targets(&self) -> &[RolloutRestartTarget] {
-        &self.spec.rollout_restart_targets
-    }
-
-    fn secret_mac(&self) -> Option<&str> {
-        self.status.as_ref()?.secret_mac.filled()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
-    }
 }

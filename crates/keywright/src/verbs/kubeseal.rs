@@ -4,6 +4,7 @@
 
 mod certificate;
 mod connection;
+mod controller;
 mod file;
 mod flags;
 mod manifest;

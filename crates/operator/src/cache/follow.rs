@@ -2,12 +2,12 @@
 //! it at all. Failures are told once and tried again within seconds. Specification: design §11.4.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use base::duration::GoDuration;
+use base::fault::root_cause;
 use futures::StreamExt as _;
 use kube::core::ObjectMeta;
 use kube::runtime::watcher;
@@ -196,13 +196,7 @@ fn told(error: &watcher::Error) -> String {
                 .to_owned()
         }
         Some(status) => status.message.clone(),
-        None => {
-            let mut root: &dyn Error = error;
-            while let Some(cause) = root.source() {
-                root = cause;
-            }
-            format!("the API server does not answer: {root}")
-        }
+        None => format!("the API server does not answer: {}", root_cause(error)),
     }
 }
 

@@ -6,7 +6,7 @@ use base::Fault;
 use document::{Branch, Node, Numbers, json};
 use http::StatusCode;
 
-use super::connection::{Answer, Controller};
+use super::controller::{Answer, Controller};
 use super::manifest;
 
 /// Has each object sealed again.

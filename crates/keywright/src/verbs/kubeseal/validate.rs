@@ -7,7 +7,7 @@ use http::StatusCode;
 use plan::sealed_secret::Opener;
 use seal::KeySet;
 
-use super::connection::Controller;
+use super::controller::Controller;
 use super::{manifest, recover};
 
 /// Asks the controller about each object.
