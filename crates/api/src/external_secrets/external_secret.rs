@@ -314,6 +314,12 @@ impl ExternalSecret {
         refs
     }
 
+    /// The generators of dataFrom, with the place of their entry.
+    pub fn generator_refs(&self) -> impl Iterator<Item = (usize, &GeneratorRef)> {
+        let entries = self.spec.data_from.iter().enumerate();
+        entries.filter_map(|(place, entry)| Some((place, entry.source_ref.as_ref()?.generator_ref.as_ref()?)))
+    }
+
     /// Who makes and owns the target.
     pub fn creation_policy(&self) -> CreationPolicy {
         self.spec.target.creation_policy

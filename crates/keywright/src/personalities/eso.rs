@@ -19,7 +19,7 @@ use operator::external_secrets::Settings;
 use operator::feature::FeatureName;
 use operator::leader::Election;
 use operator::listener::guard::Guard;
-use operator::listener::tls::{Files, Tls};
+use operator::listener::tls::{Files, Tls, Version};
 use operator::listener::{Listener, Routes, text};
 use operator::process::Process;
 use operator::shared::Clock;
@@ -27,7 +27,6 @@ use operator::store_rules::{ClusterStores, StoreRules};
 use operator::world::stores::Providers;
 use plan::Delimiters;
 use wire::Environment;
-use wire::tls::Version;
 
 use super::guarded_metrics_route;
 use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};

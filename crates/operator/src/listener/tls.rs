@@ -16,12 +16,20 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use wire::tls::Version;
 
 /// How long a client may take for the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long files are taken for unchanged.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// The oldest version that a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
 
 /// As whom a listener appears.
 #[derive(Clone)]

@@ -12,10 +12,10 @@ use base::Fault;
 use plan::reload::{Kind, Workload};
 use tokio::time::Instant;
 
-pub use reduced::*;
+pub use reduced::{CronJob, DaemonSet, Deployment, DeploymentConfig, Job, Of, Reduced, Rollout, StatefulSet, Wire};
 
 use crate::World;
-use crate::cache::{Kept, Name, Scope};
+use crate::cache::{Name, Scope};
 
 /// How old what is known of workloads may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +89,9 @@ impl World {
     async fn list<K: Of>(&self, namespace: &str) -> Result<Vec<(Name, Reduced<K>)>, Fault> {
         let wires: Vec<Wire<K>> = self.cluster().list_as(&K::KIND.resource(), namespace).await?;
         let kept = wires.into_iter().map(|wire| {
-            let workload = reduced(K::KIND, wire.metadata, wire.spec, &wire.status);
-            let name = (workload.namespace.as_str().into(), workload.name.as_str().into());
-            (name, Reduced { workload: Arc::new(workload), of: PhantomData })
+            let reduced = Reduced::of(wire);
+            let name = (reduced.workload.namespace.as_str().into(), reduced.workload.name.as_str().into());
+            (name, reduced)
         });
         Ok(kept.collect())
     }
@@ -105,7 +105,7 @@ impl World {
             return Ok(Some(Arc::clone(known)));
         }
         let wire: Option<Wire<K>> = self.cluster().read_as(&known.address()).await?;
-        Ok(wire.map(|wire| Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status))))
+        Ok(wire.map(|wire| Reduced::of(wire).workload))
     }
 }
 

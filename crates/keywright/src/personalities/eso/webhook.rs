@@ -10,10 +10,9 @@ use http::StatusCode;
 use operator::cluster::Cluster;
 use operator::external_secrets::admission;
 use operator::external_secrets::serving_certificate::vouched;
-use operator::listener::tls::{Files, Tls};
+use operator::listener::tls::{Files, Tls, Version};
 use operator::listener::{Listener, Routes, text};
 use tokio::sync::watch;
-use wire::tls::Version;
 
 use super::{Flag, Parsed, guard, guarded_metrics_route, metrics_listener, read, switch, value};
 use crate::{Call, Exit, Failure, cluster};

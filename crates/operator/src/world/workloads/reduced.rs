@@ -296,11 +296,18 @@ impl<K: Of> Resource for Wire<K> {
     }
 }
 
+impl<K: Of> Reduced<K> {
+    /// What is kept of a workload as it came.
+    pub(super) fn of(wire: Wire<K>) -> Self {
+        Self { workload: Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status)), of: PhantomData }
+    }
+}
+
 impl<K: Of> Kept for Reduced<K> {
     type Wire = Wire<K>;
 
     fn keep(wire: Wire<K>) -> Result<Self, String> {
-        Ok(Self { workload: Arc::new(reduced(K::KIND, wire.metadata, wire.spec, &wire.status)), of: PhantomData })
+        Ok(Self::of(wire))
     }
 
     fn resource_version(&self) -> &str {
