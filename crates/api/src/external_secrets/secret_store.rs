@@ -183,6 +183,12 @@ impl Store {
         ObjectRef::new(self.kind.as_str(), self.namespace.clone(), self.name.clone())
     }
 
+    /// From which namespaces it may be used.
+    #[must_use]
+    pub fn conditions(&self) -> &[StoreCondition] {
+        &self.spec.conditions
+    }
+
     /// How often it is validated, where it says so itself.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ fn cluster_secret_store(object: Value) -> Result<Verdict, Fault> {
 
 fn of_store(store: &Store) -> Verdict {
     let mut verdict = Verdict::default();
-    for pattern in store.spec.conditions.iter().flat_map(|condition| &condition.namespace_regexes) {
+    for pattern in store.conditions().iter().flat_map(|condition| &condition.namespace_regexes) {
         verdict.wrong.extend(Regex::new(pattern).err().map(|error| format!("cannot compile `{pattern}`: {error}")));
     }
     match store.refresh_interval() {

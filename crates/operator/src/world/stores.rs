@@ -131,7 +131,7 @@ impl World {
         if store.class().is_some_and(|class| class != providers.class()) {
             return Err(Fault::wrong("can not reference unmanaged store").about(store.object()));
         }
-        if kind == StoreKind::ClusterSecretStore && !self.is_allowed(&store.spec.conditions, namespace).await? {
+        if kind == StoreKind::ClusterSecretStore && !self.is_allowed(store.conditions(), namespace).await? {
             let denied = format!("using cluster store \"{name}\" is not allowed from namespace \"{namespace}\"");
             return Err(Fault::denied(denied).because("denied by spec.condition").about(store.object()));
         }
