@@ -358,7 +358,7 @@ async fn conclude<C: Controller>(
         resource_version: object.resource_version().to_owned(),
     };
     for event in finish.events {
-        driver.shared.recorder().tell_alone(C::ROW.component, &subject, event, world.now());
+        driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
     }
     let mut next = finish.next;
     if let Some(status) = finish.status
@@ -376,7 +376,7 @@ async fn conclude<C: Controller>(
             Err(fault) => {
                 tracing::warn!(object = %at.object(), error = fault.chain(), "the status could not be written");
                 if let Some(event) = C::status_lost(&fault) {
-                    driver.shared.recorder().tell_alone(C::ROW.component, &subject, event, world.now());
+                    driver.shared.recorder().tell(C::ROW.component, &subject, event, world.now());
                 }
                 next = Next::Retry;
             }
