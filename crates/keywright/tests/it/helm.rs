@@ -4,6 +4,7 @@
 mod getter;
 mod interop;
 mod plugin;
+mod refusals;
 mod wrapper;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! sops' command line, in this process or, where an editor runs, in one of its own; where the lab has the real sops, files go
 //! both ways and the same lines are put to it. Specification: SOPS §8, §10, §15.
 
+mod damaged;
 mod edit;
 mod exec;
 mod files;

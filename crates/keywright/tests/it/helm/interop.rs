@@ -95,6 +95,7 @@ fn helm_3_and_4_decrypt_through_the_plugins() {
         manifests_are_evaluated(name, major, &run);
         getter_of_another(place, major);
         getters_of_others_are_used(name, &run);
+        text_that_is_no_yaml_is_told_by_helm(name, place, &run);
         let (code, out, err) = run(&["secrets", "lint", "chart", "--values", "secrets://secrets.yaml"]);
         assert_eq!(code, Some(0), "{name}: {out}{err}");
         let (code, _, err) = run(&["template", "x", "chart", "-f", "secrets://none.yaml"]);
@@ -110,6 +111,22 @@ fn helm_3_and_4_decrypt_through_the_plugins() {
 }
 
 type Run<'a> = &'a dyn Fn(&[&str]) -> (Option<i32>, String, String);
+
+/// Plain in the wrapper, which takes what is encrypted for YAML, and decrypted by the getter; Helm's exit code is ours.
+fn text_that_is_no_yaml_is_told_by_helm(name: &str, place: &Path, run: Run<'_>) {
+    write(place, "broken.txt", "password: [\n");
+    let plain = place.join("broken.txt").display().to_string();
+    let encrypted = crate::stage::run("sops", &["encrypt", "--age", crate::stage::RECIPIENT, &plain], b"", &[]);
+    write(place, "broken.bin", &encrypted.out);
+    for words in [
+        &["secrets", "template", "x", "chart", "-f", "broken.txt"][..],
+        &["template", "x", "chart", "-f", "secrets://broken.bin"],
+    ] {
+        let (code, out, err) = run(words);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{name}: {err}");
+        assert!(err.contains("error converting YAML to JSON"), "{name}: {err}");
+    }
+}
 
 /// By `--evaluate-templates`.
 fn manifests_are_evaluated(name: &str, major: &str, run: Run<'_>) {
