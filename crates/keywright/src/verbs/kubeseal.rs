@@ -34,6 +34,8 @@ use crate::{Call, Exit, Failure, Ui, cluster, files};
 use flags::{Action, Mode, Options, Refusal};
 use output::Syntax;
 
+/// The peer's name in its usage text, also where it is called as a verb of ours.
+const PEER: &str = "kubeseal";
 /// The version of the peer whose command line this is; scripts compare it.
 const PEER_VERSION: &str = "v0.36.6";
 
@@ -52,10 +54,10 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
     match options.action.clone() {
         Action::Version => {
             let ours = env!("CARGO_PKG_VERSION");
-            call.ui.data(format!("kubeseal version: {PEER_VERSION} (keywright {ours})\n").as_bytes())?;
+            call.ui.data(format!("{PEER} version: {PEER_VERSION} (keywright {ours})\n").as_bytes())?;
         }
         Action::Help => {
-            call.ui.data(format!("Usage of {}:\n{}", call.program, flags::usage()).as_bytes())?;
+            call.ui.data(format!("Usage of {PEER}:\n{}", flags::usage()).as_bytes())?;
         }
         Action::Work(mode) => {
             if options.is_deprecated {
@@ -74,7 +76,7 @@ pub fn run(call: &mut Call) -> Result<Exit, Failure> {
 
 /// pflag's answer to `-h` and to a wrong command line: who is meant on stderr, the flags and the reason on stdout.
 fn show_flags(call: &mut Call, exit: Exit, reason: Option<&str>) -> Result<Exit, Failure> {
-    call.ui.note(&format!("Usage of {}:", call.program));
+    call.ui.note(&format!("Usage of {PEER}:"));
     let reason = reason.map(|reason| format!("{reason}\n")).unwrap_or_default();
     call.ui.data(format!("{}{reason}", flags::usage()).as_bytes())?;
     Ok(exit)

@@ -1,6 +1,7 @@
 //! Command lines as people type them: words, environment and stdin in; exit code, streams and files out.
 
 mod canaries;
+mod controller;
 mod eso;
 mod harden;
 mod helm;

@@ -1,6 +1,7 @@
 //! One line each: what is typed, what comes out.
 
-use super::{folder, kubeseal};
+use super::{Ended, folder, kubeseal, path, read, write};
+use crate::stage::run;
 
 /// What is typed, stdin, the exit code and what stderr says.
 pub struct Line<'a> {
@@ -27,6 +28,9 @@ const SPECLESS: &str =
     "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: x}\nspec:\n";
 const BARE: &str = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\n";
 const KINDLESS: &str = "metadata: {name: a, namespace: x}\nspec: {encryptedData: {a: '!'}}\n";
+const OF_NUMBERS: &str = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: x}\nspec: {encryptedData: {a: 5}}\n";
+const OF_MAPPINGS: &str = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: x}\nspec: {encryptedData: {a: {b: c}}}\n";
+const CLOSED: &str = "error: no key could decrypt secret (a)\n";
 const NO_COMMA_FILE: &str = "error: open DIR/a,b: no such file or directory\n";
 const NO_FILE: &str = "error: open DIR/nope: no such file or directory\n";
 
@@ -61,6 +65,8 @@ pub const AS_THE_PEER: &[Line<'_>] = &[
     line("--recovery-unseal", SPECLESS, 0, ""),
     line("--recovery-unseal", BARE, 0, ""),
     line("--recovery-unseal -o yaml", KINDLESS, 1, "error: illegal base64 data at input byte 0 (a)\n"),
+    line("--recovery-unseal --recovery-private-key DIR/key.pem", OF_NUMBERS, 1, CLOSED),
+    line("--recovery-unseal --recovery-private-key DIR/key.pem", OF_MAPPINGS, 1, CLOSED),
     line("--cert DIR/cert.pem --raw --scope namespace-wide -n x", "", 0, ""),
     line("--cert DIR/cert.pem --raw --name a", "value", 1, NO_CONFIGURATION),
     line(
@@ -81,6 +87,9 @@ pub const AS_THE_PEER: &[Line<'_>] = &[
     line("--cert DIR/cert.pem --recovery-private-key DIR/nope", SECRET, 0, ""),
 ];
 
+const UNFINISHED: &str = "error: no secrets found. Ensure the input is valid and UTF-8 encoded\nhint: yaml: line 1";
+const UNREAD: &str = "error: unable to decrypt sealed secret: no secrets found. Ensure the input is valid and UTF-8 encoded\nhint: yaml: line 1";
+
 /// Lines where we say more than the real kubeseal, or something else on purpose: how stderr begins.
 const AS_WE_LIKE: &[Line<'_>] = &[
     line(
@@ -89,6 +98,15 @@ const AS_WE_LIKE: &[Line<'_>] = &[
         1,
         "error: no secrets found. Ensure the input is valid and UTF-8 encoded\nhint: yaml: line 1",
     ),
+    // The peer never ends here.
+    line("--validate", "{", 1, UNREAD),
+    line("--re-encrypt", "{", 1, UNFINISHED),
+    line("--recovery-unseal --recovery-private-key DIR/key.pem", "{", 1, UNFINISHED),
+    line("--cert DIR/cert.pem", "{\"a\":", 1, UNFINISHED),
+    line("--validate", "{\"a\":", 1, UNREAD),
+    line("--re-encrypt", "{\"a\":", 1, UNFINISHED),
+    // The peer asks the controller for the certificate first.
+    line("-o toml", SECRET, 1, "error: unsupported output format: toml\n"),
     line(
         "--cert DIR/cert.pem",
         "hello",
@@ -188,20 +206,86 @@ fn the_deprecated_name_is_told_on_stdout() {
 }
 
 #[test]
+fn input_in_another_encoding_holds_no_secret() {
+    let folder = folder();
+    let cert = path(&folder, "cert.pem");
+    for mark in ["", "\u{feff}"] {
+        let units: Vec<u16> = format!("{mark}{SECRET}").encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for input in [little, big] {
+            let ended = kubeseal(&["--cert", &cert], &input, &[]);
+            assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+            assert!(ended.err.starts_with(NOTHING), "{}", ended.err);
+        }
+    }
+}
+
+/// SS §9.5: nothing is sealed for a certificate that is none, is none of ours, or has expired; printing it checks nothing.
+#[test]
+fn a_certificate_that_seals_nothing_is_told() {
+    let folder = folder();
+    let ec = include_str!("../../../../seal/src/vectors/ec_certificate.pem");
+    let block = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (name, text) in [("ec.pem", ec), ("block.pem", block), ("nonsense.pem", "nonsense"), ("empty.pem", "")] {
+        write(folder.path(), name, text);
+        let ended = kubeseal(&["--cert", &path(&folder, name), "--fetch-cert"], b"", &[]);
+        assert_eq!((ended.code, ended.out.as_str()), (0, text), "{name}: {}", ended.err);
+    }
+    write(folder.path(), "s.yaml", SPECLESS);
+    let merged = path(&folder, "s.yaml");
+    let modes: [&[&str]; 3] = [&[], &["--raw", "-n", "x", "--name", "a"], &["--merge-into", &merged]];
+    for (name, told) in [
+        ("ec.pem", "error: expected RSA public key but found *ecdsa.PublicKey\n"),
+        ("block.pem", "error: cannot read the certificate"),
+        ("nonsense.pem", NO_CERTIFICATE),
+        ("empty.pem", NO_CERTIFICATE),
+        ("expired.pem", "error: failed to encrypt using an expired certificate on February 3, 2021\n"),
+    ] {
+        for mode in modes {
+            let cert = path(&folder, name);
+            let words = [&["--cert", &cert], mode].concat();
+            let ended = kubeseal(&words, SECRET.as_bytes(), &[]);
+            assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{name} {mode:?}");
+            assert!(ended.err.starts_with(told), "{name} {mode:?}: {}", ended.err);
+        }
+    }
+    assert_eq!(read(folder.path(), "s.yaml"), SPECLESS);
+}
+
+/// By either name: the peer's as argv0, or as the first word behind ours.
+fn by_both_names(words: &[&str]) -> Ended {
+    let ended = kubeseal(words, b"", &[]);
+    assert_eq!(run("keywright", &[&["kubeseal"], words].concat(), b"", &[]), ended, "{words:?}");
+    ended
+}
+
+#[test]
 fn flags_are_listed_and_wrong_ones_end_with_two() {
-    let ended = kubeseal(&["--bogus"], b"", &[]);
-    assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"));
-    assert!(ended.out.starts_with("      --allow-empty-data") && ended.out.ends_with("\nunknown flag: --bogus\n"));
-    let ended = kubeseal(&["--from-file", "k=\"a\""], b"", &[]);
-    assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"));
-    let told = "\ninvalid argument \"k=\\\"a\\\"\" for \"--from-file\" flag: parse error on line 1, column 3: bare \" in non-quoted-field\n";
-    assert!(ended.out.ends_with(told), "{}", ended.out);
-    let ended = kubeseal(&["-h"], b"", &[]);
+    for (words, told) in [
+        (&["--bogus"] as &[&str], "unknown flag: --bogus"),
+        (&["-x"], "unknown shorthand flag: 'x' in -x"),
+        (&["-o"], "flag needs an argument: 'o' in -o"),
+        (
+            &["--scope", "foo"],
+            "invalid argument \"foo\" for \"--scope\" flag: must be one of: strict, namespace-wide, cluster-wide",
+        ),
+        (
+            &["--from-file", "k=\"a\""],
+            "invalid argument \"k=\\\"a\\\"\" for \"--from-file\" flag: parse error on line 1, column 3: bare \" in non-quoted-field",
+        ),
+    ] {
+        let ended = by_both_names(words);
+        assert_eq!((ended.code, ended.err.as_str()), (2, "Usage of kubeseal:\n"), "{words:?}");
+        assert!(ended.out.starts_with("      --allow-empty-data"), "{}", ended.out);
+        assert!(ended.out.ends_with(&format!("\n{told}\n")), "{}", ended.out);
+    }
+    let ended = by_both_names(&["-h"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "Usage of kubeseal:\n"));
-    let ended = kubeseal(&["--help"], b"", &[]);
+    let ended = by_both_names(&["--help"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
     assert!(ended.out.starts_with("Usage of kubeseal:\n"));
-    let ended = kubeseal(&["--version"], b"", &[]);
+    let ended = by_both_names(&["--version"]);
     assert!(ended.out.starts_with("kubeseal version: v0.36.6 "), "{}", ended.out);
     assert_eq!(ended.code, 0);
 }
@@ -209,7 +293,7 @@ fn flags_are_listed_and_wrong_ones_end_with_two() {
 #[test]
 fn nothing_is_printed_if_one_of_several_secrets_cannot_be_sealed() {
     let folder = folder();
-    let cert = super::path(&folder, "cert.pem");
+    let cert = path(&folder, "cert.pem");
     let input = format!("{SECRET}---\n{PLACELESS}");
     let ended = kubeseal(&["--cert", &cert], input.as_bytes(), &[]);
     assert_eq!((ended.code, ended.out.as_str()), (1, ""));
