@@ -5,6 +5,7 @@ use operator::controllers;
 use operator::feature::FeatureName;
 use operator::process::Process;
 use operator::reloader::Settings;
+use operator::reloader::readiness::readiness;
 use sandbox::{Fate, Trouble};
 use serde_json::{Value, json};
 use testkit::peer_role::{peer_role, watching};
@@ -304,6 +305,31 @@ async fn a_kind_that_the_role_does_not_give_stops_no_other() {
     stage.apply(config_map("2")).await;
     let first = reloaded(&stage, "web").await;
     assert_eq!(marked(&stage, "StatefulSet", "db", "STAKATER_CONF_CONFIGMAP", None).await, first);
+    stage.apply(config_map("3")).await;
+    marked(&stage, "Deployment", "web", "STAKATER_CONF_CONFIGMAP", Some(&first)).await;
+    // Once a kind, and not once a change.
+    assert!(stage.metrics().contains("\nreloader_errors_total{type=\"handler_error\"} 2\n"), "{}", stage.metrics());
+    let told = "cannot be listed, so none of them is reloaded";
+    let expected = (true, format!("cronjobs: {told}\njobs: {told}\n"));
+    assert_eq!(readiness(stage.shared.as_ref().expect("a process runs")), expected);
+}
+
+/// RL §18: without a watch of its resources it is not ready, and what it sees is followed all the same.
+#[tokio::test]
+async fn a_resource_that_the_role_does_not_give_is_told_by_readiness() {
+    let mut stage = Stage::new("reloader", "a-resource-that-is-not-given").await;
+    let mut rights = peer_role("reloader", stage.namespace());
+    for resources in rights.everywhere.iter_mut().filter_map(|rule| rule.resources.as_mut()) {
+        resources.retain(|kind| kind != "secrets");
+    }
+    stage.rights = Some(("reloader-no-secrets", rights));
+    stage.create(&config_map("1")).await.expect("the cluster takes it");
+    start(&mut stage, Settings::default()).await;
+    stage.apply(deployment("web", auto())).await;
+    stage.apply(config_map("2")).await;
+    reloaded(&stage, "web").await;
+    let expected = (false, "secrets: the watch is denied\n".to_owned());
+    assert_eq!(readiness(stage.shared.as_ref().expect("a process runs")), expected);
 }
 
 /// RL §6: one workload that cannot be written stops no other, and is tried until it can.

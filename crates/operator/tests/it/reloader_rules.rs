@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use testkit::scenario::Named;
 
 use crate::reloader::{
-    auto, config_map, config_map_named, deployment, generations, mark_of, marked, pod_spec, reloaded, reloads_beside,
-    secret, start, start_watching, template, told, workload,
+    auto, config_map, config_map_named, deployment, env, generations, mark_of, marked, pod_spec, reloaded,
+    reloads_beside, secret, start, start_watching, template, told, workload,
 };
-use crate::stage::Stage;
+use crate::stage::{Stage, comes};
 
 #[tokio::test]
 async fn names_and_patterns_need_no_reference() {
@@ -58,8 +58,11 @@ async fn search_wants_a_match_and_ignore_wins() {
     stage.apply(with("3", json!({"reloader.stakater.com/match": "true"}))).await;
     reloaded(&stage, "search").await;
     // Another spelling is told, and has no effect.
-    stage.apply(with("4", json!({"reloader.stakater.com/ignore": "True"}))).await;
-    assert!(told(&stage, "reloader.stakater.com/ignore").await.contains("only `true` switches it on"));
+    let loud = json!({"reloader.stakater.com/ignore": "True", "reloader.stakater.com/match": "True"});
+    stage.apply(with("4", loud)).await;
+    for mark in ["reloader.stakater.com/ignore", "reloader.stakater.com/match"] {
+        assert!(told(&stage, mark).await.contains("only `true` switches it on"));
+    }
     let before = generations(&stage, "Deployment").await;
     stage.apply(with("5", json!({"reloader.stakater.com/ignore": "true"}))).await;
     stage.apply(with("6", json!({"reloader.stakater.com/ignore": "true"}))).await;
@@ -170,6 +173,8 @@ async fn odd_annotations_are_told_once() {
     for (name, annotations) in [
         ("star", json!({key: "*, conf"})),
         ("switch", json!({key: "true"})),
+        ("bar", json!({key: "conf|x"})),
+        ("loud", json!({"reloader.stakater.com/search": "True"})),
         ("pause", json!({"reloader.stakater.com/auto": "true", "deployment.reloader.stakater.com/pause-period": "5d"})),
         (
             "strategy",
@@ -182,7 +187,7 @@ async fn odd_annotations_are_told_once() {
     set["metadata"]["annotations"]["deployment.reloader.stakater.com/pause-period"] = json!("5m");
     stage.apply(set).await;
     assert!(!reloads_beside(&stage, "2", "switch").await);
-    for name in ["star", "pause", "strategy"] {
+    for name in ["star", "bar", "pause", "strategy"] {
         reloaded(&stage, name).await;
     }
     marked(&stage, "StatefulSet", "set", "STAKATER_CONF_CONFIGMAP", None).await;
@@ -190,6 +195,8 @@ async fn odd_annotations_are_told_once() {
     for part in [
         "use `.*` for everything",
         "use the `auto` annotation",
+        "put the whole in brackets",
+        "search` holds `True`, which has no effect",
         "pause-period` is ignored",
         "works on Rollouts only",
         "works on Deployments only",
@@ -238,4 +245,34 @@ async fn namespaces_and_labels_narrow_what_is_seen() {
     let before = generations(&stage, "Deployment").await;
     stage.apply(labelled("conf", "4")).await;
     assert_eq!(generations(&stage, "Deployment").await, before, "an ignored namespace");
+}
+
+/// RL §18: a namespace that is named and not there is an empty one, until somebody makes it.
+#[tokio::test]
+async fn a_namespace_may_come_later() {
+    let mut stage = Stage::new("reloader", "a-namespace-may-come-later").await;
+    let later = format!("{}-later", stage.namespace());
+    stage.beside.push(later.clone());
+    stage.create(&config_map("1")).await.expect("the cluster takes it");
+    start(&mut stage, Settings::default()).await;
+    stage.apply(deployment("web", auto())).await;
+    stage.apply(config_map("2")).await;
+    reloaded(&stage, "web").await;
+    stage.make_namespace(&later).await;
+    let there = |mut object: Value| {
+        object["metadata"]["namespace"] = json!(later);
+        object
+    };
+    for object in [deployment("web", auto()), config_map("1")] {
+        stage.create(&there(object)).await.expect("the cluster takes it");
+    }
+    stage.settle().await;
+    stage.replace(&there(config_map("2"))).await.expect("the cluster takes it");
+    let api = stage.api_in("apps/v1", "Deployment", &later).await.expect("it is served");
+    comes("the mark", async || {
+        let web = api.get("web").await.expect("the cluster answers");
+        let web = serde_json::to_value(web).expect("an object");
+        env(&web)[0]["name"] == "STAKATER_CONF_CONFIGMAP"
+    })
+    .await;
 }

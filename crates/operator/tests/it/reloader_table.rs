@@ -1,6 +1,6 @@
 //! Does a workload react? The peer's matrix of precedence and conflicts, each row once with a reference to the ConfigMap and once
 //! without; all workloads stand side by side, and each is a scenario. `plan/reload` has the same rows without a cluster, and those
-//! of `--auto-reload-all`. Specification: RL §8.2–8.4.
+//! of `--auto-reload-all`. Specification: RL §8.2–8.4, §18.
 
 use operator::reloader::Settings;
 use serde_json::{Value, json};
@@ -49,14 +49,23 @@ const ROWS: &[Row] = &[
     ("named-pattern", &[(NAMED, "pl.+")], &[], "plain", ALWAYS),
     ("named-anchored", &[(NAMED, "lain,plai")], &[], "plain", NOT),
     ("named-auto-no", &[(NAMED, "plain"), (AUTO, "false")], &[], "plain", ALWAYS),
+    ("named-with-holes", &[(NAMED, ",x,,")], &[], "plain", NOT),
+    ("named-behind-a-hole", &[(NAMED, "x,,plain")], &[], "plain", ALWAYS),
+    ("named-star", &[(NAMED, "*")], &[], "plain", NOT),
+    ("named-beside-no-pattern", &[(NAMED, "pl[,plain")], &[], "plain", ALWAYS),
+    ("named-loosely", &[(NAMED, "pl|x")], &[], "plain", ALWAYS),
+    ("named-in-a-namespace", &[(NAMED, "prod/plain")], &[], "plain", NOT),
+    ("named-as-a-switch", &[(NAMED, "true")], &[], "plain", NOT),
     ("misnamed", &[(NAMED, "other")], &[], "plain", NOT),
     ("misnamed-auto", &[(NAMED, "other"), (AUTO, "true")], &[], "plain", USED),
     ("search", &[(SEARCH, "true")], &[], "matched", USED),
     ("search-unmatched", &[(SEARCH, "true")], &[], "plain", NOT),
     ("search-loud", &[(SEARCH, "true")], &[], "loud", NOT),
+    ("search-said-loudly", &[(SEARCH, "True")], &[], "matched", NOT),
     ("search-auto", &[(SEARCH, "true"), (AUTO, "true")], &[], "plain", USED),
     ("search-auto-no", &[(SEARCH, "true"), (AUTO, "false")], &[], "matched", USED),
     ("excluded", &[(EXCLUDE, "x, plain"), (AUTO, "true"), (NAMED, "plain")], &[], "plain", NOT),
+    ("excluded-by-pattern", &[(EXCLUDE, "pl.*,.*"), (AUTO, "true")], &[], "plain", USED),
     ("ignored", &[(AUTO, "true"), (NAMED, "ignored"), (SEARCH, "true")], &[], "ignored", NOT),
     ("by-template", &[], &[(AUTO, "true")], "plain", USED),
     ("by-template-other", &[(OTHER, "true")], &[(TYPED, "true")], "plain", USED),

@@ -226,12 +226,12 @@ async fn a_damaged_object_is_told_on_itself_and_stops_nobody() {
     let keys = keys(&stage).await;
     let mut damaged = sealed_secret(&keys, stage.namespace(), &[("p", "x")]);
     damaged["metadata"]["name"] = json!("damaged");
-    damaged["spec"]["encryptedData"] = json!({"n": "AgA=", "o": ""});
+    damaged["spec"]["encryptedData"] = json!({"n": "AgA=", "o": "", "p": 5, "q": {"a": "b"}, "r": [true]});
     stage.apply(damaged).await;
     stage.apply(sealed_secret(&keys, stage.namespace(), &[("p", "x")])).await;
     assert_eq!(stage.secret("db").await.as_deref(), Some("p=x"));
     let told = stage.condition(V1, "SealedSecret", "damaged", "Synced").await;
-    assert_eq!(told, "False : no key could decrypt secret (n, o)");
+    assert_eq!(told, "False : no key could decrypt secret (n, o, p, q, r)");
 }
 
 /// The schema keeps whatever stands in a template's metadata, so that the API server takes what no program can read.

@@ -40,6 +40,8 @@ pub struct Stage {
     pub metrics: Option<Arc<Metrics>>,
     /// What the process may, by the name of its account, where it is not exactly what its peer may.
     pub rights: Option<(&'static str, Rights)>,
+    /// Namespaces that are looked at beside the test's own; they need not be there.
+    pub beside: Vec<String>,
     /// Whether it acts only while it holds the feature's lease.
     pub elects: bool,
     /// How the process that is started next ends, and what it writes until then.
@@ -77,6 +79,7 @@ impl Stage {
             surroundings: wire::Surroundings::none(),
             metrics: None,
             rights: None,
+            beside: Vec::new(),
             elects: false,
             mortal: None,
             end: None,
@@ -100,7 +103,8 @@ impl Stage {
             Some(mortal) => mortal.client(client, self.namespace()),
             None => client,
         };
-        let scopes = vec![Scope::Namespace(self.namespace().to_owned())];
+        let namespaces = self.beside.iter().map(String::as_str).chain([self.namespace()]);
+        let scopes = namespaces.map(|name| Scope::Namespace(name.to_owned())).collect();
         let mut process = Process::new(client.clone(), scopes, Clock::System, [7; 32]);
         let reach = Reach {
             http: wire::Client::new(wire::client::Settings::default()),

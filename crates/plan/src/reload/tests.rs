@@ -203,6 +203,21 @@ fn references_name_the_target_container() {
 }
 
 #[test]
+fn a_workload_without_containers_is_skipped() {
+    for annotations in
+        [&[("configmap.reloader.stakater.com/reload", "conf")][..], &[("reloader.stakater.com/auto", "true")], &[]]
+    {
+        let mut bare = Workload { annotations: map(annotations), ..with_reference(workload()) };
+        let options = Options { auto_reload_all: true, ..Options::default() };
+        let reacts = |bare: &Workload| rules::verdict(&change(ConfigMap, "conf"), bare, &options).hit.is_some();
+        assert!(reacts(&bare), "{annotations:?}");
+        bare.containers.clear();
+        bare.init_containers[0].uses.push((ConfigMap, "conf".into()));
+        assert!(!reacts(&bare), "{annotations:?}");
+    }
+}
+
+#[test]
 fn a_second_volume_that_is_the_mounted_one_counts() {
     let mut twice = workload();
     for name in ["one", "two"] {
