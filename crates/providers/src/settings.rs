@@ -2,9 +2,9 @@
 //! hold. Specification: design §9.
 
 use base::{Fault, Tenant};
-use regex::Regex;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use template::pattern::compile;
 
 /// Reads settings into a provider's type.
 ///
@@ -45,10 +45,22 @@ pub fn checked<T: Checked>(settings: &Value, tenant: &Tenant) -> Result<T, Fault
     }
 }
 
+/// A regular expression of the user's, in Go's syntax.
+pub struct Pattern(regex::bytes::Regex);
+
+impl Pattern {
+    /// Whether it is found in the text.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text.as_bytes())
+    }
+}
+
 /// Reads a regular expression of the user's.
 ///
 /// # Errors
-/// It does not compile.
-pub fn pattern(text: &str) -> Result<Regex, Fault> {
-    Regex::new(text).map_err(|error| Fault::wrong(format!("cannot compile the expression `{text}`")).because(error))
+/// It does not compile; the sentence is one line, because it becomes a condition's.
+pub fn pattern(text: &str) -> Result<Pattern, Fault> {
+    let attempt = || Fault::wrong(format!("cannot compile the expression `{text}`"));
+    compile(text).map(Pattern).map_err(|error| attempt().because(error))
 }

@@ -130,6 +130,7 @@ const BUILTIN: &[Line] = &[
     ("batch", "v1", "CronJob", "cronjobs", "cj", "nsg"),
     ("networking.k8s.io", "v1", "Ingress", "ingresses", "ing", "nsg"),
     ("coordination.k8s.io", "v1", "Lease", "leases", "", "nc"),
+    ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "", "ng"),
     ("rbac.authorization.k8s.io", "v1", "Role", "roles", "", "n"),
     ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "", "n"),
     ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "", ""),

@@ -56,6 +56,31 @@ fn external_secrets(namespace: &str) -> Rights {
     }
 }
 
+/// ESO's certificate controller, whose Secret and Service lie in this namespace: it may change what the chart named only, and
+/// make no Secret (ESO §6.14, §12.4). The webhook itself has no rights at all.
+#[must_use]
+pub fn certificate_controller(namespace: &str, crds: &[&str]) -> Rights {
+    let named = |rule: PolicyRule, names: &[&str]| PolicyRule {
+        resource_names: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..rule
+    };
+    const CHANGE: &[&str] = &["update", "patch"];
+    let (definitions, hooks) = (&["customresourcedefinitions"], &["validatingwebhookconfigurations"]);
+    let configurations = ["secretstore-validate", "externalsecret-validate"];
+    let everywhere = vec![
+        rule(&["apiextensions.k8s.io"], definitions, READ),
+        rule(&["admissionregistration.k8s.io"], hooks, READ),
+        rule(&[""], &["events"], EVENTS),
+        named(rule(&["apiextensions.k8s.io"], definitions, CHANGE), crds),
+        named(rule(&["admissionregistration.k8s.io"], hooks, CHANGE), &configurations),
+    ];
+    let mut own = leases(&["get", "create", "update", "patch"]);
+    own.push(rule(&["discovery.k8s.io"], &["endpointslices"], READ));
+    own.push(rule(&[""], &["secrets"], READ));
+    own.push(named(rule(&[""], &["secrets"], CHANGE), &["external-secrets-webhook"]));
+    Rights { everywhere, within: vec![(namespace.to_owned(), own)] }
+}
+
 fn vault_secrets(namespace: &str) -> Rights {
     const GROUP: &[&str] = &["secrets.hashicorp.com"];
     let kinds = [

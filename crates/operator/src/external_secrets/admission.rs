@@ -8,13 +8,13 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use plan::external_secret::admission;
-use providers::registry;
 use providers::row::Maintenance;
-use regex::Regex;
+use providers::{registry, settings};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::listener::{Answer, Routes, text, typed};
+use crate::listener::{Answer, Routes, typed};
 
 /// The largest object that etcd takes, twice: an update carries the old one, too.
 const REVIEW_BYTES: usize = 7 * 1024 * 1024;
@@ -35,37 +35,81 @@ pub fn routes(routes: Routes) -> Routes {
         .with("/validate-external-secrets-io-v1-clustersecretstore", |request| answer(request, cluster_secret_store))
 }
 
+/// Whatever is asked, the answer is a review: the API server shows its sentence to whoever sent the object.
 async fn answer(request: Request<Incoming>, judge: fn(Value) -> Result<Verdict, Fault>) -> Answer {
-    let Ok(body) = Limited::new(request.into_body(), REVIEW_BYTES).collect().await else {
-        return text(StatusCode::PAYLOAD_TOO_LARGE, "the review is too large\n");
+    let answered = match Limited::new(request.into_body(), REVIEW_BYTES).collect().await {
+        Ok(body) => review_of(&body.to_bytes(), judge),
+        Err(_) => {
+            let told = format!("request entity is too large; limit is {REVIEW_BYTES} bytes");
+            answering(refused("", StatusCode::PAYLOAD_TOO_LARGE, told))
+        }
     };
-    match serde_json::from_slice(&body.to_bytes()) {
-        Ok(review) => typed(StatusCode::OK, "application/json", review_of(review, judge).to_string()),
-        Err(_) => text(StatusCode::BAD_REQUEST, "this is no AdmissionReview\n"),
-    }
+    typed(StatusCode::OK, "application/json", answered.to_string())
+}
+
+/// What is read of a review.
+#[derive(Deserialize)]
+struct Review {
+    #[serde(default)]
+    kind: String,
+    request: Asked,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    uid: String,
+    #[serde(default)]
+    operation: String,
+    #[serde(default)]
+    object: Value,
 }
 
 /// The answer to a review.
-fn review_of(mut review: Value, judge: fn(Value) -> Result<Verdict, Fault>) -> Value {
-    let asked = review["request"].take();
-    let mut response = json!({"uid": asked["uid"], "allowed": true});
-    if asked["operation"] != "DELETE" {
-        let (code, reason, wrong, warnings) = match judge(asked["object"].clone()) {
-            Ok(verdict) => (403, "Forbidden", verdict.wrong, verdict.warnings),
-            Err(fault) => (400, "BadRequest", vec![fault.chain()], Vec::new()),
-        };
-        if !wrong.is_empty() {
-            response["allowed"] = json!(false);
-            response["status"] = json!({"code": code, "reason": reason, "message": wrong.join("\n")});
-        }
-        if !warnings.is_empty() {
-            response["warnings"] = json!(warnings);
-        }
+fn review_of(body: &[u8], judge: fn(Value) -> Result<Verdict, Fault>) -> Value {
+    let wrong = |told: String| answering(refused("", StatusCode::BAD_REQUEST, told));
+    if body.is_empty() {
+        return wrong("request body is empty".to_owned());
     }
+    let Review { kind, request } = match serde_json::from_slice(body) {
+        Ok(review) => review,
+        Err(error) => return wrong(format!("cannot read the AdmissionReview: {error}")),
+    };
+    if kind != "AdmissionReview" {
+        return wrong(format!("cannot read the AdmissionReview: its kind is `{kind}`"));
+    }
+    let Asked { uid, operation, object } = request;
+    let allowed = json!({"uid": uid, "allowed": true});
+    if operation == "DELETE" {
+        return answering(allowed);
+    }
+    let (mut response, warnings) = match judge(object) {
+        Ok(Verdict { wrong, warnings }) if wrong.is_empty() => (allowed, warnings),
+        Ok(Verdict { wrong, warnings }) => (refused(&uid, StatusCode::FORBIDDEN, wrong.join("\n")), warnings),
+        Err(fault) => (refused(&uid, StatusCode::BAD_REQUEST, fault.chain()), Vec::new()),
+    };
+    if !warnings.is_empty() {
+        response["warnings"] = json!(warnings);
+    }
+    answering(response)
+}
+
+fn refused(uid: &str, code: StatusCode, message: String) -> Value {
+    let reason = match code {
+        StatusCode::FORBIDDEN => "Forbidden",
+        StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLarge",
+        _ => "BadRequest",
+    };
+    json!({"uid": uid, "allowed": false, "status": {"code": code.as_u16(), "reason": reason, "message": message}})
+}
+
+fn answering(response: Value) -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }
 
 fn read<K: DeserializeOwned>(object: Value, kind: &str) -> Result<K, Fault> {
+    if let Some(other) = object["kind"].as_str().filter(|other| *other != kind) {
+        return Err(Fault::wrong(format!("cannot read the {kind}")).because(format!("it is of the kind {other}")));
+    }
     // serde_json quotes no value of a type that holds none; specs of ours hold references.
     serde_json::from_value(object).map_err(|error| Fault::wrong(format!("cannot read the {kind}")).because(error))
 }
@@ -86,7 +130,7 @@ fn cluster_secret_store(object: Value) -> Result<Verdict, Fault> {
 fn of_store(store: &Store) -> Verdict {
     let mut verdict = Verdict::default();
     for pattern in store.conditions().iter().flat_map(|condition| &condition.namespace_regexes) {
-        verdict.wrong.extend(Regex::new(pattern).err().map(|error| format!("cannot compile `{pattern}`: {error}")));
+        verdict.wrong.extend(settings::pattern(pattern).err().map(|fault| fault.chain()));
     }
     match store.refresh_interval() {
         Ok(Some(interval)) if interval.to_signed().is_negative() => {
@@ -122,8 +166,9 @@ mod tests {
     use super::*;
 
     fn asked(operation: &str, object: Value, judge: fn(Value) -> Result<Verdict, Fault>) -> Value {
-        let review = json!({"request": {"uid": "u-1", "operation": operation, "object": object}});
-        let answer = review_of(review, judge);
+        let review = json!({"kind": "AdmissionReview",
+            "request": {"uid": "u-1", "operation": operation, "object": object}});
+        let answer = review_of(review.to_string().as_bytes(), judge);
         assert_eq!((&answer["response"]["uid"], &answer["kind"]), (&json!("u-1"), &json!("AdmissionReview")));
         answer["response"].clone()
     }
@@ -156,7 +201,10 @@ mod tests {
                 "secret stores must only have exactly one backend specified, found 2",
             ),
             (json!({"provider": fake, "refreshInterval": "-5s"}), "invalid refreshInterval -5s: it is negative"),
-            (json!({"provider": fake, "conditions": [{"namespaceRegexes": ["("]}]}), "cannot compile `(`"),
+            (
+                json!({"provider": fake, "conditions": [{"namespaceRegexes": ["("]}]}),
+                "cannot compile the expression `(`: error parsing regexp",
+            ),
             (
                 json!({"provider": {"vault": {"server": "http://127.0.0.1:1",
                     "auth": {"tokenSecretRef": {"name": "t", "key": "k", "namespace": "other"}}}}}),

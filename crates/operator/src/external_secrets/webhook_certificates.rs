@@ -58,8 +58,14 @@ pub async fn keep(
     let mut looked: Option<tokio::time::Instant> = None;
     let mut told = String::new();
     loop {
-        if leads.wait_for(|leads| *leads).await.is_err() {
-            return;
+        if !*leads.borrow() {
+            // Who waits for the lease has nothing to do: a rollout must not wait for it, or neither would end.
+            ready.send_replace(true);
+            if leads.wait_for(|leads| *leads).await.is_err() {
+                return;
+            }
+            ready.send_replace(false);
+            looked = None;
         }
         let with_crds = looked.is_none_or(|at| at.elapsed() >= webhook.crd_interval);
         match look(&cluster, &clock, &webhook, with_crds).await {
@@ -85,14 +91,18 @@ pub async fn keep(
 }
 
 /// One look; whether somebody serves the webhook.
-async fn look(cluster: &Cluster, clock: &Clock, webhook: &Webhook, with_crds: bool) -> Result<bool, Fault> {
+///
+/// # Errors
+/// The first thing that could not be done; the others are done all the same.
+pub async fn look(cluster: &Cluster, clock: &Clock, webhook: &Webhook, with_crds: bool) -> Result<bool, Fault> {
     let authority = certified(cluster, webhook, clock.now()).await?;
-    trust(cluster, webhook, &authority).await?;
+    let mut done = trust(cluster, webhook, &authority).await;
     if with_crds {
         for name in &webhook.crds {
-            trust_in_crd(cluster, webhook, name, &authority).await?;
+            done = done.and(trust_in_crd(cluster, webhook, name, &authority).await);
         }
     }
+    done?;
     is_served(cluster, &webhook.service).await
 }
 
@@ -195,6 +205,7 @@ async fn trust(cluster: &Cluster, webhook: &Webhook, authority: &str) -> Result<
     );
     let path = format!("{}?labelSelector={COMPONENT}", collection_path(&resource, ""));
     let answer = cluster.call(Call { method: Method::GET, path, media: JSON, body: Vec::new() }).await?;
+    let mut done = Ok(());
     for mut configuration in parse::<List>(&answer, "list of webhook configurations")?.items {
         let mut changes = false;
         for hook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
@@ -204,10 +215,11 @@ async fn trust(cluster: &Cluster, webhook: &Webhook, authority: &str) -> Result<
         }
         if changes {
             let name = configuration["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            write(cluster, &Address::new(resource.clone(), "", name), &configuration).await?;
+            // One that we may not write holds no other up.
+            done = done.and(write(cluster, &Address::new(resource.clone(), "", name), &configuration).await);
         }
     }
-    Ok(())
+    done
 }
 
 /// The same in a CRD whose conversion is a webhook's. Ours need none.

@@ -1,6 +1,9 @@
 //! TLS for a listener: a certificate from two files that somebody else may replace at any time (a mounted Secret), or one of our
 //! own making for whom it is enough that the wire is covered. Specification: ESO §12.1 (`--metrics-secure`), §12.2.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -41,9 +45,13 @@ impl Tls {
     /// # Errors
     /// They cannot be read, or do not belong together.
     pub fn of_files(files: Files, minimum: Version) -> Result<Self, Fault> {
-        let held = files.read()?;
-        let held = Mutex::new(Held { key: Arc::new(held), read: Instant::now() });
-        Ok(Self::with(Arc::new(Watched { files, held }), minimum))
+        Self::watching(files, minimum, FRESH)
+    }
+
+    fn watching(files: Files, minimum: Version, fresh: Duration) -> Result<Self, Fault> {
+        let key = Arc::new(files.read()?);
+        let held = Mutex::new(Held { key, read: Instant::now() });
+        Ok(Self::with(Arc::new(Watched { files, fresh, held }), minimum))
     }
 
     /// A certificate that nobody can verify.
@@ -77,9 +85,26 @@ impl Tls {
         &self,
         stream: TcpStream,
     ) -> impl Future<Output = io::Result<TlsStream<TcpStream>>> + use<> {
-        let accepting = self.0.accept(stream);
-        async move { tokio::time::timeout(HANDSHAKE, accepting).await? }
+        let greeting = greet(self.0.clone(), stream);
+        async move { tokio::time::timeout(HANDSHAKE, greeting).await? }
     }
+}
+
+/// Go's own words for whoever speaks plain HTTP here.
+const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+async fn greet(acceptor: TlsAcceptor, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    // A method begins with a letter, a TLS record does not.
+    if !first[0].is_ascii_uppercase() {
+        return acceptor.accept(stream).await;
+    }
+    // What was not read at the close would take our answer with it.
+    let _ = stream.read(&mut [0; 8192]).await?;
+    stream.write_all(PLAIN).await?;
+    stream.shutdown().await?;
+    Err(io::Error::new(io::ErrorKind::InvalidData, "the client speaks plain HTTP"))
 }
 
 /// Where a certificate and its key lie.
@@ -110,6 +135,8 @@ impl Files {
 /// Files that are read again when they may have changed.
 struct Watched {
     files: Files,
+    /// How long they are taken for unchanged.
+    fresh: Duration,
     held: Mutex<Held>,
 }
 
@@ -128,7 +155,7 @@ impl std::fmt::Debug for Watched {
 impl ResolvesServerCert for Watched {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.read.elapsed() >= FRESH {
+        if held.read.elapsed() >= self.fresh {
             held.read = Instant::now();
             match self.files.read() {
                 Ok(key) => held.key = Arc::new(key),

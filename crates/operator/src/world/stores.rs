@@ -17,7 +17,7 @@ use providers::join::Reader;
 use providers::reach::{Reach, Retrying};
 use providers::registry;
 use providers::row::Client;
-use regex::Regex;
+use providers::settings;
 use serde_json::Value;
 
 use crate::World;
@@ -205,9 +205,7 @@ fn retrying(store: &Store) -> Result<Option<Retrying>, Fault> {
 
 fn matches_any(patterns: &[String], text: &str) -> Result<bool, Fault> {
     for pattern in patterns {
-        let pattern = Regex::new(pattern)
-            .map_err(|error| Fault::wrong(format!("cannot compile the expression `{pattern}`")).because(error))?;
-        if pattern.is_match(text) {
+        if settings::pattern(pattern)?.is_match(text) {
             return Ok(true);
         }
     }

@@ -1,5 +1,6 @@
 //! Scenarios of the controllers on the sandbox: objects in, passes run, objects out.
 
+mod admission;
 mod canaries;
 mod cluster_external_secret;
 mod cluster_push_secret;
@@ -38,3 +39,4 @@ mod vault_restarts;
 mod vault_sessions;
 mod vault_static_secret;
 mod vault_stored_clients;
+mod webhook_certificates;

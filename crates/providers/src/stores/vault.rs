@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use base::fault::found;
 use base::{Credentials, Fault, Opening, SecretBytes, SecretMap, SecretValue};
-use regex::Regex;
 use schemars::schema_for;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -130,7 +129,7 @@ impl VaultClient {
         }
         let name = query.name.as_deref().map(pattern).transpose()?;
         let mut paths = self.engine.list(&folder(query.path.as_deref()), true).await?;
-        paths.retain(|path| name.as_ref().is_none_or(|name: &Regex| name.is_match(path)));
+        paths.retain(|path| name.as_ref().is_none_or(|name| name.is_match(path)));
         if !query.tags.is_empty() {
             paths = self.engine.with_tags(paths, &query.tags).await?;
         }
