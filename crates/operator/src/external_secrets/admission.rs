@@ -205,6 +205,7 @@ mod tests {
                 json!({"provider": fake, "conditions": [{"namespaceRegexes": ["("]}]}),
                 "cannot compile the expression `(`: error parsing regexp",
             ),
+            (json!({"provider": fake, "refreshInterval": "5x"}), "time: unknown unit \"x\" in duration \"5x\""),
             (
                 json!({"provider": {"vault": {"server": "http://127.0.0.1:1",
                     "auth": {"tokenSecretRef": {"name": "t", "key": "k", "namespace": "other"}}}}}),

@@ -7,6 +7,7 @@ mod cluster_push_secret;
 mod definitions;
 mod explain;
 mod external_secret;
+mod external_secret_bad_input;
 mod external_secret_faults;
 mod external_secret_template;
 mod generated_role;

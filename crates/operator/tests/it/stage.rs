@@ -34,14 +34,14 @@ pub struct Stage {
     scenario: Scenario,
     driver: Option<Arc<Driver>>,
     pub shared: Option<Arc<Shared>>,
+    /// Namespaces that the process watches beside the scenario's; they need not be there. Set them before it starts.
+    pub beside: Vec<String>,
     /// What sessions may see of the process, before it starts.
     pub surroundings: wire::Surroundings,
     /// What the running feature has counted.
     pub metrics: Option<Arc<Metrics>>,
     /// What the process may, by the name of its account, where it is not exactly what its peer may.
     pub rights: Option<(&'static str, Rights)>,
-    /// Namespaces that are looked at beside the test's own; they need not be there.
-    pub beside: Vec<String>,
     /// Whether it acts only while it holds the feature's lease.
     pub elects: bool,
     /// How the process that is started next ends, and what it writes until then.
@@ -76,10 +76,10 @@ impl Stage {
             scenario,
             driver: None,
             shared: None,
+            beside: Vec::new(),
             surroundings: wire::Surroundings::none(),
             metrics: None,
             rights: None,
-            beside: Vec::new(),
             elects: false,
             mortal: None,
             end: None,

@@ -131,6 +131,19 @@ async fn a_lease_is_renewed_in_time_without_a_write_of_the_secret() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_is_denied_is_told_and_brings_other_credentials() {
+    let (stage, vault) = issuing("dynamic-denied", Terms::seconds(30, 36_000)).await;
+    stage.apply(dynamic(json!({"renewalPercent": 0}))).await;
+    let first = lease(&stage).await;
+    vault.deny("sys/leases/renew");
+    comes("another lease", async || lease(&stage).await != first).await;
+    let denied = format!("Warning SecretLeaseRenewalError: Could not renew lease, lease_id={first}, err=");
+    comes("its word", async || stage.events().await.iter().any(|event| event.starts_with(&denied))).await;
+    comes("a sync", async || told(&stage, "SecretSynced").await.starts_with("True Synced:")).await;
+    assert!(issues(&vault) >= 2 && stage.secret("creds").await.is_some());
+}
+
+#[tokio::test]
 async fn a_lost_lease_is_replaced_with_one_restart() {
     let (stage, vault) = issuing("dynamic-lost", Terms::seconds(30, 36_000)).await;
     stage.apply(dynamic(json!({"renewalPercent": 0}))).await;

@@ -118,6 +118,11 @@ mod tests {
                 "template.type=\"bootstrap.kubernetes.io/token\" is not allowed".to_owned(),
             ),
             (
+                json!({"data": data(&["a"]), "target": {"template": {"type": token,
+                    "metadata": {"annotations": {"kubernetes.io/service-account.name": "app"}}}}}),
+                format!("template.type=\"{token}\" with annotation \"kubernetes.io/service-account.name\" is not allowed"),
+            ),
+            (
                 json!({"data": data(&["a"]), "target": {"template": {"type": token, "templateFrom": [{"literal": "x", "target": "Annotations"}]}}}),
                 format!("template.type=\"{token}\" with templateFrom target=\"Annotations\" is not allowed"),
             ),
@@ -133,6 +138,8 @@ mod tests {
         ] {
             assert_eq!(told(&spec), expected, "{spec}");
         }
+        let missing = told(&json!({"data": data(&["a"]), "refreshInterval": "10"}));
+        assert!(missing.ends_with("time: missing unit in duration \"10\""), "{missing}");
         let unit = told(&json!({"data": data(&["a"]), "refreshInterval": "1d"}));
         assert!(unit.ends_with("time: unknown unit \"d\" in duration \"1d\""), "{unit}");
         let window = json!({"kind": "allow", "windows": [{"schedule": "* * * * *", "duration": "2x"}]});

@@ -307,6 +307,8 @@ fn a_failed_pass_tells_the_peers_sentence_and_is_tried_again_unless_it_is_final(
             "retry",
         ),
         (Fault::wrong("odd"), "could not update secret: odd", "odd", "retry"),
+        (Fault::wrong(GENERIC_TARGET), GENERIC_TARGET, GENERIC_TARGET, "settled"),
+        (Fault::wrong("bad").within(NO_DATA), "could not get secret data from provider: bad", "bad", "retry"),
         (Fault::wrong(rule::IMMUTABLE), rule::IMMUTABLE, "secret is immutable", "settled"),
         (Fault::dry("who knows"), "could not update secret: who knows", "who knows", "settled"),
     ] {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use source::{Find, Locator, Payload, PushEntry, PushSource, Pushed, RemotePlace, SecretsClient, Validity, select};
 
 use crate::json;
+use crate::push_metadata;
 use crate::reach::Reach;
 use crate::row::{Access, Client, Maintenance, Row};
 use crate::settings::{self, Checked};
@@ -142,6 +143,7 @@ impl SecretsClient for FakeClient {
 
     fn push<'a>(&'a self, entry: &'a PushEntry) -> Opening<'a, Pushed> {
         Box::pin(async move {
+            push_metadata::expect_nothing(entry.metadata.as_ref())?;
             if self.entries.iter().any(|declared| declared.key == entry.at.key) {
                 return Err(Fault::conflict(format!("cannot push to `{}`", entry.at.key)).because("key already exists"));
             }

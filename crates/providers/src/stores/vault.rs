@@ -26,6 +26,7 @@ use self::engine::{Engine, custom, folder};
 use self::kv::{Mount, Version};
 use self::settings::Settings;
 use crate::json;
+use crate::push_metadata;
 use crate::reach::Reach;
 use crate::referent;
 use crate::row::{Access, Client, Maintenance, Row};
@@ -185,6 +186,7 @@ impl VaultClient {
     }
 
     async fn push_entry(&self, entry: &PushEntry) -> Result<Pushed, Fault> {
+        push_metadata::expect_nothing(entry.metadata.as_ref())?;
         let key = &entry.at.key;
         let text = text_of(&entry.source)?;
         let standing = self.standing(key).await?;

@@ -183,6 +183,10 @@ async fn what_is_pushed_joins_what_stands() {
     let mut away = value("new", Some("a"), "1");
     away.metadata = Some(json!({"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata",
         "spec": {"remoteNamespace": "kube-system"}}));
+    let mut unknown = away.clone();
+    unknown.metadata.as_mut().expect("it was set")["spec"] = json!({"label": {}});
+    let told_so = push(&unknown).await;
+    assert!(told_so.starts_with("Wrong: failed to parse PushSecret metadata: unknown field `label`"), "{told_so}");
     assert_eq!(push(&away).await, "Denied: remoteNamespace is only for a ClusterSecretStore");
 }
 

@@ -167,6 +167,12 @@ async fn what_is_pushed_is_ours_and_nothing_else_is_touched() {
     assert_eq!(foreign, "Conflict: cannot push to `app/db`: secret not managed by external-secrets");
     client.delete(&place("app/db", None)).await.expect("a foreign secret is left alone");
     assert_eq!(read(&client, "app/db", Some("user")).await, "u");
+    let mut more = value("more", Some("a"), "1");
+    more.metadata = Some(json!({"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata",
+        "spec": {"tagz": {"a": "b"}}}));
+    let unknown = told(client.push(&more).await, |_| String::new());
+    assert!(unknown.starts_with("Wrong: failed to parse PushSecret metadata: unknown field `tagz`"), "{unknown}");
+    assert_eq!(vault.value("secret/more"), None);
     let refused = told(client.push(&value("text", None, "no object")).await, |_| String::new());
     assert_eq!(refused, "Wrong: error unmarshalling vault secret: the value is no JSON object");
 }
