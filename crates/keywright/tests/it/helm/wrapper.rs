@@ -23,9 +23,14 @@ exit 7"#;
 pub fn start(place: &Path, helm: &str, words: &[&str]) -> Command {
     let script = script(place, "helm", helm);
     fs::create_dir_all(place.join("tmp")).expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
-    command.arg("helm-secrets").args(words).current_dir(place).env_clear();
-    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TMPDIR", place.join("tmp"));
+    // Whoever starts the tests in the background may have its shell ignore signals for them; the program would obey.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_keywright"), "helm-secrets"]).args(words);
+    command
+        .current_dir(place)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TMPDIR", place.join("tmp"));
     command.env("HELM_SECRETS_HELM_PATH", &script).env("SOPS_AGE_KEY", KEY);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
