@@ -299,7 +299,7 @@ mod tests {
                 "metadata":{{"name":"a","namespace":"b","annotations":{{"long":"{}","short":"x"}}}}}}"#,
             "y".repeat(600)
         );
-        SeenSecret::keep(serde_json::from_str(&text).unwrap()).unwrap()
+        SeenSecret::keep(serde_json::from_str(&text).expect("a Secret")).expect("it is kept")
     }
 
     #[test]
@@ -323,7 +323,10 @@ mod tests {
         assert_eq!(secret(r#"{"a":"no base64"}"#).published, None, "it is read then");
         let map = |rest: &str| {
             let text = format!(r#"{{"metadata":{{"name":"a"}}{rest}}}"#);
-            SeenConfigMap::keep(serde_json::from_str(&text).unwrap()).unwrap().published.map(hex::encode)
+            SeenConfigMap::keep(serde_json::from_str(&text).expect("a ConfigMap"))
+                .expect("it is kept")
+                .published
+                .map(hex::encode)
         };
         assert_eq!(map(""), empty);
         let texts = [("a", "1"), ("a-b", "2")];
@@ -342,7 +345,7 @@ mod tests {
     fn binary_data_of_a_config_map_counts() {
         let read = |binary: &str| {
             let text = format!(r#"{{"metadata":{{"name":"a"}},"data":{{"k":"v"}},"binaryData":{binary}}}"#);
-            SeenConfigMap::keep(serde_json::from_str(&text).unwrap()).unwrap().data
+            SeenConfigMap::keep(serde_json::from_str(&text).expect("a ConfigMap")).expect("it is kept").data
         };
         assert_ne!(read(r#"{"b":"AP8="}"#), read(r#"{"b":"AP4="}"#));
         assert_ne!(read(r#"{"b":"AP8="}"#), read("{}"));

@@ -29,37 +29,6 @@ pub trait Of: Send + Sync + std::fmt::Debug + Clone + 'static {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident, $api:ty;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
-        pub enum $name {}
-
-        impl Of for $name {
-            const KIND: Kind = Kind::$name;
-            const ROW: &'static str = concat!("reload-", stringify!($name));
-
-            fn path() -> (&'static str, &'static str, &'static str) {
-                use k8s_openapi::Resource as _;
-                (<$api>::GROUP, <$api>::VERSION, <$api>::URL_PATH_SEGMENT)
-            }
-        }
-    )*};
-}
-
-kinds! {
-    /// apps/v1.
-    Deployment, apps::v1::Deployment;
-    /// apps/v1.
-    DaemonSet, apps::v1::DaemonSet;
-    /// apps/v1.
-    StatefulSet, apps::v1::StatefulSet;
-    /// batch/v1.
-    CronJob, batch::v1::CronJob;
-    /// batch/v1.
-    Job, batch::v1::Job;
-}
-
-macro_rules! foreign_kinds {
     ($($(#[$doc:meta])* $name:ident, $path:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -76,11 +45,26 @@ macro_rules! foreign_kinds {
     )*};
 }
 
-foreign_kinds! {
+kinds! {
+    /// apps/v1.
+    Deployment, path_of::<apps::v1::Deployment>();
+    /// apps/v1.
+    DaemonSet, path_of::<apps::v1::DaemonSet>();
+    /// apps/v1.
+    StatefulSet, path_of::<apps::v1::StatefulSet>();
+    /// batch/v1.
+    CronJob, path_of::<batch::v1::CronJob>();
+    /// batch/v1.
+    Job, path_of::<batch::v1::Job>();
     /// Argo's.
     Rollout, ("argoproj.io", "v1alpha1", "rollouts");
     /// OpenShift's.
     DeploymentConfig, ("apps.openshift.io", "v1", "deploymentconfigs");
+}
+
+/// The path of a kind that the API itself has.
+fn path_of<A: k8s_openapi::Resource>() -> (&'static str, &'static str, &'static str) {
+    (A::GROUP, A::VERSION, A::URL_PATH_SEGMENT)
 }
 
 /// A workload in the cache.
