@@ -41,13 +41,21 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
     Flag { name, short: None, takes: Takes::Bool, help }
 }
 
-const FLAGS: &[Flag] = &[
+/// What every process of External Secrets takes.
+const COMMON: &[Flag] = &[
     value("metrics-addr", "where metrics are served (:8080)"),
     switch("metrics-secure", "serve metrics over TLS"),
     switch("metrics-auth", "ask the API server who may scrape; needs the ClusterRole system:auth-delegator"),
     value("metrics-cert-dir", "where the certificate of the metrics lies; without it one is made"),
     value("metrics-cert-name", "its file (tls.crt)"),
     value("metrics-key-name", "its key's file (tls.key)"),
+    switch("enable-http2", "accepted: HTTP/1 is served"),
+    value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
+    value("zap-time-encoding", "epoch, millis or nano for a number of seconds (epoch), else a date"),
+];
+
+/// What the controller takes beyond them.
+const FLAGS: &[Flag] = &[
     value("live-addr", "where /healthz and /readyz are served (:8082)"),
     value("controller-class", "the class of stores that is served (default)"),
     switch("enable-leader-election", "elect a leader among several replicas"),
@@ -58,8 +66,6 @@ const FLAGS: &[Flag] = &[
     value("concurrent", "how many objects are worked on at once (1; ours works on ten at least)"),
     value("client-qps", "accepted"),
     value("client-burst", "accepted"),
-    value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
-    value("zap-time-encoding", "epoch, millis or nano for a number of seconds (epoch), else a date"),
     value("namespace", "watch this namespace only"),
     switch("enable-secret-store-reconciler", "validate SecretStores (true)"),
     switch("enable-cluster-store-reconciler", "validate ClusterSecretStores (true)"),
@@ -74,7 +80,6 @@ const FLAGS: &[Flag] = &[
     switch("enable-flood-gate", "leave a store alone that is not ready (true)"),
     switch("enable-generator-state", "accepted"),
     switch("enable-extended-metric-labels", "metrics carry the recommended labels of their objects"),
-    switch("enable-http2", "accepted: HTTP/1 is served"),
     switch("unsafe-allow-generic-targets", "not supported: write other kinds than Secrets"),
     switch("enable-vault-token-cache", "accepted: tokens are always kept and renewed"),
     value("vault-token-cache-size", "accepted"),
@@ -111,27 +116,25 @@ fn control(call: &mut Call) -> Result<Exit, Failure> {
     Ok(Exit::SUCCESS)
 }
 
-/// Reads a command line behind so many words and starts the log; or how the process ends at once: after help, or what is wrong.
+/// Reads a command line behind so many words, by these flags and the common ones, and starts the log; or how the process ends at
+/// once: after help, or what is wrong.
 fn read(call: &mut Call, program: &str, flags: &[Flag], words: usize) -> Result<Result<Parsed, Exit>, Failure> {
-    let parsed = match argv::parse(Grammar::Pflag, flags, &call.args[words..]) {
-        Ok(parsed) => parsed,
+    let flags = [COMMON, flags].concat();
+    let read = argv::parse(Grammar::Pflag, &flags, &call.args[words..]);
+    let wrong = match read.map(|parsed| (check_values(&parsed), parsed)) {
+        Ok((Ok((level, form)), parsed)) => {
+            logs::start(form, To::Stderr, level);
+            return Ok(Ok(parsed));
+        }
         Err(ArgvError::Help { .. }) => {
-            call.ui.data(argv::usage(program, flags).as_bytes())?;
+            call.ui.data(argv::usage(program, &flags).as_bytes())?;
             return Ok(Err(Exit::SUCCESS));
         }
-        Err(error) => {
-            call.ui.note(&format!("Error: {error}\n{}", argv::usage(program, flags)));
-            return Ok(Err(Exit::FAILURE));
-        }
+        Ok((Err(fault), _)) => fault.chain(),
+        Err(error) => error.to_string(),
     };
-    match check_values(&parsed) {
-        Ok((level, form)) => logs::start(form, To::Stderr, level),
-        Err(fault) => {
-            call.ui.note(&format!("Error: {}\n{}", fault.chain(), argv::usage(program, flags)));
-            return Ok(Err(Exit::FAILURE));
-        }
-    }
-    Ok(Ok(parsed))
+    call.ui.note(&format!("Error: {wrong}\n{}", argv::usage(program, &flags)));
+    Ok(Err(Exit::FAILURE))
 }
 
 /// Flags whose values are whole numbers.

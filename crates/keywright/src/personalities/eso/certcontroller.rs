@@ -17,6 +17,7 @@ use super::webhook::health;
 use super::{Flag, Parsed, candidate, guard, guarded_metrics_route, metrics_listener, read, switch, value};
 use crate::{Call, Exit, Failure, cluster};
 
+/// Beyond those that every process takes.
 const FLAGS: &[Flag] = &[
     value("crd-requeue-interval", "how often CRDs are looked at (5m)"),
     value("service-name", "the webhook's Service (external-secrets-webhook)"),
@@ -26,16 +27,7 @@ const FLAGS: &[Flag] = &[
     value("crd-names", "CRDs that may ask for a conversion webhook"),
     switch("enable-partial-cache", "accepted: nothing is cached"),
     value("healthz-addr", "where /healthz and /readyz are served (:8081)"),
-    value("metrics-addr", "where metrics are served (:8080)"),
-    switch("metrics-secure", "serve metrics over TLS"),
-    switch("metrics-auth", "ask the API server who may scrape; needs the ClusterRole system:auth-delegator"),
-    value("metrics-cert-dir", "where the certificate of the metrics lies; without it one is made"),
-    value("metrics-cert-name", "its file (tls.crt)"),
-    value("metrics-key-name", "its key's file (tls.key)"),
     switch("enable-leader-election", "elect a leader among several replicas"),
-    switch("enable-http2", "accepted: HTTP/1 is served"),
-    value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
-    value("zap-time-encoding", "epoch, millis or nano for a number of seconds (epoch), else a date"),
 ];
 
 /// The name of the lease.

@@ -14,27 +14,19 @@ use operator::listener::tls::{Files, Tls, Version};
 use operator::listener::{Listener, Routes, text};
 use tokio::sync::watch;
 
-use super::{Flag, Parsed, guard, guarded_metrics_route, metrics_listener, read, switch, value};
+use super::{Flag, Parsed, guard, guarded_metrics_route, metrics_listener, read, value};
 use crate::{Call, Exit, Failure, cluster};
 
+/// Beyond those that every process takes.
 const FLAGS: &[Flag] = &[
     value("port", "where the webhook is served (10250)"),
     value("dns-name", "the name that its certificate must bear (localhost)"),
     value("cert-dir", "where ca.crt, tls.crt and tls.key lie (/tmp/k8s-webhook-server/serving-certs)"),
     value("healthz-addr", "where /healthz and /readyz are served (:8081)"),
-    value("metrics-addr", "where metrics are served (:8080)"),
-    switch("metrics-secure", "serve metrics over TLS"),
-    switch("metrics-auth", "ask the API server who may scrape; needs the ClusterRole system:auth-delegator"),
-    value("metrics-cert-dir", "where the certificate of the metrics lies; without it one is made"),
-    value("metrics-cert-name", "its file (tls.crt)"),
-    value("metrics-key-name", "its key's file (tls.key)"),
     value("check-interval", "how often the certificate is looked at (5m)"),
     value("lookahead-interval", "for how long it must still hold (2160h)"),
     value("tls-ciphers", "accepted: only ciphers that are thought safe are spoken"),
     value("tls-min-version", "the oldest TLS that is spoken, 1.2 at least (1.2)"),
-    switch("enable-http2", "accepted: HTTP/1 is served"),
-    value("loglevel", "debug, info, warn, error, dpanic, panic or fatal (info)"),
-    value("zap-time-encoding", "epoch, millis or nano for a number of seconds (epoch), else a date"),
 ];
 
 /// How long somebody may take to make the certificate.
