@@ -17,10 +17,11 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
 use testkit::scenario::Scenario;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+
+use crate::posted::{Told, posted};
 
 const KINDS: [(&str, &str); 3] = [
     ("ExternalSecret", "externalsecret"),
@@ -50,7 +51,7 @@ impl Hook {
     }
 
     /// What it answers to a body.
-    async fn post(&self, path: &str, body: &[u8]) -> (u16, String) {
+    async fn post(&self, path: &str, body: &[u8]) -> Told {
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_slice(self.authority.as_bytes()).expect("an authority of ours");
         roots.add(root).expect("an authority of ours");
@@ -58,26 +59,14 @@ impl Hook {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
         let name = ServerName::try_from("127.0.0.1").expect("a name");
         let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-        let mut stream = shaken.expect("its authority vouches for it");
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.expect("it reads");
-        // A body that is too long is refused before its end.
-        let _ = stream.write_all(body).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8(answer).expect("text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer with a head");
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        (status, body.to_owned())
+        let stream = shaken.expect("its authority vouches for it");
+        posted(stream, path, "content-type: application/json", body).await
     }
 
     /// The response to a review.
     async fn reviewed(&self, path: &str, body: &[u8]) -> Value {
-        let (status, text) = self.post(path, body).await;
-        let answer: Value = serde_json::from_str(&text).expect("JSON");
+        let Told { status, body, .. } = self.post(path, body).await;
+        let answer: Value = serde_json::from_str(&body).expect("JSON");
         let told = (status, &answer["apiVersion"], &answer["kind"]);
         assert_eq!(told, (200, &json!("admission.k8s.io/v1"), &json!("AdmissionReview")), "{answer}");
         answer["response"].clone()
@@ -297,5 +286,6 @@ async fn what_is_no_review_gets_a_clear_answer_and_the_next_one_is_served() {
     assert_eq!(hook.reviewed(&path, &binary).await["allowed"], json!(false));
     let deletion = review(json!({"uid": "u", "operation": "DELETE", "object": null, "oldObject": {"spec": {}}}));
     assert_eq!(hook.reviewed(&path, deletion.as_bytes()).await, json!({"uid": "u", "allowed": true}));
-    assert_eq!(hook.post("/validate-other", good.as_bytes()).await, (404, "404 page not found\n".to_owned()));
+    let other = hook.post("/validate-other", good.as_bytes()).await;
+    assert_eq!((other.status, &*other.body), (404, "404 page not found\n"));
 }

@@ -13,6 +13,7 @@ mod external_secret_template;
 mod generated_role;
 mod generator;
 mod interop;
+mod posted;
 mod providers;
 mod push_secret;
 mod push_secret_faults;

@@ -3,17 +3,11 @@
 use operator::listener::{Listener, Routes};
 use operator::sealed_secrets::{self, Keys, Settings};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::posted::{Told, posted};
 use crate::sealed_secret::{V1, keys, sealed_secret, settings, start_with};
 use crate::stage::Stage;
-
-struct Told {
-    status: u16,
-    head: String,
-    body: String,
-}
 
 /// A process whose HTTP is served on a port of its own.
 async fn served(stage: &mut Stage, settings: Settings) -> std::net::SocketAddr {
@@ -27,20 +21,8 @@ async fn served(stage: &mut Stage, settings: Settings) -> std::net::SocketAddr {
 }
 
 async fn post(at: std::net::SocketAddr, path: &str, client: &str, body: &[u8]) -> Told {
-    let mut stream = TcpStream::connect(at).await.expect("it listens");
-    let length = body.len();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: {client}\r\ncontent-length: {length}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.expect("it reads");
-    // A body that is too long is refused before its end.
-    let _ = stream.write_all(body).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8(answer).expect("text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer with a head");
-    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-    Told { status, head: head.to_owned(), body: body.to_owned() }
+    let stream = TcpStream::connect(at).await.expect("it listens");
+    posted(stream, path, &format!("x-forwarded-for: {client}"), body).await
 }
 
 #[tokio::test]
