@@ -1,7 +1,7 @@
 //! sprig's regular expressions: RE2's syntax and Go's replacements, by the crate `regex`. A pattern is compiled once a run;
 //! time is linear in the text. Specification: ESO §8.5.
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 use super::Type::{Int, Text};
 use super::{Args, Function, Outcome, Run, convert, letters, row};
@@ -53,6 +53,15 @@ fn find_all(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn replace(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    replaced(run, args, pattern::expand)
+}
+
+fn replace_literal(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
+    replaced(run, args, |_, replacement, out| out.extend_from_slice(replacement))
+}
+
+/// The text with what `expand` makes of the replacement in the place of each match.
+fn replaced(run: &mut Run<'_>, args: Args<'_>, expand: impl Fn(&Captures<'_>, &[u8], &mut Vec<u8>)) -> Outcome {
     let (text, replacement) = (args.text(1), args.text(2));
     let compiled = compiled(run, args.text(0), text)?;
     let mut out = crate::print::Out::new(run.fuel);
@@ -60,24 +69,9 @@ fn replace(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
     for captures in pattern::matches(&compiled, text) {
         let whole = captures.get_match();
         let mut expanded = Vec::new();
-        pattern::expand(&captures, replacement, &mut expanded);
+        expand(&captures, replacement, &mut expanded);
         out.push(&text[end..whole.start()])?;
         out.push(&expanded)?;
-        end = whole.end();
-    }
-    out.push(&text[end..])?;
-    run.text(out.into_bytes())
-}
-
-fn replace_literal(run: &mut Run<'_>, args: Args<'_>) -> Outcome {
-    let (text, replacement) = (args.text(1), args.text(2));
-    let compiled = compiled(run, args.text(0), text)?;
-    let mut out = crate::print::Out::new(run.fuel);
-    let mut end = 0;
-    for captures in pattern::matches(&compiled, text) {
-        let whole = captures.get_match();
-        out.push(&text[end..whole.start()])?;
-        out.push(replacement)?;
         end = whole.end();
     }
     out.push(&text[end..])?;

@@ -14,8 +14,22 @@ struct Directive {
     sharp: bool,
     space: bool,
     zero: bool,
+    /// `%#v`: as Go's source. To `v` the flag `#` means this alone.
+    as_source: bool,
+    /// `%+v`: records with the names of their fields. To `v` the flag `+` means this alone.
+    with_names: bool,
     width: Option<usize>,
     precision: Option<usize>,
+}
+
+impl Directive {
+    /// With the flags as the verb understands them.
+    fn under(self, verb: char) -> Self {
+        match verb {
+            'v' => Self { as_source: self.sharp, with_names: self.plus, sharp: false, plus: false, ..self },
+            _ => self,
+        }
+    }
 }
 
 /// A width or precision beyond this is a mistake, in Go and here.
@@ -149,7 +163,7 @@ impl Printer<'_> {
             verb => {
                 let value = &self.values[self.next];
                 self.next += 1;
-                formatted(out, &directive, verb, value, 0)
+                formatted(out, &directive.under(verb), verb, value, 0)
             }
         }
     }
@@ -211,10 +225,12 @@ fn formatted(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: us
             let name = if matches!(item, Value::Nil) { "<nil>".into() } else { item.type_name() };
             padded(out, how, name.as_bytes())
         }
-        ('v', Value::Missing | Value::Nil) if depth == 0 || !how.sharp => padded(out, how, b"<nil>"),
-        (_, Value::Missing | Value::Nil) if depth > 0 && !how.sharp => out.push(b"<nil>"),
-        (_, Value::Missing | Value::Nil) if verb != 'v' => out.push(format!("%!{verb}(<nil>)").as_bytes()),
-        ('v', _) if how.sharp => source(out, item, depth),
+        ('v', _) if how.as_source && !(depth == 0 && item.is_nothing()) => source(out, item, depth),
+        ('v', Value::Missing | Value::Nil) => padded(out, how, b"<nil>"),
+        (_, Value::Missing | Value::Nil) if depth > 0 => out.push(b"<nil>"),
+        (_, Value::Missing | Value::Nil) => out.push(format!("%!{verb}(<nil>)").as_bytes()),
+        // Errors and addresses: there are none.
+        ('w' | 'p', _) => bad_verb(out, how, verb, item, depth),
         ('v' | 's' | 'q' | 'x' | 'X', Value::Text(text)) => text_verb(out, how, verb, text.bytes()),
         ('v' | 's' | 'q' | 'x' | 'X', Value::Number(text)) => text_verb(out, how, verb, text.bytes()),
         (_, Value::Bool(truth)) if matches!(verb, 'v' | 't') => padded(out, how, truth.to_string().as_bytes()),
@@ -253,7 +269,7 @@ fn parts(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: usize)
         if index > 0 {
             out.push(b" ")?;
         }
-        if how.plus && verb == 'v' && !name.is_empty() {
+        if how.with_names && !name.is_empty() {
             out.push(name.as_bytes())?;
             out.push(b":")?;
         }
@@ -264,7 +280,7 @@ fn parts(out: &mut Out, how: &Directive, verb: char, item: &Value, depth: usize)
 
 fn entries(out: &mut Out, how: &Directive, verb: char, map: &Map, depth: usize) -> Result<(), String> {
     if verb == 'v' && how.width.is_none() && how.precision.is_none() {
-        return nested(out, &Value::Map(map.clone()), &Layout { with_names: how.plus }, depth);
+        return nested(out, &Value::Map(map.clone()), &Layout { with_names: how.with_names }, depth);
     }
     out.push(b"map[")?;
     for (index, (name, item)) in map.entries().iter().enumerate() {
@@ -340,7 +356,7 @@ fn integer(out: &mut Out, how: &Directive, verb: char, item: &Value, sign: Sign,
         'b' => 2,
         'o' | 'O' => 8,
         'x' | 'X' => 16,
-        'c' | 'q' | 'U' => return character(out, how, verb, magnitude),
+        'c' | 'q' | 'U' => return character(out, how, verb, sign, magnitude),
         _ => return bad_verb(out, how, verb, item, 0),
     };
     let prefix = match verb {
@@ -372,7 +388,8 @@ fn integer(out: &mut Out, how: &Directive, verb: char, item: &Value, sign: Sign,
     padded(out, &spaced, format!("{sign}{prefix}{digits}").as_bytes())
 }
 
-fn character(out: &mut Out, how: &Directive, verb: char, code: u64) -> Result<(), String> {
+fn character(out: &mut Out, how: &Directive, verb: char, sign: Sign, magnitude: u64) -> Result<(), String> {
+    let code = if sign == Sign::Minus { magnitude.wrapping_neg() } else { magnitude };
     let letter = u32::try_from(code).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
     let text = match verb {
         'c' => letter.to_string(),

@@ -90,28 +90,34 @@ pub fn swapped(text: &str) -> String {
 
 /// Words in small letters between separators. A word starts at a capital behind a small letter or a digit, at the last of several
 /// capitals if a small letter follows, and at a digit that small letters follow; in such a word digits and small letters go on.
+/// Symbols in a row are a word; punctuation parts words without a separator.
 pub fn separated(text: &str, separator: char) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let letters: Vec<char> = text.chars().collect();
-    let kinds: Vec<Kind> = letters.iter().map(|letter| Kind::of(*letter)).collect();
+    let mut kinds: Vec<Kind> = letters.iter().map(|letter| Kind::of(*letter)).collect();
+    for index in 1..kinds.len() {
+        // Punctuation in a row stays together, `-` and `_` too.
+        if kinds[index - 1] == Kind::Punctuation && matches!(letters[index], '-' | '_') {
+            kinds[index] = Kind::Punctuation;
+        }
+    }
     let mut in_number = false;
-    // Behind a sign that is no letter, digit or separator, separators stay as they are.
-    let mut after_sign = false;
     for (index, letter) in letters.iter().enumerate() {
         let here = kinds[index];
         if here == Kind::Separator {
-            out.push(if after_sign { *letter } else { separator });
+            out.push(separator);
             in_number = false;
             continue;
         }
-        after_sign = here == Kind::Other;
         let before = index.checked_sub(1).map_or(Kind::Separator, |before| kinds[before]);
         if starts_word(before, &kinds[index..], in_number) {
             out.push(separator);
             in_number = false;
         }
-        in_number |= here == Kind::Digit && (before == Kind::Separator || out.ends_with(separator));
-        out.push(if letter.is_uppercase() { lower(*letter) } else { *letter });
+        in_number &= !matches!(here, Kind::Punctuation | Kind::Symbol);
+        in_number |=
+            here == Kind::Digit && (matches!(before, Kind::Separator | Kind::Punctuation) || out.ends_with(separator));
+        out.push(if here == Kind::Upper { lower(*letter) } else { *letter });
     }
     out
 }
@@ -122,7 +128,8 @@ enum Kind {
     Lower,
     Digit,
     Separator,
-    Other,
+    Punctuation,
+    Symbol,
 }
 
 impl Kind {
@@ -130,11 +137,24 @@ impl Kind {
         match letter {
             '_' | '-' => Self::Separator,
             letter if runes::is_space(letter) => Self::Separator,
-            letter if letter.is_uppercase() => Self::Upper,
             letter if letter.is_numeric() => Self::Digit,
-            letter if letter.is_alphabetic() => Self::Lower,
-            _ => Self::Other,
+            letter if letter.is_uppercase() => Self::Upper,
+            // A letter in title case is no capital.
+            letter if letter.is_lowercase() || letter.to_lowercase().next() != Some(letter) => Self::Lower,
+            letter if is_punctuation(letter) => Self::Punctuation,
+            _ => Self::Symbol,
         }
+    }
+}
+
+/// Unicode's punctuation, as far as it is met between words: what else is neither letter nor digit counts as a symbol.
+fn is_punctuation(letter: char) -> bool {
+    match letter {
+        '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~' => false,
+        letter if letter.is_ascii() => letter.is_ascii_punctuation(),
+        letter => matches!(letter, '\u{a1}' | '\u{a7}' | '\u{ab}' | '\u{b6}' | '\u{b7}' | '\u{bb}' | '\u{bf}'
+            | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{2043}' | '\u{2045}'..='\u{2051}' | '\u{2053}'..='\u{205e}'
+            | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301f}'),
     }
 }
 
@@ -143,7 +163,8 @@ fn starts_word(before: Kind, rest: &[Kind], in_number: bool) -> bool {
     match (before, rest[0]) {
         (Kind::Lower | Kind::Digit, Kind::Upper) => true,
         (Kind::Upper, Kind::Upper) => after == Some(Kind::Lower),
-        (Kind::Upper | Kind::Lower, Kind::Digit) if !in_number => {
+        (Kind::Upper | Kind::Lower | Kind::Digit, Kind::Symbol) | (Kind::Symbol, Kind::Upper | Kind::Lower) => true,
+        (Kind::Upper | Kind::Lower | Kind::Symbol, Kind::Digit) if !in_number => {
             rest.iter().find(|kind| **kind != Kind::Digit) == Some(&Kind::Lower)
         }
         _ => false,
