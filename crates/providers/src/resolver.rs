@@ -13,8 +13,8 @@ use base::{Fault, Kind, truth};
 use document::{Node, Scalar};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use source::expand::{self, Answers, Options, Wanted};
-use source::{Locator, Payload, Reference, reference, select};
+use source::expand::{self, Answers, Body, Options, Wanted};
+use source::{Locator, Payload, Reference, select};
 
 use crate::reach::Reach;
 use crate::registry;
@@ -122,16 +122,16 @@ impl Resolver {
         std::mem::take(&mut *warnings).into_iter().collect()
     }
 
-    /// The value of the text behind `ref+`.
-    ///
-    /// # Errors
-    /// It is no reference, its place cannot be read, or there is no such value.
-    pub async fn value(&self, body: &str) -> Result<Node, Fault> {
+    async fn value(&self, body: &Body) -> Result<Node, Fault> {
         let resolved = async {
-            let reference = Reference::parse(body)?;
-            self.resolve(&reference).await
+            let reference = Reference::parse(body.text())?;
+            let door = self.door(&reference.scheme)?;
+            if !body.is_composed() {
+                self.warn_of_unknown(door, &reference);
+            }
+            self.resolve(door, &reference).await
         };
-        resolved.await.map_err(|fault: Fault| fault.within(format!("expand {}", reference::shown(body))))
+        resolved.await.map_err(|fault| body.failed(fault))
     }
 
     /// Asks for what is wanted until nothing is.
@@ -146,15 +146,13 @@ impl Resolver {
             }
             let values = futures::stream::iter(bodies.iter().map(|body| self.value(body))).buffered(AT_ONCE);
             let values: Vec<Node> = values.try_collect().await?;
-            answers.extend(bodies.into_iter().zip(values));
+            answers.extend(bodies.iter().map(|body| body.text().to_owned()).zip(values));
         }
     }
 
-    async fn resolve(&self, reference: &Reference) -> Result<Node, Fault> {
-        let door = self.door(&reference.scheme)?;
+    async fn resolve(&self, door: &'static TextDoor, reference: &Reference) -> Result<Node, Fault> {
         let environment = &self.inner.reach.surroundings.environment;
         let asked = Asked { reference, environment };
-        self.warn_of_unknown(door, reference);
         match self.read(door, &asked).await {
             Err(fault) if fault.kind() == Kind::NotFound => fallback(&Common { door, asked: &asked }, fault),
             read => decoded(&Common { door, asked: &asked }, read?),

@@ -9,7 +9,7 @@ pub mod text;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use base::Fault;
+use base::{Fault, Kind};
 use document::{Branch, Element, Item, Key, Node, ReadOptions, Scalar, yaml};
 
 pub use print::{Collections, printed};
@@ -34,8 +34,43 @@ pub struct Options {
 /// What references want: distinct, in the order of the documents.
 #[derive(Default)]
 pub struct Wanted {
-    bodies: Vec<String>,
+    bodies: Vec<Body>,
     known: HashSet<String>,
+}
+
+/// A reference whose place is known.
+pub struct Body {
+    text: String,
+    /// As it stands in the document, where values of inner references are in the text.
+    written: Option<String>,
+}
+
+impl Body {
+    /// The text behind `ref+`, with the values of inner references in it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether values of inner references are in its text; no message may show them.
+    #[must_use]
+    pub fn is_composed(&self) -> bool {
+        self.written.is_some()
+    }
+
+    /// What is told of a failure. The causes name the place and with it what inner references gave, so only their kind is told.
+    #[must_use]
+    pub fn failed(&self, fault: Fault) -> Fault {
+        let Some(written) = &self.written else { return fault.within(format!("expand {}", shown(&self.text))) };
+        let told = match fault.kind() {
+            Kind::NotFound => "no value is found there",
+            Kind::Denied => "access is denied",
+            Kind::Busy | Kind::Unreachable => "it cannot be reached",
+            _ => "it cannot be read",
+        };
+        Fault::new(fault.kind(), format!("expand {}: {told}", shown(written)))
+            .hint("what inner references give is not shown; resolve them alone to see more")
+    }
 }
 
 impl Wanted {
@@ -60,9 +95,9 @@ impl Wanted {
         Ok(())
     }
 
-    /// The texts behind `ref+`, each once.
+    /// What can be fetched, each once.
     #[must_use]
-    pub fn into_bodies(self) -> Vec<String> {
+    pub fn into_bodies(self) -> Vec<Body> {
         self.bodies
     }
 
@@ -90,11 +125,12 @@ impl Wanted {
         for inner in reference.inner() {
             self.reference(inner, answers, options)?;
         }
-        if let Some(body) = body_of(reference, answers)?
-            && !answers.contains_key(&body)
-            && self.known.insert(body.clone())
+        if let Some(text) = body_of(reference, answers)?
+            && !answers.contains_key(&text)
+            && self.known.insert(text.clone())
         {
-            self.bodies.push(body);
+            let written = reference.inner().next().map(|_| reference.written().to_owned());
+            self.bodies.push(Body { text, written });
         }
         Ok(())
     }
@@ -273,7 +309,7 @@ fn body_of(reference: &Embedded<'_>, answers: &Answers) -> Result<Option<String>
             Piece::Reference(inner) => {
                 let Some(place) = body_of(inner, answers)? else { return Ok(None) };
                 let Some(value) = answers.get(&place) else { return Ok(None) };
-                body.push_str(&print::nested(&place, value)?);
+                body.push_str(&print::nested(inner.written(), value)?);
             }
         }
     }

@@ -128,6 +128,12 @@ fn failures_name_the_reference_and_never_a_value() {
             "expand sops://nofile.yaml: failed to read \"nofile.yaml\": open nofile.yaml: no such file or directory",
         ),
         ("ref+sops://doc.yaml", "expand sops://doc.yaml: sops metadata not found"),
+        // Ours: what an inner reference gives is a value, so neither the place nor why it cannot be read is told.
+        ("ref+file://ref+echo://SECRET+", "expand file://ref+echo://SECRET: no value is found there"),
+        (
+            "ref+file://doc.yaml#/ref+echo://ref+echo://SECRET++",
+            "expand file://doc.yaml#/ref+echo://ref+echo://SECRET+: no value is found there",
+        ),
     ] {
         assert_eq!(text(&strict, input), expected, "{input}");
     }

@@ -32,6 +32,13 @@ impl Embedded<'_> {
         })
     }
 
+    /// What stands behind `ref+`, without the `+` that ends it.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        let body = self.whole.split_once(PREFIX).map_or(self.whole, |(_, body)| body);
+        body.strip_suffix('+').unwrap_or(body)
+    }
+
     /// Whether it is left as it stands where `secretref`s are: it is one, or its place depends on one.
     #[must_use]
     pub fn is_excluded(&self, excludes_secret: bool) -> bool {
