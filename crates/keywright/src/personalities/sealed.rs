@@ -69,7 +69,7 @@ const FLAGS: &[Flag] = &[
 ];
 
 /// What scripts that ask the peer's controller for its version get.
-const PEER_VERSION: &str = "0.40.0";
+const PEER_VERSION: &str = "v0.40.0";
 /// The longest `--key-prefix` (SS §10.2).
 const PREFIX_LENGTH: usize = 245;
 

@@ -11,7 +11,7 @@ fn help_and_version_need_no_cluster() {
         assert!(ended.err.contains("--key-renew-period"), "{}", ended.err);
     }
     let ended = run("controller", &["--version"], b"", &[]);
-    assert_eq!((ended.code, ended.out.starts_with("controller version: ")), (0, true), "{}", ended.out);
+    assert_eq!((ended.code, ended.out.starts_with("controller version: v")), (0, true), "{}", ended.out);
 }
 
 #[test]

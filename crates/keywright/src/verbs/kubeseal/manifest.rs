@@ -156,15 +156,17 @@ fn unfold(node: Node, kind: &str, found: &mut Vec<Branch>) -> Result<(), Fault> 
     let Node::Branch(branch) = node else {
         return Err(Fault::wrong(NOTHING).hint("a document of the input is not a mapping"));
     };
-    match text(&branch, "kind")?.as_deref() {
-        None | Some("") => found.push(branch),
-        Some(said) if said == kind => found.push(branch),
-        Some(said) if said == "List" || said == format!("{kind}List") => {
+    let said = text(&branch, "kind")?.unwrap_or_default();
+    // A list as programs save what the API answered names no kind; neither a Secret nor a SealedSecret has items.
+    let is_nameless_list = said.is_empty() && matches!(field(&branch, "items"), Some(Node::List(_)));
+    match said.as_str() {
+        said if is_nameless_list || said == "List" || said == format!("{kind}List") => {
             for item in list(&branch, "items")? {
                 unfold(item.clone(), kind, found)?;
             }
         }
-        Some(said) => {
+        said if said.is_empty() || said == kind => found.push(branch),
+        said => {
             let name = mapping(&branch, "metadata")?.map(|metadata| text(metadata, "name")).transpose()?.flatten();
             return Err(Fault::wrong(format!("expected a {kind} but found the {said} `{}`", name.unwrap_or_default())));
         }

@@ -31,6 +31,7 @@ fn streams_of_both_syntaxes_are_read() {
             &["a=b", "c=d"],
         ),
         ("kind: SecretList\nitems: [{stringData: {a: b}}]\n", &["a=b"]),
+        ("metadata: {}\nitems: [{stringData: {a: b}}, {stringData: {c: d}}]\n", &["a=b", "c=d"]),
     ] {
         assert_eq!(
             texts_of(input).as_deref(),
