@@ -43,6 +43,18 @@ pub struct Flag {
     pub help: &'static str,
 }
 
+/// A flag that takes a value and has a long name alone.
+#[must_use]
+pub const fn value(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Value, help }
+}
+
+/// A flag that is on or off and has a long name alone.
+#[must_use]
+pub const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Bool, help }
+}
+
 /// What was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {

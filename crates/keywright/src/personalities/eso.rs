@@ -29,17 +29,9 @@ use plan::Delimiters;
 use wire::Environment;
 
 use super::guarded_metrics_route;
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, switch, value};
 use crate::logs::{Form, To};
 use crate::{Call, Exit, Failure, cluster, logs, reach};
-
-const fn value(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Value, help }
-}
-
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Bool, help }
-}
 
 /// What every process of External Secrets takes.
 const COMMON: &[Flag] = &[

@@ -34,17 +34,9 @@ use wire::Environment;
 use wire::proxy::Proxy;
 
 use super::metrics_route;
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, switch, value};
 use crate::logs::{Form, To};
 use crate::{Exit, Failure, cluster, logs};
-
-const fn value(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Value, help }
-}
-
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Bool, help }
-}
 
 const FLAGS: &[Flag] = &[
     switch("auto-reload-all", "treat workloads without an auto annotation as opted in"),

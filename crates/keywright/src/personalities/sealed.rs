@@ -21,17 +21,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use wire::Environment;
 
 use super::metrics_route;
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, switch, value};
 use crate::logs::{Form, To};
 use crate::{Call, Exit, Failure, cluster, logs};
-
-const fn value(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Value, help }
-}
-
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Bool, help }
-}
 
 const FLAGS: &[Flag] = &[
     value("key-prefix", "what names of keys' Secrets start with (sealed-secrets-key)"),

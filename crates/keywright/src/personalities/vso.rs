@@ -21,17 +21,9 @@ use serde_json::json;
 use wire::Environment;
 
 use super::metrics_route;
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, switch, value};
 use crate::logs::{Form, To};
 use crate::{Call, Exit, Failure, cluster, logs, reach};
-
-const fn value(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Value, help }
-}
-
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, short: None, takes: Takes::Bool, help }
-}
 
 const FLAGS: &[Flag] = &[
     value("metrics-bind-address", "where metrics are served (:8080); empty serves none"),

@@ -20,21 +20,16 @@ use operator::vault_secrets;
 use operator::world::stores::Providers;
 use wire::Environment;
 
-use crate::argv::{self, ArgvError, Flag, Grammar, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, value};
 use crate::logs::{Form, To};
 use crate::personalities::metrics_route;
 use crate::{Call, Exit, Failure, cluster, logs, reach};
 
 const FLAGS: &[Flag] = &[
-    Flag {
-        name: "features",
-        short: None,
-        takes: Takes::Value,
-        help: "which features to run, by comma; all by default",
-    },
-    Flag { name: "listen-addr", short: None, takes: Takes::Value, help: "where metrics and health are served (:8080)" },
-    Flag { name: "log-format", short: None, takes: Takes::Value, help: "text or json" },
-    Flag { name: "log-level", short: None, takes: Takes::Value, help: "debug, info, warn or error" },
+    value("features", "which features to run, by comma; all by default"),
+    value("listen-addr", "where metrics and health are served (:8080)"),
+    value("log-format", "text or json"),
+    value("log-level", "debug, info, warn or error"),
 ];
 
 /// How many passes of one feature run at once: they wait for the network, not for the processor.

@@ -15,7 +15,7 @@ use base::{Fault, Timestamp};
 use self::input::Input;
 use self::output::Rendered;
 use super::kubeseal::recover;
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes, switch, value};
 use crate::{Call, Exit, Failure};
 
 const FLAGS: &[Flag] = &[
@@ -25,12 +25,10 @@ const FLAGS: &[Flag] = &[
         takes: Takes::Value,
         help: "the namespace of objects that name none (default)",
     },
-    Flag {
-        name: "private-key",
-        short: None,
-        takes: Takes::Value,
-        help: "files that hold the keys of SealedSecrets: PEM, or a backup of the controller's Secrets; may be repeated",
-    },
+    value(
+        "private-key",
+        "files that hold the keys of SealedSecrets: PEM, or a backup of the controller's Secrets; may be repeated",
+    ),
     Flag {
         name: "output-dir",
         short: Some('o'),
@@ -43,24 +41,14 @@ const FLAGS: &[Flag] = &[
         takes: Takes::Bool,
         help: "write the other manifests, too, so that the whole can be applied",
     },
-    Flag {
-        name: "offline",
-        short: None,
-        takes: Takes::Bool,
-        help: "ask no secret manager: ExternalSecrets and VaultStaticSecrets are written as they are",
-    },
+    switch("offline", "ask no secret manager: ExternalSecrets and VaultStaticSecrets are written as they are"),
     Flag {
         name: "keep-going",
         short: Some('k'),
         takes: Takes::Bool,
         help: "write what could be rendered although something could not; still ends with 1",
     },
-    Flag {
-        name: "now",
-        short: None,
-        takes: Takes::Value,
-        help: "the moment that templates see, such as 2026-01-31T12:00:00Z (SOURCE_DATE_EPOCH, else the clock)",
-    },
+    value("now", "the moment that templates see, such as 2026-01-31T12:00:00Z (SOURCE_DATE_EPOCH, else the clock)"),
 ];
 
 /// What was asked for.

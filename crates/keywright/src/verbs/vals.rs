@@ -16,7 +16,7 @@ mod manifests;
 
 use base::Fault;
 
-use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, Takes};
+use crate::argv::{self, ArgvError, Flag, Grammar, Parsed, switch, value};
 use crate::{Call, Exit, Failure};
 
 /// A word of the command line.
@@ -41,25 +41,13 @@ const VERSION: Word = Word { name: "version", about: "Print vals version", flags
 /// The peer's version that we are like, since tools ask for a least one; and our own.
 const LIKE: &str = concat!("0.46.1+keywright.", env!("CARGO_PKG_VERSION"));
 
-const SILENT: Flag = Flag { name: "s", short: None, takes: Takes::Bool, help: "Silent mode" };
-const COMPAT: Flag = Flag {
-    name: "compat",
-    short: None,
-    takes: Takes::Bool,
-    help: "Be vals to the byte: sorted keys, no comments, and null for a missing key\nwhere vals has it; always on when called as `vals`",
-};
-const OUTPUT: Flag = Flag {
-    name: "o",
-    short: None,
-    takes: Takes::Value,
-    help: "Output type which is either \"yaml\" or \"json\" (default \"yaml\")",
-};
-const EXCLUDE_SECRET: Flag = Flag {
-    name: "exclude-secret",
-    short: None,
-    takes: Takes::Bool,
-    help: "Leave secretref+<uri> as-is and only replace ref+<uri>",
-};
+const SILENT: Flag = switch("s", "Silent mode");
+const COMPAT: Flag = switch(
+    "compat",
+    "Be vals to the byte: sorted keys, no comments, and null for a missing key\nwhere vals has it; always on when called as `vals`",
+);
+const OUTPUT: Flag = value("o", "Output type which is either \"yaml\" or \"json\" (default \"yaml\")");
+const EXCLUDE_SECRET: Flag = switch("exclude-secret", "Leave secretref+<uri> as-is and only replace ref+<uri>");
 
 /// Runs the word that was typed.
 ///

@@ -8,16 +8,16 @@ use base::Fault;
 
 use super::pure::url::SCHEMES;
 use super::{Work, is_help, told};
-use crate::argv::{self, Flag, Grammar, Takes};
+use crate::argv::{self, Flag, Grammar, value};
 use crate::{Exit, Failure, files};
 
 /// What the plugins call themselves: scripts of users ask for four and more.
 pub const VERSION: &str = "4.8.0";
 
 const FLAGS: &[Flag] = &[
-    Flag { name: "helm", short: None, takes: Takes::Value, help: "for which Helm: 3 or 4" },
-    Flag { name: "output", short: None, takes: Takes::Value, help: "the folder that gets the plugins' folders" },
-    Flag { name: "binary", short: None, takes: Takes::Value, help: "what the scripts run, instead of this binary" },
+    value("helm", "for which Helm: 3 or 4"),
+    value("output", "the folder that gets the plugins' folders"),
+    value("binary", "what the scripts run, instead of this binary"),
 ];
 
 /// Writes the folders and prints their names.

@@ -92,15 +92,15 @@ struct Row {
 }
 
 const fn switch(name: &'static str, help: &'static str) -> Row {
-    Row { flag: Flag { name, short: None, takes: Takes::Bool, help }, word: "" }
+    Row { flag: argv::switch(name, help), word: "" }
 }
 
 const fn value(name: &'static str, help: &'static str) -> Row {
-    Row { flag: Flag { name, short: None, takes: Takes::Value, help }, word: "string" }
+    Row { flag: argv::value(name, help), word: "string" }
 }
 
 const fn values(name: &'static str, help: &'static str) -> Row {
-    Row { flag: Flag { name, short: None, takes: Takes::Value, help }, word: "strings" }
+    Row { flag: argv::value(name, help), word: "strings" }
 }
 
 const fn short(letter: char, row: Row) -> Row {

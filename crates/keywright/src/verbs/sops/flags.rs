@@ -1,7 +1,7 @@
 //! Every flag of sops: the groups they come in, the variables behind them, and the text that `--help` shows of them.
 //! Which command takes which is in the table of commands (`command`). Specification: SOPS §7.4, §8.1, §8.3.
 
-use crate::argv::{Flag, Takes};
+use crate::argv::{self, Flag, Takes};
 
 /// A flag, and what else is known of it.
 #[derive(Clone, Copy)]
@@ -18,11 +18,11 @@ pub struct Entry {
 pub type Group = &'static [Entry];
 
 const fn value(name: &'static str, help: &'static str) -> Entry {
-    Entry { flag: Flag { name, short: None, takes: Takes::Value, help }, variable: None, is_number: false }
+    Entry { flag: argv::value(name, help), variable: None, is_number: false }
 }
 
 const fn switch(name: &'static str, help: &'static str) -> Entry {
-    Entry { flag: Flag { name, short: None, takes: Takes::Bool, help }, variable: None, is_number: false }
+    Entry { flag: argv::switch(name, help), variable: None, is_number: false }
 }
 
 const fn short(short: char, entry: Entry) -> Entry {

@@ -7,15 +7,15 @@ use providers::resolver::Schemes;
 
 use super::evaluation::Evaluation;
 use super::{Typed, Word, documents};
-use crate::argv::{Flag, Takes};
+use crate::argv::{switch, value};
 use crate::{Call, Exit, Failure, reach};
 
 pub const WORD: Word = Word {
     name: "env",
     about: "Renders environment variables to be consumed by eval or a tool like direnv",
     flags: &[
-        Flag { name: "export", short: None, takes: Takes::Bool, help: "Prepend 'export' to each line" },
-        Flag { name: "f", short: None, takes: Takes::Value, help: "YAML/JSON file to be loaded to set envvars" },
+        switch("export", "Prepend 'export' to each line"),
+        value("f", "YAML/JSON file to be loaded to set envvars"),
     ],
     run,
 };

@@ -6,7 +6,7 @@ use source::expand::{Collections, Options};
 use super::documents::{self, Output};
 use super::evaluation::Evaluation;
 use super::{EXCLUDE_SECRET, OUTPUT, SILENT, Typed, Word, ksdecode};
-use crate::argv::{Flag, Takes};
+use crate::argv::{switch, value};
 use crate::{Call, Exit, Failure, Ui, reach};
 use base::Fault;
 use document::Node;
@@ -16,25 +16,13 @@ pub const WORD: Word = Word {
     name: "eval",
     about: "Evaluate a JSON/YAML document and replace any template expressions in it and prints the result",
     flags: &[
-        Flag {
-            name: "decode-kubernetes-secrets",
-            short: None,
-            takes: Takes::Bool,
-            help: "Decode Kubernetes secrets before evaluate them, then encode it again.",
-        },
+        switch("decode-kubernetes-secrets", "Decode Kubernetes secrets before evaluate them, then encode it again."),
         EXCLUDE_SECRET,
-        Flag {
-            name: "f",
-            short: None,
-            takes: Takes::Value,
-            help: "YAML/JSON file to be evaluated. When set to \"-\", vals reads from STDIN (default \"-\")",
-        },
-        Flag {
-            name: "fail-on-missing-key-in-map",
-            short: None,
-            takes: Takes::Bool,
-            help: "When set to false, the vals-eval command exits with code 0 even when the key denoted by the #/key/for/value/in/the/json/or/yaml does not exist in the decoded map (default true)",
-        },
+        value("f", "YAML/JSON file to be evaluated. When set to \"-\", vals reads from STDIN (default \"-\")"),
+        switch(
+            "fail-on-missing-key-in-map",
+            "When set to false, the vals-eval command exits with code 0 even when the key denoted by the #/key/for/value/in/the/json/or/yaml does not exist in the decoded map (default true)",
+        ),
         OUTPUT,
         SILENT,
     ],

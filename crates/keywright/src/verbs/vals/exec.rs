@@ -17,7 +17,7 @@ use rustix::fs::MemfdFlags;
 use super::documents::{self, Output};
 use super::evaluation::Evaluation;
 use super::{SILENT, Typed, Word, env};
-use crate::argv::{Flag, Takes};
+use crate::argv::{switch, value};
 use crate::child::Signals;
 use crate::{Call, Exit, Failure};
 
@@ -25,10 +25,10 @@ pub const WORD: Word = Word {
     name: "exec",
     about: "Populates the environment variables and executes the command",
     flags: &[
-        Flag { name: "f", short: None, takes: Takes::Value, help: "YAML/JSON file to be loaded to set envvars" },
-        Flag { name: "i", short: None, takes: Takes::Bool, help: "Inherit environment variables" },
+        value("f", "YAML/JSON file to be loaded to set envvars"),
+        switch("i", "Inherit environment variables"),
         SILENT,
-        Flag { name: "stream-yaml", short: None, takes: Takes::Value, help: STREAM_HELP },
+        value("stream-yaml", STREAM_HELP),
     ],
     run,
 };

@@ -7,7 +7,7 @@ use providers::resolver::Schemes;
 
 use super::evaluation::Evaluation;
 use super::{EXCLUDE_SECRET, SILENT, Typed, Word, documents};
-use crate::argv::{Flag, Takes};
+use crate::argv::value;
 use crate::{Call, Exit, Failure, reach};
 
 pub const WORD: Word = Word {
@@ -15,12 +15,7 @@ pub const WORD: Word = Word {
     about: "Read any text file and resolve ref+ expressions in it, preserving the original format",
     flags: &[
         EXCLUDE_SECRET,
-        Flag {
-            name: "f",
-            short: None,
-            takes: Takes::Value,
-            help: "Text file to be flattened. When set to \"-\", vals reads from STDIN (default \"-\")",
-        },
+        value("f", "Text file to be flattened. When set to \"-\", vals reads from STDIN (default \"-\")"),
         SILENT,
     ],
     run,

@@ -7,13 +7,13 @@ use document::{Branch, Item, Key, Node, Scalar};
 use source::expand::{Collections, printed};
 
 use super::{OUTPUT, Typed, Word, documents};
-use crate::argv::{Flag, Takes};
+use crate::argv::value;
 use crate::{Call, Exit, Failure};
 
 pub const WORD: Word = Word {
     name: "ksdecode",
     about: "Decode YAML document(s) by converting Secret resources' \"data\" to \"stringData\" for use with \"vals eval\"",
-    flags: &[Flag { name: "f", short: None, takes: Takes::Value, help: "YAML/JSON file to be decoded" }, OUTPUT],
+    flags: &[value("f", "YAML/JSON file to be decoded"), OUTPUT],
     run,
 };
 
