@@ -97,6 +97,7 @@ fn set(mut config: kube::Config) -> kube::Config {
     if config.cluster_url.scheme_str() != Some("https") {
         config.auth_info = without_credentials(config.auth_info);
     }
+    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(wire::client::USER_AGENT)));
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(30));
     config

@@ -20,6 +20,9 @@ use crate::request::{Redirects, Request, place};
 use crate::retry::{Budget, Moment, Outcome, Retry, Tries};
 use crate::tls::{self, Tls};
 
+/// Who we say we are, to the API server too: its audit log and the managers of fields name it.
+pub const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"));
+
 /// How connections are made.
 #[derive(Clone)]
 pub struct Settings {
@@ -36,7 +39,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            user_agent: concat!("keywright/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
             proxy: Proxy::default(),
             connect_timeout: Duration::from_secs(10),
             // Shorter than the idle time of the usual load balancers (60 s), so that we close before they do.

@@ -64,6 +64,7 @@ fn the_certificate_comes_through_the_service_proxy() {
     let asked = lab.server.requests();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[1].header("accept"), "application/x-pem-file, */*");
+    assert!(asked[1].header("user-agent").starts_with("keywright/"), "the audit log shall say who asked");
     assert_eq!(asked[1].header("authorization"), "", "the token is not for everybody on the way");
     let ended = lab.kubeseal(&["-o", "yaml"], "metadata: {name: a}\nstringData: {a: b}\n");
     assert_eq!(ended.code, 0, "{}", ended.err);
