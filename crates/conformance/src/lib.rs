@@ -4,6 +4,7 @@
 //! Specification: design §15.
 #![cfg(test)]
 
+mod certificate_controller;
 mod chart;
 mod custom_resources;
 

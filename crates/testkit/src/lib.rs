@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod http;
 pub mod peer_role;
 pub mod peers;
+pub mod process;
 pub mod scenario;
 pub mod vault;
 

@@ -5,8 +5,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use testkit::process::Running;
 
 use crate::kubeseal;
 use crate::stage::write;
@@ -29,23 +31,13 @@ const WAITING: &[&[&str]] = &[
 /// Nobody: root could not be told from whoever may not look.
 const NOBODY: u32 = 65_534;
 
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts a program as somebody who is not root.
 fn start(command: &mut Command) -> Running {
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    Running(command.spawn().expect("it starts"))
+    Running::start(command)
 }
 
 fn is_root() -> bool {
@@ -56,7 +48,7 @@ fn is_root() -> bool {
 fn is_closed(running: &Running) -> bool {
     let own = std::fs::metadata("/proc/self").expect("a process").uid();
     let user = if is_root() { NOBODY } else { own };
-    std::fs::metadata(format!("/proc/{}/environ", running.0.id())).is_ok_and(|file| file.uid() != user)
+    std::fs::metadata(format!("/proc/{}/environ", running.id())).is_ok_and(|file| file.uid() != user)
 }
 
 /// The program where nobody can start it, whoever owns the checkout.
@@ -94,7 +86,7 @@ fn no_verb_can_be_dumped() {
         let mut closed = 0;
         while closed < 50 {
             closed = if is_closed(&running) { closed + 1 } else { 0 };
-            assert_eq!(running.0.try_wait().expect("it is ours"), None, "{words:?} ended before we could look");
+            assert!(!running.has_ended(), "{words:?} ended before we could look");
             assert!(Instant::now() < until, "{words:?} can be dumped");
             std::thread::sleep(Duration::from_millis(2));
         }
