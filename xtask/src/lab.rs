@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::cluster::{Cluster, Ports};
-use self::parts::Parts;
+pub use self::parts::Parts;
 use self::server::{Ends, Server, answers, free_ports, wait_until};
 use crate::shell::Program;
 

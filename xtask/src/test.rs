@@ -8,7 +8,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use self::report::Report;
-use crate::lab::Lab;
+use crate::lab::{Lab, Parts};
+use crate::shell::Program;
 use crate::{PROGRAM, cargo, docs, generate, tidy};
 
 /// Crates whose tests need the real parts of the lab, so `cargo test` leaves them out.
@@ -30,6 +31,7 @@ pub fn run(root: &Path) -> Result<(), String> {
     report.stage("clippy", || cargo(root, &clippy).run());
     report.tests("cargo test", || cargo(root, &in_memory(root)).env(SCENARIOS, &scenarios));
     report.stage("generated files are fresh", || generate::check(root));
+    report.stage("deny.toml", || denied(root));
     let mut program = None;
     report.stage("binary", || {
         program = Some(crate::keywright(root, "debug")?);
@@ -49,6 +51,12 @@ pub fn run(root: &Path) -> Result<(), String> {
     let noted = std::fs::read_to_string(&scenarios).unwrap_or_default();
     report.stage("scenarios on kube-apiserver", || report::ran_on_both(&noted));
     report.close(&noted)
+}
+
+/// Licences, sources and crates that must not be there. Doubles are no failure: `cargo deny check bans` tells them.
+fn denied(root: &Path) -> Result<(), String> {
+    let program = Program::new(Parts::get(root)?.program("cargo-deny")?).within(root);
+    program.args(["--offline", "--log-level", "error", "check", "licenses", "bans", "sources"]).run()
 }
 
 /// A stage with a lab of its own, so that none finds what another left behind; four seconds are cheaper than that search.

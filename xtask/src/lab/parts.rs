@@ -1,4 +1,4 @@
-//! The real parts and how each is got by its ordinary package client: go, pip, apt-get. What cannot be had is named with the reason and
+//! The real parts and how each is got by its ordinary package client: go, pip, cargo, apt-get. What cannot be had is named with the reason and
 //! the rest goes on; nobody has to lend a hand. Versions stand in `lab/pins.toml`.
 
 use std::fs;
@@ -45,6 +45,9 @@ impl Parts {
         getting.part("controlplane", &sources, |folder| control_plane(root, folder));
         for (name, package) in entries("go") {
             getting.part(&name, &package, |folder| go_install(folder, &package));
+        }
+        for (name, package) in entries("cargo") {
+            getting.part(&name, &package, |folder| cargo_install(folder, &package));
         }
         Ok(Self { programs: getting.programs, missing: getting.missing })
     }
@@ -131,6 +134,13 @@ fn control_plane(root: &Path, folder: &Path) -> Result<(), String> {
 fn go_install(folder: &Path, package: &str) -> Result<(), String> {
     let program = Program::new("go").args(["install"]).args(GO_FLAGS).args([package]);
     program.within(folder).env("GOBIN", bin(folder)?).env("GOFLAGS", "").text().map(drop)
+}
+
+fn cargo_install(folder: &Path, package: &str) -> Result<(), String> {
+    let built = folder.join("target");
+    let program = Program::new("cargo").args(["install", "--quiet", "--locked", package, "--root"]).args([folder]);
+    program.args(["--target-dir"]).args([&built]).within(folder).text()?;
+    fs::remove_dir_all(&built).map_err(|error| format!("cannot remove `{}`: {error}", built.display()))
 }
 
 /// A virtual environment per part. Packages that carry a program of another language start it through Python, which costs 50 ms and a
