@@ -56,7 +56,7 @@ pub fn run(root: &Path) -> Result<(), String> {
 /// Licences, sources and crates that must not be there. Doubles are no failure: `cargo deny check bans` tells them.
 fn denied(root: &Path) -> Result<(), String> {
     let program = Program::new(Parts::get(root)?.program("cargo-deny")?).within(root);
-    program.args(["--offline", "--log-level", "error", "check", "licenses", "bans", "sources"]).run()
+    program.args(["--locked", "--log-level", "error", "check", "licenses", "bans", "sources"]).run()
 }
 
 /// A stage with a lab of its own, so that none finds what another left behind; four seconds are cheaper than that search.
