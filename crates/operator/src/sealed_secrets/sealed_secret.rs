@@ -3,18 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use api::SealedSecret;
 use api::sealed_secret::names;
 use base::duration::GoDuration;
 use base::{Fault, Timestamp};
 use plan::backoff::Backoff;
-use plan::present::OwnerRef;
 use plan::sealed_secret::{self as sealed, NOT_UNSEALED, Opener, SealedRule, unseal};
 use plan::{Finish, Next, Rendering, Write};
 use seal::KeyFingerprint;
-use tokio::time::Instant;
 
 use super::counts::Counts;
 use super::{Keys, Settings, Unopened};
@@ -75,18 +72,11 @@ impl Controller for Unseal {
         caches.store::<SeenSecret>().listen(move |changed: &Changed<SeenSecret>| {
             // A Secret that goes may have been ours, or have stood in our way; one that stood in our way may be opened to us.
             let (namespace, name) = &changed.name;
-            if own.find(namespace, name).is_none() {
-                return;
-            }
-            match (changed.before.as_deref(), changed.after.as_deref()) {
-                (Some(before), None) if recreates && is_ours(before) => {
-                    enqueue.add(changed.name.clone(), Lane::Changed);
-                }
-                (_, None) if recreates => enqueue.add_at(changed.name.clone(), Instant::now() + COURTESY),
-                (Some(before), Some(after)) if !is_open(before) && is_open(after) => {
-                    enqueue.add(changed.name.clone(), Lane::Changed);
-                }
-                _ => {}
+            let is_gone = recreates && changed.after.is_none();
+            let opens = changed.before.as_ref().is_some_and(|before| !is_open(before))
+                && changed.after.as_ref().is_some_and(|after| is_open(after));
+            if (is_gone || opens) && own.find(namespace, name).is_some() {
+                enqueue.add(changed.name.clone(), Lane::Changed);
             }
         });
         caches.watch::<SeenSecret>(&Selectors::default());
@@ -130,17 +120,6 @@ impl Controller for Unseal {
         tracing::info!("sealed-secret" = format!("{namespace}/{name}"), "SealedSecret has gone, deleting Secret");
         w.act(delete).await.map(drop)
     }
-}
-
-/// For how long the name of a foreign Secret that was deleted is left to whoever is about to make it anew, as
-/// `kubectl replace --force` does.
-const COURTESY: Duration = Duration::from_secs(1);
-
-/// Whether a SealedSecret of its name has written the Secret, or may take its place.
-fn is_ours(seen: &SeenSecret) -> bool {
-    let owns =
-        |owner: &OwnerRef| owner.controller == Some(true) && owner.kind == names::KIND && *owner.name == *seen.name;
-    seen.owners.iter().any(owns) || seen.annotations.get(names::MANAGED).is_some_and(|value| value == "true")
 }
 
 /// Whether the Secret's owner lets a SealedSecret of its name write it.
@@ -213,33 +192,5 @@ impl Opened {
 
     fn forget(&self, place: &Name) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::cache::Kept as _;
-
-    #[test]
-    fn a_secret_is_ours_by_its_owner_or_its_mark() {
-        let owner = |kind: &str, name: &str, controller: bool| json!([{"apiVersion": "bitnami.com/v1alpha1", "kind": kind, "name": name, "uid": "u", "controller": controller}]);
-        let marked = |mark: &str| json!({ mark: "true" });
-        let cases: [(Value, Value, bool); 6] = [
-            (owner("SealedSecret", "db", true), json!({}), true),
-            (owner("SealedSecret", "other", true), json!({}), false),
-            (owner("SealedSecret", "db", false), json!({}), false),
-            (owner("Application", "db", true), json!({}), false),
-            (json!([]), marked(names::MANAGED), true),
-            (json!([]), marked(names::PATCH), false),
-        ];
-        for (owners, annotations, expected) in cases {
-            let secret = json!({"metadata": {"name": "db", "namespace": "shop", "uid": "u", "resourceVersion": "1",
-                "ownerReferences": owners, "annotations": annotations}});
-            let seen = SeenSecret::keep(serde_json::from_value(secret.clone()).expect("a Secret")).expect("it is kept");
-            assert_eq!(is_ours(&seen), expected, "{secret}");
-        }
     }
 }
