@@ -109,14 +109,6 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Adds a key at a moment; an earlier timer of the key is kept if it comes first.
-    pub fn add_at(&self, key: Key, moment: Instant, lane: Lane) {
-        let mut state = self.state();
-        state.set_timer(key, moment, lane, true);
-        drop(state);
-        self.wake.notify_one();
-    }
-
     /// The next key to work on; `None` once the queue is closed.
     pub async fn next(&self) -> Option<Work> {
         loop {
@@ -165,8 +157,8 @@ impl Queue {
         }
         match outcome {
             Outcome::Settled => state.clear_timer(key),
-            Outcome::At(moment) => state.set_timer(key.clone(), moment, Lane::Due, false),
-            Outcome::RetryAt(moment) => state.set_timer(key.clone(), moment, Lane::Retry, false),
+            Outcome::At(moment) => state.set_timer(key.clone(), moment, Lane::Due),
+            Outcome::RetryAt(moment) => state.set_timer(key.clone(), moment, Lane::Retry),
         }
         if let Some(lane) = again {
             state.enqueue(key.clone(), lane);
@@ -246,11 +238,6 @@ impl Enqueue {
         self.queue.add(Key { row: self.row, namespace, name }, lane);
     }
 
-    /// An object of the row has work at that moment.
-    pub fn add_at(&self, (namespace, name): Name, moment: Instant) {
-        self.queue.add_at(Key { row: self.row, namespace, name }, moment, Lane::Due);
-    }
-
     /// Listens to the row's own kind: new and deleted objects always have work, changed ones if `triggers` says so.
     pub fn own<T: Kept>(&self, caches: &Caches, triggers: fn(&T, &T) -> bool) {
         let enqueue = self.clone();
@@ -289,14 +276,11 @@ impl State {
         }
     }
 
-    fn set_timer(&mut self, key: Key, moment: Instant, lane: Lane, keep_earlier: bool) {
+    fn set_timer(&mut self, key: Key, moment: Instant, lane: Lane) {
         self.sequence += 1;
         let stamp = (moment, self.sequence);
         let item = self.items.entry(key.clone()).or_default();
         if let Some(old) = item.timer {
-            if keep_earlier && old.0 <= moment {
-                return;
-            }
             self.timers.remove(&old);
         }
         item.timer = Some(stamp);

@@ -75,7 +75,9 @@ async fn timers_ripen_and_failures_count() {
 #[tokio::test(start_paused = true)]
 async fn idle_ignores_timers_and_waits_for_work() {
     let queue = Arc::new(Queue::new());
-    queue.add_at(key("later"), Instant::now() + Duration::from_secs(3_600), Lane::Due);
+    queue.add(key("later"), Lane::Changed);
+    let _ = queue.next().await;
+    queue.done(&key("later"), Outcome::At(Instant::now() + Duration::from_secs(3_600)));
     queue.add(key("now"), Lane::Changed);
     let _ = queue.next().await;
     let waiting = tokio::spawn({
