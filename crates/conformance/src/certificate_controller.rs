@@ -3,13 +3,11 @@
 //! Specification: ESO §6.14, §12.2.
 
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use testkit::process::{Running, free_address};
 
-use crate::{LAB, PROGRAM, ask_kubectl, kubectl, variable};
+use crate::{LAB, PROGRAM, kubectl, variable};
 
 /// What the chart installs. No object fits the configuration, so that it holds nothing up.
 const MANIFESTS: &str = "
@@ -58,15 +56,10 @@ fn the_built_program_looks_after_the_webhook() {
     let mut running = Running::start(&mut command);
     running.until_ok(&health, "/healthz");
     // Who waits for the lease is ready, too, so it is the Secret that tells.
-    let until = Instant::now() + Duration::from_secs(60);
-    let authority = loop {
+    let authority = running.until("the certificate", || {
         let secret = object(&["secret", "hook", "--namespace=certificates"]);
-        if let Some(authority) = secret["data"]["ca.crt"].as_str() {
-            break authority.to_owned();
-        }
-        assert!(Instant::now() < until && !running.has_ended(), "there is no certificate");
-        sleep(Duration::from_millis(200));
-    };
+        secret["data"]["ca.crt"].as_str().map(str::to_owned)
+    });
     running.until_ok(&health, "/readyz");
     let configuration = object(&["validatingwebhookconfiguration", "secretstore-validate"]);
     let client = &configuration["webhooks"][0]["clientConfig"];
@@ -74,10 +67,12 @@ fn the_built_program_looks_after_the_webhook() {
     let service = (&client["service"]["namespace"], &client["service"]["name"], &client["service"]["path"]);
     let path = "/validate-external-secrets-io-v1-secretstore";
     assert_eq!(service, (&"certificates".into(), &"hook".into(), &path.into()));
-    let lease = ask_kubectl(&["get", "lease", "crd-certs-controller", "--namespace=certificates"], "");
-    assert_eq!(lease.code, Some(0), "{}", String::from_utf8_lossy(&lease.stderr));
+    let holder = || {
+        let lease = object(&["lease", "crd-certs-controller", "--namespace=certificates"]);
+        lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_ne!(holder(), "", "it leads");
     assert!(running.end().success());
-    let lease = object(&["lease", "crd-certs-controller", "--namespace=certificates"]);
-    assert_eq!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default(), "", "the lease is given back");
+    assert_eq!(holder(), "", "the lease is given back");
     kubectl(&["delete", "validatingwebhookconfiguration", "secretstore-validate"], "");
 }

@@ -50,15 +50,23 @@ impl Running {
     /// Waits until a probe answers 200.
     ///
     /// # Panics
-    /// If it does not in time, or the program ends before.
+    /// As [`Self::until`].
     pub fn until_ok(&mut self, address: &str, path: &str) {
+        self.until(path, || probe(address, path).filter(|line| line.ends_with("200 OK")));
+    }
+
+    /// Waits until there is an answer.
+    ///
+    /// # Panics
+    /// If there is none in time, or the program ends before.
+    pub fn until<T>(&mut self, what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
         let until = Instant::now() + READY;
         loop {
-            match probe(address, path) {
-                Some(line) if line.ends_with("200 OK") => return,
-                line => assert!(Instant::now() < until, "{path}: {line:?}"),
+            if let Some(answer) = answer() {
+                return answer;
             }
-            assert!(!self.has_ended(), "it ended");
+            assert!(Instant::now() < until, "{what} does not come");
+            assert!(!self.has_ended(), "the program ended before {what} came");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
